@@ -1,0 +1,1 @@
+"""One hand-written Great Expectations suite for each published table."""

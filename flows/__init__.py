@@ -1,0 +1,1 @@
+"""The flow, its settings and the command line."""

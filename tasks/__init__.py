@@ -1,0 +1,1 @@
+"""The steps of the pipeline, one file a step: a thin Prefect task over pure functions."""

@@ -1,0 +1,185 @@
+"""The store: where images, responses, runs and published tables live. A folder here; S3 in `tasks.adapters.s3`."""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from tasks.contracts.errors import ImageTagsError, UsageError
+from tasks.contracts.settings import StoreSettings
+
+JSON = "application/json"
+PARQUET = "application/vnd.apache.parquet"
+
+
+class NotInStore(ImageTagsError):
+    """There is no object under this key."""
+
+
+class Store(Protocol):
+    """The contract that a folder and S3 both keep; the same tests run against each.
+
+    Keys are relative POSIX paths such as `images/ab/abcd.jpg`. Every write is atomic: a reader sees the whole old or the
+    whole new object. All methods may be called from many threads.
+    """
+
+    address: str
+    """What the user called it: a folder or `s3://bucket/prefix`, without a slash at the end."""
+
+    def read(self, key: str) -> bytes:
+        """The object's bytes; NotInStore if there is none."""
+
+    def write(self, key: str, data: bytes, content_type: str) -> None:
+        """Put the object, in place of an older one if there is one."""
+
+    def add(self, key: str, data: bytes, content_type: str) -> bool:
+        """Put the object only if nothing is there; False if something was (which is left as it is)."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys below a prefix that ends in `/`, in order."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The object's bytes and a token for `swap`; None if there is none."""
+
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
+        """Put the object if it is still the one that `token` names (None: still absent); False if it is not."""
+
+    def locate(self, key: str) -> str:
+        """The object's full address, for people and tables."""
+
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:
+        """Bucket and full key for services that read from S3 themselves; None if the store is not on S3."""
+
+    def check_writable(self) -> None:
+        """Write, read and remove a small object; UsageError with one sentence if that cannot be done."""
+
+
+def open_store(settings: StoreSettings) -> Store:
+    """The store at the address; nothing is created or asked yet."""
+    if settings.store.startswith("s3://"):
+        from tasks.adapters.s3 import S3Store  # boto3 is slow to import
+
+        return S3Store(settings)
+    if "://" in settings.store:
+        raise UsageError(f"The store {settings.store!r} is neither a folder nor s3://bucket/prefix.")
+    return FolderStore(settings.store)
+
+
+class FolderStore:
+    """A folder as store. Writes go to a temporary file beside the target, then take its place."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/") or "/"
+        self._root = Path(address).expanduser().absolute()
+
+    def read(self, key: str) -> bytes:
+        """See Store."""
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotInStore(f"{self.locate(key)} is not there.") from None
+
+    def write(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 - a folder keeps no types
+        """See Store."""
+        temporary = self._written(key, data)
+        temporary.replace(self._path(key))
+
+    def add(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002
+        """See Store."""
+        if self.exists(key):
+            return False
+        temporary = self._written(key, data)
+        try:
+            os.link(temporary, self._path(key))
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        return self._path(key).is_file()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        top = self._path(prefix)
+        found = (Path(folder, name) for folder, _, names in os.walk(top) for name in names if not name.startswith("."))
+        yield from sorted(path.relative_to(self._root).as_posix() for path in found)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._path(key).unlink(missing_ok=True)
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """See Store."""
+        try:
+            data = self.read(key)
+        except NotInStore:
+            return None
+        return data, hashlib.sha256(data).hexdigest()
+
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
+        """See Store."""
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (target.parent / f".{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            now = self.read_tagged(key)
+            if (now[1] if now else None) != token:
+                return False
+            self.write(key, data, content_type)
+            return True
+
+    def locate(self, key: str) -> str:
+        """See Store."""
+        return str(self._path(key))
+
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:  # noqa: ARG002
+        """See Store."""
+        return None
+
+    def check_writable(self) -> None:
+        """See Store."""
+        try:
+            self.write(".check", b"ok", "text/plain")
+            self.delete(".check")
+        except OSError as error:
+            raise UsageError(f"The store {self.address!r} cannot be written: {error.strerror}.") from None
+
+    def _path(self, key: str) -> Path:
+        parts = PurePosixPath(key).parts
+        if not parts or ".." in parts or key.startswith("/"):
+            raise ValueError(f"not a key: {key!r}")
+        return self._root.joinpath(*parts)
+
+    def _written(self, key: str, data: bytes) -> Path:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(name).chmod(0o666 & ~_UMASK)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+
+def _read_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _read_umask()

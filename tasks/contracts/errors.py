@@ -1,0 +1,70 @@
+"""The errors of image-tags, one small hierarchy.
+
+ImageTagsError
+├── UsageError        the user asked for something that cannot be: one sentence, exit code 2
+├── StopRun           nothing can go on (no credentials, bucket gone): one sentence that says what to fix, exit code 1
+│   └── OverBudget    the plan costs more than --max-cost
+├── LinkError         one link or image; carries a Reason and a detail
+│   ├── Rejected      will not succeed as it is
+│   └── Passing       may succeed later
+└── BatchFailed       a mapped task run left something pending; raised after everything else in it was saved
+"""
+
+from tasks.contracts.reasons import Reason, Status
+
+
+class ImageTagsError(Exception):
+    """Base of every error that image-tags raises on purpose."""
+
+
+class UsageError(ImageTagsError):
+    """The user asked for something that cannot be done; the message is one sentence that says what to do."""
+
+
+class StopRun(ImageTagsError):
+    """Nothing can go on until a person fixes something; the message is one sentence that says what."""
+
+
+class OverBudget(StopRun):
+    """The plan costs more than the user allowed; raised before the first paid call."""
+
+
+class LinkError(ImageTagsError):
+    """One link or image did not make it.
+
+    Attributes:
+        reason: the code, from the closed list.
+        detail: what a person can act on; no secret, at most a few hundred characters.
+
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["LinkError"], tuple[Reason, str]]:
+        """Survive the way to another process and back."""
+        return type(self), (self.reason, self.detail)
+
+
+class Rejected(LinkError):
+    """The link or image will not succeed as it is."""
+
+
+class Passing(LinkError):
+    """The link or image may succeed later."""
+
+    def __init__(self, reason: Reason, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(reason, detail)
+        self.retry_after = retry_after
+        """Seconds that the other side asked to wait, if it did."""
+
+
+class BatchFailed(ImageTagsError):
+    """A mapped task run left links or images pending; everything else in its batch was saved before."""
+
+
+def link_error(reason: Reason, detail: str) -> LinkError:
+    """The error that fits the reason's status."""
+    return Rejected(reason, detail) if reason.status is Status.REJECTED else Passing(reason, detail)

@@ -1,0 +1,99 @@
+"""The small records that steps pass between them: ids, paths and counts, never picture bytes or whole tables."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.contracts.reasons import Reason
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One image URL found in a row's cell: `row` and `position` are 0-based."""
+
+    row: int
+    position: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image in the store, as the analyzer sees it.
+
+    Attributes:
+        image_id: sha256 (hex) of the bytes as downloaded.
+        key: where it lies in the store, `images/<aa>/<sha256>.<jpg|png>`.
+        size: bytes of the stored object.
+        width: px of the stored object, before EXIF orientation.
+        height: px.
+
+    """
+
+    image_id: str
+    key: str
+    size: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of one distinct URL. `picture` is None unless it ended as a picture in the store.
+
+    Attributes:
+        url: the link as it stands in the source.
+        picture: the stored picture.
+        format: the format as downloaded (`JPEG`, `WEBP`, ...), Pillow's name for it.
+        bytes: size as downloaded.
+        reason: why there is no picture; None when there is one.
+        detail: in words; may also remark on a picture that was converted.
+        etag: for a conditional request later.
+        last_modified: likewise.
+        time: when it was fetched or last confirmed, seconds since the epoch, UTC.
+
+    """
+
+    url: str
+    picture: Picture | None = None
+    format: str | None = None
+    bytes: int | None = None
+    reason: Reason | None = None
+    detail: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An analyzer's answer to one operation on one image.
+
+    Attributes:
+        response: in Rekognition's response shape, without ResponseMetadata.
+        model_version: as the response names it; None where it does not.
+        remark: what was done to the picture to make it fit (a re-encoding), if anything.
+
+    """
+
+    response: JsonObject
+    model_version: str | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One row of `tags_long` but for the image and the analyzer. `details` is a JSON object."""
+
+    kind: str
+    rank: int
+    name: str
+    confidence: float
+    left: float | None = None
+    top: float | None = None
+    width: float | None = None
+    height: float | None = None
+    instances: int | None = None
+    parents: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    details: JsonObject = field(default_factory=dict)

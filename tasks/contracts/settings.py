@@ -1,0 +1,87 @@
+"""Settings by group. Each group is what one part of the pipeline needs; `flows.settings.Settings` is all of them, flat.
+
+The command line's options, the flow's parameters and the form in the Prefect UI follow from these fields: the name is the
+parameter, the description is the help text.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Group(BaseModel):
+    """A group of settings: frozen, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(Group):
+    """Where images, responses, runs and published tables live."""
+
+    store: str = Field("image-tags-store", description="folder, or s3://bucket/prefix, that keeps everything")
+    sse: Literal["", "AES256", "aws:kms"] = Field("", description="server-side encryption of what is put on S3")
+    sse_kms_key: str | None = Field(None, description="KMS key id or ARN for --sse aws:kms")
+    storage_class: str | None = Field(None, description="S3 storage class of the pictures, such as STANDARD_IA")
+    region: str | None = Field(None, description="AWS region; by default what boto3 finds by itself")
+
+
+class FetchSettings(Group):
+    """How links are followed."""
+
+    allow_private_addresses: bool = Field(
+        False, description="let links lead to private and loopback addresses (tests, intranets); lifts only that rule"
+    )
+    extra_ports: tuple[int, ...] = Field((), description="ports allowed beside 80 and 443")
+    connect_timeout: float = Field(5.0, gt=0, description="seconds to connect")
+    read_timeout: float = Field(10.0, gt=0, description="seconds without a byte")
+    deadline: float = Field(30.0, gt=0, description="seconds a link may take in all, with redirects and retries")
+    max_bytes: int = Field(30_000_000, gt=0, description="bytes of a picture, after decompression")
+    max_pixels: int = Field(100_000_000, gt=0, description="pixels of a picture (width x height)")
+    max_frames: int = Field(2_000, gt=0, description="frames of an animated picture (only the first is used)")
+    max_redirects: int = Field(5, ge=0, description="redirects a link may take")
+    fetch_retries: int = Field(2, ge=0, description="how often a passing failure is tried again at once")
+    fetch_threads: int = Field(32, gt=0, description="links fetched at the same time")
+    per_host: int = Field(8, gt=0, description="requests at the same time to one host")
+    contact: str | None = Field(None, description="web page or e-mail for the User-Agent, so that a site can reach you")
+    respect_opt_outs: bool = Field(True, description="honour X-Robots-Tag: noai, noimageai, noindex")
+    respect_robots_txt: bool = Field(False, description="ask each host's robots.txt first")
+    fresh_for: float = Field(7 * 86400.0, ge=0, description="seconds before a link that worked is asked about again")
+    retry_rejected_after: float = Field(30 * 86400.0, ge=0, description="seconds before a rejected link is tried again")
+
+
+class AnalysisSettings(Group):
+    """Who is asked, what, and at what price."""
+
+    analyzer: Literal["local", "rekognition"] = Field(
+        "local", description="who answers: local models or Amazon Rekognition"
+    )
+    operations: tuple[str, ...] = Field(
+        ("detect_labels", "detect_text", "recognize_celebrities"),
+        description="what to ask of each image: detect_labels, detect_text, recognize_celebrities, "
+        "detect_moderation_labels, detect_faces",
+    )
+    people: str | None = Field(
+        None, description="folder of people the local analyzer shall recognise: Name.jpg or Name/*.jpg"
+    )
+    max_labels: int = Field(50, gt=0, le=1000, description="labels an image at most")
+    label_confidence: float = Field(50.0, ge=0, le=100, description="labels below this are not asked for (0-100)")
+    label_include: tuple[str, ...] = Field((), description="ask only for these labels")
+    label_exclude: tuple[str, ...] = Field((), description="do not ask for these labels")
+    label_category_include: tuple[str, ...] = Field((), description="ask only for labels of these categories")
+    label_category_exclude: tuple[str, ...] = Field((), description="do not ask for labels of these categories")
+    image_properties: bool = Field(False, description="also ask detect_labels for colours and sharpness (billed extra)")
+    word_confidence: float = Field(0.0, ge=0, le=100, description="words below this are not asked for (0-100)")
+    word_min_height: float = Field(
+        0.0, ge=0, le=1, description="words lower than this share of the picture are not asked for"
+    )
+    word_min_width: float = Field(0.0, ge=0, le=1, description="words narrower than this share are not asked for")
+    moderation_confidence: float = Field(50.0, ge=0, le=100, description="moderation labels below this are not asked for")
+    face_attributes: Literal["DEFAULT", "ALL"] = Field("DEFAULT", description="how much detect_faces says of a face")
+    tps: float | None = Field(
+        None, gt=0, description="calls a second and operation; by default the region's published quota"
+    )
+    tps_from_service_quotas: bool = Field(False, description="read the account's quota from Service Quotas")
+    analyzer_threads: int | None = Field(None, gt=0, description="calls at the same time and operation")
+    analyzer_retries: int = Field(4, ge=0, description="how often a passing failure of the analyzer is tried again at once")
+    max_cost: float | None = Field(None, ge=0, description="USD; a run that would cost more stops before it pays")
+    price_list: str | None = Field(None, description="JSON file with your prices; by default the list price built in")

@@ -1,0 +1,90 @@
+"""The published tables: one schema each, from which writing, checking and documentation follow."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+KINDS = ("label", "word", "line", "celebrity", "face", "moderation")
+"""What a tag can be, in the order in which tables list them."""
+
+WIDE_KINDS = ("celebrity", "label", "word")
+"""The kinds that become columns of `tags_wide`, in column order."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type and what it says."""
+
+    name: str
+    type: pa.DataType
+    says: str
+
+
+def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
+    """The Arrow schema of a list of columns; each column's sentence travels as field metadata."""
+    return pa.schema([pa.field(c.name, c.type, metadata={"says": c.says}) for c in columns])
+
+
+IMAGES = (
+    Column("row", pa.int64(), "0-based number of the row in the source"),
+    Column("position", pa.int64(), "0-based place of the link in its cell; null where the row has no link"),
+    Column("url", pa.string(), "the link as it stands in the cell; null where the row has no link"),
+    Column("image_id", pa.string(), "sha256 of the bytes as downloaded, in hex; null if there is no picture"),
+    Column("status", pa.string(), "tagged, rejected, pending or no_link"),
+    Column("reason", pa.string(), "reason code; null when tagged or no_link"),
+    Column("detail", pa.string(), "what happened, in words; null when there is nothing to add"),
+    Column("object", pa.string(), "where the picture lies in the store"),
+    Column("format", pa.string(), "format as downloaded: JPEG, PNG, WEBP, ..."),
+    Column("bytes", pa.int64(), "size as downloaded"),
+    Column("width", pa.int64(), "px, as the analyzer sees it"),
+    Column("height", pa.int64(), "px, as the analyzer sees it"),
+)
+
+TAGS_LONG = (
+    Column("image_id", pa.string(), "the image"),
+    Column("kind", pa.string(), "label, word, line, celebrity, face or moderation"),
+    Column("rank", pa.int64(), "1.. within image and kind: by confidence; words and lines in reading order"),
+    Column("name", pa.string(), "the tag itself"),
+    Column("confidence", pa.float64(), "0-100; for a celebrity the MatchConfidence"),
+    Column("left", pa.float64(), "left edge of the first box, 0-1 of the width; null if none"),
+    Column("top", pa.float64(), "top edge, 0-1 of the height; null if none"),
+    Column("width", pa.float64(), "0-1 of the width; null if none"),
+    Column("height", pa.float64(), "0-1 of the height; null if none"),
+    Column("instances", pa.int64(), "how many of it have a box; null for kinds without instances"),
+    Column("parents", pa.list_(pa.string()), "broader labels"),
+    Column("categories", pa.list_(pa.string()), "categories"),
+    Column("details", pa.string(), "what else the response says of it, as JSON"),
+    Column("analyzer", pa.string(), "who answered: rekognition or local"),
+    Column("model_version", pa.string(), "version of the model that answered, where it says so"),
+)
+
+TAGS_DROPPED = (*TAGS_LONG, Column("rule", pa.string(), "the cleaning rule that removed it"))
+
+
+def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
+    """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings, never data)."""
+    columns = [Column("image_id", pa.string(), "the image")]
+    for kind in WIDE_KINDS:
+        for n in range(1, widths[kind] + 1):
+            columns.append(Column(f"{kind}_{n}", pa.string(), f"{kind} of rank {n}"))
+            columns.append(Column(f"{kind}_{n}_confidence", pa.float64(), "its confidence, 0-100"))
+    return tuple(columns)
+
+
+TAG_EFFECTS = (
+    Column("kind", pa.string(), "kind of the tag, or `any` for has-any-image, has-text, has-celebrity"),
+    Column("name", pa.string(), "the tag"),
+    Column("metric", pa.string(), "the source's column"),
+    Column("with_n", pa.int64(), "rows that have it"),
+    Column("with_mean", pa.float64(), "mean of the metric over them"),
+    Column("without_n", pa.int64(), "rows that do not"),
+    Column("without_mean", pa.float64(), "mean of the metric over them"),
+    Column("difference", pa.float64(), "with_mean - without_mean"),
+    Column("low", pa.float64(), "lower end of the 95% bootstrap interval of the difference"),
+    Column("high", pa.float64(), "upper end"),
+    Column("p_value", pa.float64(), "two-sided Mann-Whitney rank test"),
+    Column("p_corrected", pa.float64(), "Benjamini-Hochberg over all rows of the same metric"),
+)
+
+PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged")
+"""The five published tables, in the order they are written and checked. `tag_effects` joins them with --metric."""
