@@ -1,8 +1,12 @@
-"""The operations: how each is called and how its response is read. A sixth is one more entry."""
+"""The operations: how each is called and how its response is read. A sixth is one more entry.
 
-from collections.abc import Callable
+Requests and limits follow the Amazon Rekognition API Reference and its page "Guidelines and quotas in Amazon Rekognition".
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tasks.contracts import reading
 from tasks.contracts.records import JsonObject, Tag
 from tasks.contracts.settings import AnalysisSettings
 
@@ -27,4 +31,64 @@ class Operation:
     max_side: int | None = None
 
 
-OPERATIONS: dict[str, Operation] = {}
+def _labels_request(settings: AnalysisSettings) -> JsonObject:
+    filters = {
+        "LabelInclusionFilters": settings.label_include,
+        "LabelExclusionFilters": settings.label_exclude,
+        "LabelCategoryInclusionFilters": settings.label_category_include,
+        "LabelCategoryExclusionFilters": settings.label_category_exclude,
+    }
+    # In order and once: the same filters are the same question, however they were typed.
+    general = {member: sorted(set(names)) for member, names in filters.items() if names}
+    request: JsonObject = {
+        "MaxLabels": settings.max_labels,
+        "MinConfidence": settings.label_confidence,
+        "Features": ["GENERAL_LABELS", "IMAGE_PROPERTIES"] if settings.image_properties else ["GENERAL_LABELS"],
+    }
+    return {**request, "Settings": {"GeneralLabels": general}} if general else request
+
+
+def _text_request(settings: AnalysisSettings) -> JsonObject:
+    # MinConfidence is always sent: where it is missing the service leaves out words below 80 (API_DetectionFilter).
+    words = {"MinConfidence": settings.word_confidence}
+    if settings.word_min_height:
+        words["MinBoundingBoxHeight"] = settings.word_min_height
+    if settings.word_min_width:
+        words["MinBoundingBoxWidth"] = settings.word_min_width
+    return {"Filters": {"WordFilter": words}}
+
+
+def _moderation_request(settings: AnalysisSettings) -> JsonObject:
+    return {"MinConfidence": settings.moderation_confidence}
+
+
+def _faces_request(settings: AnalysisSettings) -> JsonObject:
+    return {"Attributes": [settings.face_attributes]}
+
+
+def _bare_request(_: AnalysisSettings) -> JsonObject:
+    return {}
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation("detect_labels", _labels_request, reading.read_labels, version="LabelModelVersion", max_side=10_000),
+        Operation("detect_text", _text_request, reading.read_text, version="TextModelVersion"),
+        Operation("recognize_celebrities", _bare_request, reading.read_celebrities),
+        Operation(
+            "detect_moderation_labels",
+            _moderation_request,
+            reading.read_moderation,
+            version="ModerationModelVersion",
+            max_side=10_000,
+        ),
+        Operation("detect_faces", _faces_request, reading.read_faces),
+    )
+}
+"""Every operation by its name, in the order in which people see them."""
+
+
+def read_all(responses: Iterable[tuple[str, JsonObject]]) -> list[Tag]:
+    """The tags of one image from all its responses, as (operation, response); ranks are unique within a kind."""
+    return reading.merge(OPERATIONS[operation].read(response) for operation, response in responses)

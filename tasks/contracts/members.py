@@ -1,0 +1,75 @@
+"""Getting at a response's members, whatever is missing, null or beyond what tables can hold."""
+
+import math
+import re
+from typing import Any
+
+from tasks.contracts.records import JsonObject
+
+Box = dict[str, float]
+"""`left`, `top`, `width`, `height` as shares of the image's sides."""
+
+
+def box_of(holder: JsonObject) -> Box | None:
+    """The member BoundingBox; None unless all four of its numbers are there."""
+    box = as_object(holder, "BoundingBox")
+    sides = {side: box.get(side.capitalize()) for side in ("left", "top", "width", "height")}
+    if any(value is None for value in sides.values()):
+        return None
+    return {side: float(value) for side, value in sides.items()}
+
+
+def clipped(box: Box) -> Box:
+    """The part of the box that lies in the image: the service's boxes may reach over its edge."""
+    left, width = _clipped_span(box["left"], box["width"])
+    top, height = _clipped_span(box["top"], box["height"])
+    return {"left": left, "top": top, "width": width, "height": height}
+
+
+def _clipped_span(start: float, length: float) -> tuple[float, float]:
+    if start >= 0 and length >= 0 and start + length <= 1:
+        return start, length  # unchanged to the last bit
+    inside = _unit(start)
+    return inside, max(0.0, _unit(start + length) - inside)
+
+
+def _unit(share: float) -> float:
+    return min(1.0, max(0.0, share))
+
+
+def as_list(holder: JsonObject, member: str) -> list[JsonObject]:
+    """A member that is a list; empty if it is missing or null."""
+    return holder.get(member) or []
+
+
+def as_object(holder: JsonObject, member: str) -> JsonObject:
+    """A member that is an object; empty if it is missing or null."""
+    return holder.get(member) or {}
+
+
+def names_of(holder: JsonObject, member: str) -> list[str]:
+    """The names in a list of objects such as Parents, in order."""
+    return [item["Name"] for item in as_list(holder, member) if item.get("Name")]
+
+
+def rest(item: JsonObject, *known: str) -> JsonObject:
+    """The members that are not known, by their names in snake_case."""
+    return {snake(member): value for member, value in item.items() if member not in known}
+
+
+def snake(member: str) -> str:
+    """`FaceOccluded` -> `face_occluded`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
+
+
+def storable(value: Any) -> Any:
+    """The value without what JSON text or Arrow cannot take: nulls in lists, NaN and infinities, lone surrogates."""
+    if isinstance(value, dict):
+        return {storable(key): storable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [storable(inner) for inner in value if inner is not None]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
