@@ -14,9 +14,8 @@ def box_of(holder: JsonObject) -> Box | None:
     """The member BoundingBox; None unless all four of its numbers are there."""
     box = as_object(holder, "BoundingBox")
     sides = {side: box.get(side.capitalize()) for side in ("left", "top", "width", "height")}
-    if any(value is None for value in sides.values()):
-        return None
-    return {side: float(value) for side, value in sides.items()}
+    given = {side: float(value) for side, value in sides.items() if value is not None}
+    return given if len(given) == len(sides) else None
 
 
 def clipped(box: Box) -> Box:
