@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from tasks.contracts.errors import ImageTagsError, UsageError
+from tasks.contracts.errors import ImageTagsError, StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
 
 JSON = "application/json"
@@ -17,6 +17,10 @@ PARQUET = "application/vnd.apache.parquet"
 
 class NotInStore(ImageTagsError):
     """There is no object under this key."""
+
+
+class StoreUnreachable(StopRun):
+    """The store does not answer, also after retries; nothing in it is lost."""
 
 
 class Store(Protocol):

@@ -1,0 +1,212 @@
+"""The ledger: every response in the store. What is in it is never asked, or paid for, again.
+
+One ledger is one operation under one set of settings: `responses/<operation>-<fingerprint>/<aa>/<sha256>.json`, an entry an
+image. An entry is saved the moment the response arrives. A final refusal by the analyzer is kept too.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tasks.adapters.analyzer import Analyzer
+from tasks.adapters.claims import Claims
+from tasks.adapters.entry import Entry, Refusal, Unreadable
+from tasks.adapters.store import JSON, NotInStore, Store, StoreUnreachable
+from tasks.contracts.errors import Rejected
+from tasks.contracts.records import Answer, JsonObject, Picture
+
+THREADS = 16
+"""Requests to the store at the same time."""
+FEW = 3
+"""Up to so many images of one shard are asked about one by one; above, the shard is listed."""
+PAGE = 1000
+"""Keys in one page of an S3 listing: listing a page costs a request, as asking about one key does."""
+SAVE_FOR = 120.0
+"""Seconds for which a paid response is offered to a store that cannot be reached, before the run stops without it."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the ledger now says of an image, and whether the analyzer was asked for it just now."""
+
+    entry: Entry
+    asked: bool
+
+
+class Ledger:
+    """All responses to one operation under one set of settings. All methods may be called from many threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        operation: str,
+        settings: JsonObject,
+        *,
+        analyzer: str | None = None,
+        paid: bool = True,
+        claims: Claims | None = None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Open; nothing is read yet.
+
+        Args:
+            store: where it lies.
+            operation: as in `--operations`.
+            settings: everything that an answer depends on besides the picture (`Analyzer.settings_of`).
+            analyzer: its name; by default what `settings["analyzer"]` says.
+            paid: whether a call costs money; if so no two callers ask about one image at the same time.
+            claims: who is asking; made here unless a test brings its own.
+            wait: pauses for so many seconds.
+
+        """
+        self.operation = operation
+        self.settings = settings
+        self.fingerprint = fingerprint(settings)
+        self._analyzer = analyzer if analyzer is not None else str(settings["analyzer"])
+        self._store = store
+        self._folder = f"responses/{operation}-{self.fingerprint}"
+        self._wait = wait
+        self._claims = (claims or Claims(store, f"claims/{operation}-{self.fingerprint}")) if paid else None
+
+    @classmethod
+    def of(cls, store: Store, analyzer: Analyzer, operation: str) -> "Ledger":
+        """The ledger of an analyzer's operation. Local models cost nothing, so nobody claims their calls."""
+        settings = analyzer.settings_of(operation)
+        return cls(store, operation, settings, analyzer=analyzer.name, paid=analyzer.name != "local")
+
+    def key(self, image_id: str) -> str:
+        """Where an image's entry lies in the store."""
+        return f"{self._folder}/{image_id[:2]}/{image_id}.json"
+
+    def have(self, image_ids: Iterable[str]) -> set[str]:
+        """Which of the images have an entry.
+
+        A shard that holds many of them is listed, but never for more pages than there are images to ask about.
+        """
+        shards: dict[str, list[str]] = {}
+        for image_id in sorted(set(image_ids)):
+            shards.setdefault(image_id[:2], []).append(image_id)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="ledger") as pool:
+            return set().union(*pool.map(self._have_in, shards, shards.values()))
+
+    def read(self, image_id: str) -> Entry | None:
+        """The image's entry; None if there is none. One that cannot be read counts as absent, and is logged."""
+        try:
+            return Entry.parse(self._store.read(self.key(image_id)), image_id)
+        except NotInStore:
+            return None
+        except Unreadable as error:
+            log.warning("%s cannot be read and counts as absent: %s", self._store.locate(self.key(image_id)), error)
+            return None
+
+    def read_many(self, image_ids: Iterable[str]) -> Iterator[Entry]:
+        """The entries of the images that have one, in the order given; only a few are in memory at a time."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="ledger") as pool:
+            ahead: deque[Future[Entry | None]] = deque()
+            try:
+                for image_id in image_ids:
+                    ahead.append(pool.submit(self.read, image_id))
+                    if len(ahead) >= 4 * THREADS and (entry := ahead.popleft().result()):
+                        yield entry
+                while ahead:
+                    if entry := ahead.popleft().result():
+                        yield entry
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def settle(self, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
+        """The image's entry: from the ledger if it is there, else by asking, saved the moment the response arrives.
+
+        At most one caller asks about an image at any time, whatever threads and runs share the store. A final refusal
+        (Rejected out of `ask`) is saved and returned; whatever else `ask` raises saves nothing and goes on to the caller.
+        """
+        if entry := self.read(picture.image_id):
+            return Settled(entry, asked=False)
+        if self._claims is None:
+            return Settled(self._save(self._asked(picture, run, ask)), asked=True)
+        return self._settle_claimed(self._claims, picture, run, ask)
+
+    def _settle_claimed(self, claims: Claims, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
+        delay = 0.1
+        while True:
+            claim = claims.take(picture.image_id, run)
+            try:
+                # Whoever held the claim before may have saved the response since we looked.
+                if entry := self.read(picture.image_id):
+                    if claim:
+                        claims.settled(claim)
+                    return Settled(entry, asked=False)
+                if claim and claims.holds(claim):
+                    entry = self._save(self._asked(picture, run, ask))
+                    claims.settled(claim)
+                    return Settled(entry, asked=True)
+                if claim:  # the store was so slow that someone may take the claim over
+                    claims.give_back(claim)
+            except BaseException:
+                if claim:
+                    claims.give_back(claim)
+                raise
+            self._wait(delay)
+            delay = min(delay * 1.5, 5.0)
+
+    def _asked(self, picture: Picture, run: str, ask: Callable[[], Answer]) -> Entry:
+        answer, refusal = None, None
+        try:
+            answer = ask()
+        except Rejected as error:
+            refusal = Refusal(error.reason, error.detail)
+        return Entry(
+            image_id=picture.image_id,
+            operation=self.operation,
+            analyzer=self._analyzer,
+            settings=self.settings,
+            model_version=answer.model_version if answer else None,
+            time=datetime.now(UTC).isoformat(),
+            run=run,
+            remark=answer.remark if answer else None,
+            response=answer.response if answer else None,
+            refusal=refusal,
+        )
+
+    def _save(self, entry: Entry) -> Entry:
+        """Put the entry; it is paid for, so a store that is away for a while is waited for."""
+        waited, delay = 0.0, 1.0
+        while True:
+            try:
+                self._store.write(self.key(entry.image_id), entry.dump(), JSON)
+            except StoreUnreachable:
+                if waited >= SAVE_FOR:
+                    raise
+                self._wait(delay)
+                waited, delay = waited + delay, min(delay * 2, 15.0)
+            else:
+                return entry
+
+    def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
+        left, found = set(image_ids), set()
+        if len(left) > FEW:
+            for n, key in enumerate(self._store.keys(f"{self._folder}/{shard}/"), 1):
+                image_id = key.rpartition("/")[2].removesuffix(".json")
+                if image_id in left:
+                    found.add(image_id)
+                if image_id >= image_ids[-1]:
+                    return found
+                if n >= PAGE * len(image_ids):
+                    left = {other for other in left if other > image_id}
+                    break
+            else:
+                return found
+        return found | {image_id for image_id in left if self._store.exists(self.key(image_id))}
+
+
+def fingerprint(settings: JsonObject) -> str:
+    """A short name for settings: the same for the same settings in whatever order they are given."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]

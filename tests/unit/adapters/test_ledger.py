@@ -1,0 +1,97 @@
+import pytest
+
+from tasks.adapters.ledger import Ledger, Settled, fingerprint
+from tasks.adapters.store import JSON, FolderStore
+from tasks.contracts.errors import Passing, Rejected, StopRun
+from tasks.contracts.reasons import Reason
+from tasks.contracts.records import Answer, Picture
+
+SETTINGS = {"analyzer": "rekognition", "MaxLabels": 50}
+
+
+def picture(n: int) -> Picture:
+    image_id = f"{n:064x}"[::-1]
+    return Picture(image_id, f"images/{image_id[:2]}/{image_id}.jpg", 1000, 100, 100)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def ledger(store):
+    return Ledger(store, "detect_labels", SETTINGS)
+
+
+def nobody() -> Answer:
+    raise AssertionError("the analyzer was asked")
+
+
+def test_a_response_is_asked_for_once_and_kept_with_all_that_is_known_of_it(ledger, store):
+    first = ledger.settle(picture(1), "run-1", lambda: Answer({"Labels": []}, "3.0", "re-encoded"))
+    again = Ledger(store, "detect_labels", SETTINGS).settle(picture(1), "run-2", nobody)
+    assert first.asked
+    assert again == Settled(first.entry, asked=False)
+    entry = again.entry
+    assert (entry.response, entry.model_version, entry.remark, entry.run) == ({"Labels": []}, "3.0", "re-encoded", "run-1")
+    assert (entry.analyzer, entry.settings, entry.operation) == ("rekognition", SETTINGS, "detect_labels")
+    assert entry.refusal is None
+    assert list(store.keys("claims/")) == []
+
+
+def test_a_refusal_is_kept_and_not_asked_for_again(ledger):
+    def refuse() -> Answer:
+        raise Rejected(Reason.REFUSED_BY_ANALYZER, "InvalidImageFormatException")
+
+    first = ledger.settle(picture(1), "run", refuse)
+    again = ledger.settle(picture(1), "run", nobody)
+    assert first.asked
+    assert again.entry.refusal.reason is Reason.REFUSED_BY_ANALYZER
+    assert again.entry.refusal.detail == "InvalidImageFormatException"
+    assert again.entry.response is None
+
+
+@pytest.mark.parametrize("error", [Passing(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()])
+def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, error):
+    def fail() -> Answer:
+        raise error
+
+    with pytest.raises(type(error)):
+        ledger.settle(picture(1), "run", fail)
+    assert ledger.read(picture(1).image_id) is None
+    assert ledger.settle(picture(1), "other run", lambda: Answer({})).asked
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff", b"null"])
+def test_a_damaged_entry_counts_as_absent_and_is_replaced(ledger, store, data, caplog):
+    ledger.settle(picture(1), "run", lambda: Answer({"n": 1}))
+    store.write(ledger.key(picture(1).image_id), data, JSON)
+    assert ledger.read(picture(1).image_id) is None
+    assert "counts as absent" in caplog.text
+    assert ledger.settle(picture(1), "run", lambda: Answer({"n": 2})).asked
+    assert ledger.read(picture(1).image_id).response == {"n": 2}
+
+
+def test_an_entry_under_another_images_key_counts_as_absent(ledger, store):
+    entry = ledger.settle(picture(1), "run", lambda: Answer({})).entry
+    store.write(ledger.key(picture(2).image_id), entry.dump(), JSON)
+    assert ledger.read(picture(2).image_id) is None
+
+
+def test_other_settings_are_another_ledger(ledger, store):
+    ledger.settle(picture(1), "run", lambda: Answer({}))
+    assert Ledger(store, "detect_labels", SETTINGS | {"MaxLabels": 10}).read(picture(1).image_id) is None
+    assert Ledger(store, "detect_text", SETTINGS).read(picture(1).image_id) is None
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_settings():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+def test_a_free_analyzer_claims_nothing(store):
+    ledger = Ledger(store, "detect_labels", SETTINGS, paid=False)
+    seen = []
+    ledger.settle(picture(1), "run", lambda: seen.extend(store.keys("claims/")) or Answer({}))
+    assert ledger.have([picture(1).image_id])
+    assert seen == []
