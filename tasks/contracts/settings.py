@@ -85,3 +85,34 @@ class AnalysisSettings(Group):
     analyzer_retries: int = Field(4, ge=0, description="how often a passing failure of the analyzer is tried again at once")
     max_cost: float | None = Field(None, ge=0, description="USD; a run that would cost more stops before it pays")
     price_list: str | None = Field(None, description="JSON file with your prices; by default the list price built in")
+
+
+class CleaningSettings(Group):
+    """Which tags are kept. What a rule removes is kept in `tags_dropped` with the rule's name."""
+
+    celebrity_only: bool = Field(True, description="an image with a recognised celebrity keeps no other labels")
+    words_not_lines: bool = Field(True, description="drop a line of text whose words are there: text is not counted twice")
+    minimum_confidence_label: float = Field(0.0, ge=0, le=100, description="labels below this are dropped (0-100)")
+    minimum_confidence_word: float = Field(50.0, ge=0, le=100, description="words below this are dropped (0-100)")
+    minimum_confidence_line: float = Field(50.0, ge=0, le=100, description="lines below this are dropped (0-100)")
+    minimum_confidence_celebrity: float = Field(
+        0.0, ge=0, le=100, description="celebrities whose MatchConfidence is below this are dropped (0-100)"
+    )
+    minimum_confidence_face: float = Field(0.0, ge=0, le=100, description="faces below this are dropped (0-100)")
+    minimum_confidence_moderation: float = Field(
+        0.0, ge=0, le=100, description="moderation labels below this are dropped (0-100)"
+    )
+    blocked_names: tuple[str, ...] = Field(
+        (), description="tags to drop by name, whatever the case; `kind:name` for one kind only, such as word:www"
+    )
+    parents_implied: bool = Field(False, description="drop a label that a narrower one implies: Animal beside Cat")
+    aliases: tuple[str, ...] = Field(
+        (), description="one name for one thing: `Automobile=Car` renames a label, celebrity or moderation label"
+    )
+    one_spelling: bool = Field(
+        True, description="labels, celebrities and moderation labels that differ only in case get one spelling"
+    )
+    flag_confusions: bool = Field(True, description="flag labels that models are known to confuse; drops nothing")
+    confusions: str | None = Field(
+        None, description="CSV file of your known confusions (name, beside, may_be); by default the table built in"
+    )

@@ -1,0 +1,145 @@
+"""Clean the tags: a list of named rules, each a pure function on the long table, each removal on record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.contracts.settings import CleaningSettings
+from tasks.contracts.tables import KINDS, TAGS_DROPPED, schema_of
+from tasks.names import flag_confusions, one_name
+
+Mask = pd.Series
+"""True for each row that a rule removes; the index is the frame's."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One cleaning rule.
+
+    Attributes:
+        name: as in `tags_dropped.rule` and among the settings.
+        says: what it removes, for people.
+        removes: the rows to remove, given those that the rules before it left; removes none when it is switched off.
+
+    """
+
+    name: str
+    says: str
+    removes: Callable[[pd.DataFrame, CleaningSettings], Mask]
+
+
+def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Table]:
+    """The tags to keep and those removed.
+
+    Together the two hold every row of `long` once, in its order. Only these differ from what came in: names that were
+    unified and flags (both noted in `details`), and `rank` of what is kept, which runs 1.. again.
+
+    Args:
+        long: the tags as read from the responses, schema TAGS_LONG.
+        settings: switches and thresholds.
+
+    Returns:
+        `tags_long` (schema TAGS_LONG) and `tags_dropped` (schema TAGS_DROPPED).
+
+    """
+    long = flag_confusions(one_name(long, settings), settings)
+    left = long.select(["image_id", "kind", "rank", "name", "confidence", "parents"]).to_pandas()
+    rules = np.full(len(left), None, dtype=object)
+    for rule in RULES:
+        removed = rule.removes(left, settings)
+        rules[left.index[removed]] = rule.name
+        left = left[~removed]
+    gone = pa.array([rule is not None for rule in rules], pa.bool_())
+    dropped = long.append_column("rule", pa.array(rules, pa.string())).filter(gone)
+    return _ranked(long.filter(pc.invert(gone))), dropped.cast(schema_of(TAGS_DROPPED))
+
+
+def _ranked(kept: pa.Table) -> pa.Table:
+    keys = kept.select(["image_id", "kind", "rank"]).to_pandas()
+    ranks = keys.groupby(["image_id", "kind"], sort=False)["rank"].rank(method="first").astype("int64")
+    at = kept.schema.get_field_index("rank")
+    return kept.set_column(at, kept.schema.field(at), pa.array(ranks, pa.int64()))
+
+
+def words_not_lines(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+    """Lines whose text the image's words already hold: all of the line's words, or the same letters in a row."""
+    removed = _none(tags)
+    if not settings.words_not_lines:
+        return removed
+    words = tags[tags["kind"] == "word"].sort_values("rank").groupby("image_id")["name"].agg(list).to_dict()
+    letters = {image: "".join("".join(names).split()) for image, names in words.items()}
+    sets = {image: set(names) for image, names in words.items()}
+    lines = tags[tags["kind"] == "line"]
+    for at, image, text in zip(lines.index, lines["image_id"], lines["name"], strict=True):
+        if image in sets:
+            parts = text.split()
+            removed[at] = sets[image].issuperset(parts) or "".join(parts) in letters[image]
+    return removed
+
+
+def blocked_names(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+    """Tags that the user does not want to see, by name, or by kind and name."""
+    removed = _none(tags)
+    names = tags["name"].str.casefold()
+    for entry in settings.blocked_names:
+        kind, colon, name = entry.partition(":")
+        if colon and kind in KINDS:
+            removed |= (tags["kind"] == kind) & (names == name.casefold())
+        else:
+            removed |= names == entry.casefold()
+    return removed
+
+
+def minimum_confidence(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+    """Tags below the confidence that their kind must have."""
+    least = {kind: getattr(settings, f"minimum_confidence_{kind}") for kind in KINDS}
+    return tags["confidence"] < tags["kind"].map(least).astype("float64")
+
+
+def one_name_once(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:  # noqa: ARG001 - a rule like the others
+    """All but the best of the labels of an image that carry the same name, as they do once names are unified."""
+    labels = tags[tags["kind"].isin(["label", "moderation"])]
+    best_first = labels.sort_values(["confidence", "rank"], ascending=[False, True], kind="stable")
+    removed = _none(tags)
+    removed[best_first.index] = best_first.duplicated(["image_id", "kind", "name"])
+    return removed
+
+
+def celebrity_only(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+    """Labels of images in which a celebrity was recognised."""
+    if not settings.celebrity_only:
+        return _none(tags)
+    with_celebrity = tags.loc[tags["kind"] == "celebrity", "image_id"].unique()
+    return (tags["kind"] == "label") & tags["image_id"].isin(with_celebrity)
+
+
+def parents_implied(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+    """Labels that are a parent of another label of the same image."""
+    if not settings.parents_implied:
+        return _none(tags)
+    labels = tags[tags["kind"] == "label"]
+    parents = labels[["image_id", "name", "parents"]].explode("parents").dropna(subset=["parents"])
+    parents = parents[parents["parents"] != parents["name"]]
+    implied = pd.MultiIndex.from_frame(parents[["image_id", "parents"]].astype("str"))
+    removed = _none(tags)
+    removed[labels.index] = pd.MultiIndex.from_frame(labels[["image_id", "name"]]).isin(implied)
+    return removed
+
+
+def _none(tags: pd.DataFrame) -> Mask:
+    return pd.Series(False, index=tags.index, dtype=bool)
+
+
+# The order matters: a celebrity who is blocked or not certain enough must not cost an image its labels.
+RULES = (
+    Rule("words_not_lines", "lines of text whose words are there", words_not_lines),
+    Rule("blocked_names", "names that were not wanted", blocked_names),
+    Rule("minimum_confidence", "tags that the analyzer was not certain enough of", minimum_confidence),
+    Rule("one_name", "a second label under the same name", one_name_once),
+    Rule("celebrity_only", "labels beside a recognised celebrity", celebrity_only),
+    Rule("parents_implied", "labels that a narrower one implies", parents_implied),
+)
