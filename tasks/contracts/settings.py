@@ -15,6 +15,13 @@ class Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SourceSettings(Group):
+    """What is read."""
+
+    source: str = Field(description="CSV, TSV, JSON Lines or Parquet file, a folder or pattern of them; local or s3://")
+    url_column: str | None = Field(None, description="column with the links; if left out, found by looking at the values")
+
+
 class StoreSettings(Group):
     """Where images, responses, runs and published tables live."""
 
@@ -116,3 +123,22 @@ class CleaningSettings(Group):
     confusions: str | None = Field(
         None, description="CSV file of your known confusions (name, beside, may_be); by default the table built in"
     )
+
+
+class TableSettings(Group):
+    """The shape of the published tables."""
+
+    wide_celebrities: int = Field(3, ge=0, le=100, description="celebrity columns of tags_wide")
+    wide_labels: int = Field(20, ge=0, le=1000, description="label columns of tags_wide")
+    wide_words: int = Field(30, ge=0, le=1000, description="word columns of tags_wide")
+    metric: tuple[str, ...] = Field((), description="numeric column of the source to compare with and without each tag")
+
+
+class WorkSettings(Group):
+    """How the work is divided."""
+
+    batch_size: int | None = Field(
+        None, gt=0, description="links or images a mapped task run; by default what the amount asks"
+    )
+    task_retries: int = Field(1, ge=0, description="how often a batch with passing failures is run again")
+    task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
