@@ -142,3 +142,7 @@ class WorkSettings(Group):
     )
     task_retries: int = Field(1, ge=0, description="how often a batch with passing failures is run again")
     task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
+
+
+class Settings(SourceSettings, StoreSettings, AnalysisSettings, FetchSettings, TableSettings, WorkSettings):
+    """All settings, flat: the flow's parameters and the options of `image-tags run`."""

@@ -1,0 +1,71 @@
+"""Batches: the links or images that one mapped task run handles."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar("Item")
+
+SCHEMA = 1
+"""Raised when what a task's persisted result says changes its meaning: older results are then not reused."""
+
+TASK_RUNS = 200
+"""Mapped task runs a step should need at most: Prefect's server records some tens of them a second."""
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Item]):
+    """The work of one mapped task run.
+
+    Attributes:
+        step: what the task run's name says: `ingest`, or the operation.
+        number: 1.. within the step.
+        of: how many batches the step has.
+        items: links or pictures.
+        digest: sha256 (hex) of the items' ids, in order; names the batch's files and is part of its cache key.
+    """
+
+    step: str
+    number: int
+    of: int
+    items: tuple[Item, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What a mapped task run persists: counts by outcome, nothing else."""
+
+    step: str
+    size: int
+    outcomes: dict[str, int]
+
+
+def batch_size(pieces: int, wanted: int | None = None) -> int:
+    """Items a batch: the wanted number, or one while there are few, else what keeps the step near TASK_RUNS task runs."""
+    return wanted or max(1, math.ceil(pieces / TASK_RUNS))
+
+
+def batches_of(step: str, items: Sequence[Item], ids: Sequence[str], size: int) -> list[Batch[Item]]:
+    """Cut the items into batches of a size; `ids` names each item."""
+    starts = range(0, len(items), size)
+    return [
+        Batch(step, number, len(starts), tuple(items[at : at + size]), digest_of(ids[at : at + size]))
+        for number, at in enumerate(starts, 1)
+    ]
+
+
+def digest_of(ids: Sequence[str]) -> str:
+    """sha256 (hex) of ids in order."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def batch_key(task: str, run: str, settings: str, batch: Batch[Any]) -> str:
+    """The cache key of a mapped task run.
+
+    It names the run: within a run a retry finds what is done; from run to run the ledger and the link records carry over,
+    which know what has grown old and what is still missing.
+    """
+    return f"{task}-{SCHEMA}-{run}-{settings}-{batch.step}-{batch.digest[:32]}"

@@ -1,0 +1,120 @@
+"""Planning the analysis: distinct images, what the ledger already has, the calls left, their cost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from tasks.adapters.analyzer import Analyzer
+from tasks.adapters.ledger import Ledger
+from tasks.batches import Batch, batch_size, batches_of
+from tasks.contracts.errors import OverBudget
+from tasks.contracts.prices import PriceList
+from tasks.contracts.records import Fetched, JsonObject, Picture
+from tasks.records import Failure
+
+
+@dataclass(frozen=True)
+class OperationPlan:
+    """One operation's share: images it shall answer for, answers in the ledger, images it cannot take, calls left."""
+
+    images: int
+    reused: int
+    refused: int
+    calls: int
+    cost_usd: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the analysis will do.
+
+    Attributes:
+        images: distinct images.
+        operations: by operation.
+        cost_usd: of all calls left, at the price list.
+        prices: the price list's date and source; empty for an analyzer that costs nothing.
+    """
+
+    images: int
+    operations: dict[str, OperationPlan]
+    cost_usd: float
+    prices: JsonObject = field(default_factory=dict)
+
+    @property
+    def calls(self) -> int:
+        """All calls left."""
+        return sum(share.calls for share in self.operations.values())
+
+    def as_json(self) -> JsonObject:
+        """For files, artifacts and the report."""
+        return {**asdict(self), "calls": self.calls}
+
+
+@dataclass(frozen=True)
+class Work:
+    """A plan with what it is made of: the calls to make, and the refusals known without asking."""
+
+    plan: Plan
+    todo: dict[str, list[Picture]]
+    refusals: list[Failure]
+
+
+def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:
+    """Each image once, in order of first appearance."""
+    return list({one.picture.image_id: one.picture for one in fetched if one.picture}.values())
+
+
+def make_plan(
+    pictures: Sequence[Picture], analyzer: Analyzer, ledgers: Mapping[str, Ledger], prices: PriceList | None
+) -> Work:
+    """Divide each operation's images into answered, refused and to be asked. `prices` is None where calls cost nothing."""
+    todo: dict[str, list[Picture]] = {}
+    refusals: list[Failure] = []
+    counts: dict[str, tuple[int, int]] = {}
+    for operation, ledger in ledgers.items():
+        had = ledger.have(picture.image_id for picture in pictures)
+        missing = [picture for picture in pictures if picture.image_id not in had]
+        refused = {p.image_id: why for p in missing if (why := analyzer.refusal(operation, p)) is not None}
+        refusals += [Failure(image_id, operation, why.reason, why.detail) for image_id, why in refused.items()]
+        todo[operation] = [picture for picture in missing if picture.image_id not in refused]
+        counts[operation] = len(had), len(refused)
+    costs = {op: prices.cost({op: len(left)}) if prices else 0.0 for op, left in todo.items()}
+    total = prices.cost({op: len(left) for op, left in todo.items()}) if prices else 0.0
+    shares = {
+        op: OperationPlan(len(pictures), *counts[op], calls=len(todo[op]), cost_usd=float(costs[op])) for op in ledgers
+    }
+    about = {"date": prices.date, "source": prices.source} if prices else {}
+    return Work(Plan(len(pictures), shares, float(total), about), todo, refusals)
+
+
+def check_budget(plan: Plan, max_cost: float | None) -> None:
+    """Stop before the first paid call if the plan costs more than allowed.
+
+    Raises:
+        OverBudget: with both figures.
+    """
+    if max_cost is not None and plan.cost_usd > max_cost:
+        raise OverBudget(
+            f"The {plan.calls:,} calls left would cost about {plan.cost_usd:.2f} USD, over --max-cost {max_cost:.2f}: "
+            "nothing was paid. Raise the limit, or ask for fewer operations or links."
+        )
+
+
+def analysis_batches(todo: Mapping[str, Sequence[Picture]], wanted: int | None) -> list[Batch[Picture]]:
+    """Batches of operation x images, the operations in turn so that each one's quota is used all the time."""
+    size = batch_size(sum(len(left) for left in todo.values()), wanted)
+    by_operation = [batches_of(op, left, [p.image_id for p in left], size) for op, left in todo.items()]
+    return sorted((batch for batches in by_operation for batch in batches), key=lambda batch: batch.number / batch.of)
+
+
+def plan_sentences(plan: Plan) -> list[str]:
+    """The plan for people, a sentence each."""
+    lines = [f"{plan.images:,} distinct images."]
+    for operation, share in plan.operations.items():
+        refused = f", {share.refused:,} cannot be taken" if share.refused else ""
+        price = f", {share.cost_usd:.4f} USD" if plan.prices else ""
+        lines.append(f"{operation}: {share.reused:,} in the ledger, {share.calls:,} calls to make{refused}{price}.")
+    if plan.prices:
+        lines.append(f"About {plan.cost_usd:.4f} USD at prices of {plan.prices['date']} ({plan.prices['source']}).")
+    else:
+        lines.append("The analyzer runs on this machine: 0 USD.")
+    return lines

@@ -1,0 +1,69 @@
+"""The small files that a run keeps while it works, below `runs/<run>/`: JSON in, records out."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tasks.adapters.store import JSON, NotInStore, Store
+from tasks.contracts.reasons import Reason
+from tasks.contracts.records import Fetched
+
+FETCHED = TypeAdapter(list[Fetched])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an operation has no answer for an image."""
+
+    image_id: str
+    operation: str
+    reason: Reason
+    detail: str
+
+
+FAILURES = TypeAdapter(list[Failure])
+
+
+def run_key(run: str, name: str) -> str:
+    """The key of a run's file."""
+    return f"runs/{run}/{name}"
+
+
+def save_json(store: Store, key: str, value: Any) -> None:
+    """Write a value as JSON that people can read."""
+    store.write(key, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode(), JSON)
+
+
+def load_json(store: Store, key: str) -> Any:
+    """Read it again; None if it is not there."""
+    try:
+        return json.loads(store.read(key))
+    except NotInStore:
+        return None
+
+
+def save_fetched(store: Store, run: str, digest: str, fetched: list[Fetched]) -> None:
+    """Keep what became of a batch of links."""
+    store.write(run_key(run, f"fetched/{digest}.json"), FETCHED.dump_json(fetched), JSON)
+
+
+def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fetched]:
+    """What became of the links of some batches; a batch that never finished gives nothing."""
+    for digest in digests:
+        try:
+            yield from FETCHED.validate_json(store.read(run_key(run, f"fetched/{digest}.json")))
+        except NotInStore:
+            continue
+
+
+def save_failures(store: Store, run: str, name: str, failures: list[Failure]) -> None:
+    """Keep why some images have no answer: an empty list after a better second try."""
+    store.write(run_key(run, f"failures/{name}.json"), FAILURES.dump_json(failures), JSON)
+
+
+def load_failures(store: Store, run: str) -> list[Failure]:
+    """All failures of a run."""
+    return [failure for key in store.keys(run_key(run, "failures/")) for failure in FAILURES.validate_json(store.read(key))]

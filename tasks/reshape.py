@@ -1,0 +1,119 @@
+"""From responses to one long table of tags, and to what became of each image."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+
+from tasks.adapters.ledger import Entry, Ledger
+from tasks.contracts.operations import read_all
+from tasks.contracts.reasons import Reason, Status
+from tasks.contracts.records import Tag
+from tasks.contracts.tables import TAGS_LONG, schema_of
+from tasks.records import Failure
+
+CHUNK = 500
+"""Images whose responses are in memory at the same time."""
+
+LONG_SCHEMA = schema_of(TAGS_LONG)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one image once the analyzer was asked; reason and detail are None when it is tagged."""
+
+    image_id: str
+    status: Status
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass
+class Calls:
+    """One operation's account: answers paid for by this run, answers it found in the ledger, images without an answer."""
+
+    billed: int = 0
+    reused: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Reshaped:
+    """The long table before cleaning, the verdicts and the account by operation."""
+
+    tags: pa.Table
+    verdicts: list[Verdict]
+    calls: dict[str, Calls]
+
+
+def reshape(
+    image_ids: Sequence[str], ledgers: Mapping[str, Ledger], failures: Iterable[Failure], run: str, analyzer: str
+) -> Reshaped:
+    """Read every response to the images and write their tags as rows.
+
+    An image that still waits for an answer gives no tags: what is published is never half read. One that an operation
+    refused for good gives the tags of the others.
+    """
+    known = {(failure.image_id, failure.operation): failure for failure in failures}
+    calls = {operation: Calls() for operation in ledgers}
+    verdicts: list[Verdict] = []
+    tables: list[pa.Table] = []
+    for entries in _by_image(image_ids, ledgers):
+        rows: list[dict[str, object]] = []
+        for image_id, answered in entries.items():
+            _account(calls, answered, run)
+            verdict = judge(image_id, answered, known)
+            verdicts.append(verdict)
+            if verdict.status is not Status.PENDING:
+                rows += rows_of(image_id, answered, analyzer)
+        tables.append(pa.Table.from_pylist(rows, schema=LONG_SCHEMA))
+    return Reshaped(pa.concat_tables(tables) if tables else LONG_SCHEMA.empty_table(), verdicts, calls)
+
+
+def judge(image_id: str, answered: Mapping[str, Entry | None], failures: Mapping[tuple[str, str], Failure]) -> Verdict:
+    """One image's status: pending while any operation may still answer, else rejected if any refused, else tagged."""
+    problems: list[tuple[str, Reason, str]] = []
+    for operation, entry in answered.items():
+        if entry is None:
+            failure = failures.get((image_id, operation))
+            reason = failure.reason if failure else Reason.ANALYZER_UNAVAILABLE
+            problems.append((operation, reason, failure.detail if failure else "The call was not made."))
+        elif entry.refusal is not None:
+            problems.append((operation, entry.refusal.reason, entry.refusal.detail))
+    if not problems:
+        return Verdict(image_id, Status.TAGGED)
+    problems.sort(key=lambda problem: problem[1].status is not Status.PENDING)
+    detail = " ".join(f"{operation}: {text}" for operation, _, text in problems)
+    return Verdict(image_id, problems[0][1].status, problems[0][1], detail)
+
+
+def rows_of(image_id: str, answered: Mapping[str, Entry | None], analyzer: str) -> list[dict[str, object]]:
+    """The rows of `tags_long` that one image's responses say, in the table's order."""
+    responses = [(op, entry.response) for op, entry in answered.items() if entry is not None and entry.response is not None]
+    versions = {op: entry.model_version for op, entry in answered.items() if entry is not None}
+    return [_row(image_id, tag, analyzer, versions) for tag in read_all(responses)]
+
+
+def _row(image_id: str, tag: Tag, analyzer: str, versions: Mapping[str, str | None]) -> dict[str, object]:
+    row = asdict(tag)
+    row["details"] = json.dumps(tag.details, ensure_ascii=False, sort_keys=True) if tag.details else None
+    version = versions.get(tag.details["operation"])
+    return {"image_id": image_id, **row, "analyzer": analyzer, "model_version": version}
+
+
+def _account(calls: dict[str, Calls], answered: Mapping[str, Entry | None], run: str) -> None:
+    for operation, entry in answered.items():
+        if entry is None or (entry.response is None and entry.run == run):
+            calls[operation].failed += 1
+        elif entry.run == run:
+            calls[operation].billed += 1
+        else:
+            calls[operation].reused += 1
+
+
+def _by_image(image_ids: Sequence[str], ledgers: Mapping[str, Ledger]) -> Iterator[dict[str, dict[str, Entry | None]]]:
+    for at in range(0, len(image_ids), CHUNK):
+        chunk = image_ids[at : at + CHUNK]
+        found = {op: {entry.image_id: entry for entry in ledger.read_many(chunk)} for op, ledger in ledgers.items()}
+        yield {image_id: {op: found[op].get(image_id) for op in ledgers} for image_id in chunk}

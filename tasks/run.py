@@ -1,0 +1,74 @@
+"""What the tasks of one run share in one process: the store, the web client, the analyzer. Made once, let go at the end."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tasks.adapters.analyzer import Analyzer
+from tasks.adapters.ledger import Ledger
+from tasks.adapters.store import Store, open_store
+from tasks.adapters.web import Web
+from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings
+
+G = TypeVar("G", bound=Group)
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_made: dict[str, dict[tuple[str, Group], Any]] = {}
+
+
+def part(settings: Settings, group: type[G]) -> G:
+    """The settings of one group out of all."""
+    return group.model_validate({name: getattr(settings, name) for name in group.model_fields})
+
+
+def store_for(run: str, settings: Settings) -> Store:
+    """The run's store."""
+    return _once(run, "store", part(settings, StoreSettings), open_store)
+
+
+def web_for(run: str, settings: Settings) -> Web:
+    """The run's web client; limits by host hold for all its threads."""
+    return _once(run, "web", part(settings, FetchSettings), Web)
+
+
+def analyzer_for(run: str, settings: Settings) -> Analyzer:
+    """The run's analyzer; rate limits hold for all its threads."""
+    store = store_for(run, settings)
+    return _once(run, "analyzer", part(settings, AnalysisSettings), lambda own: open_analyzer(own, store, settings.region))
+
+
+def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
+    """The ledger of one operation under the run's settings."""
+    analyzer = analyzer_for(run, settings)
+    return Ledger(store_for(run, settings), operation, analyzer.settings_of(operation), paid=analyzer.name != "local")
+
+
+def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
+    """The analyzer that the settings name; models and clients are loaded when first asked."""
+    if settings.analyzer == "rekognition":
+        from tasks.adapters.rekognition import Rekognition  # boto3 is slow to import
+
+        return Rekognition(settings, store, region)
+    from tasks.adapters.local.analyzer import LocalAnalyzer
+
+    return LocalAnalyzer(settings, store)
+
+
+def let_go(run: str) -> None:
+    """Forget what the run shared and close what can be closed."""
+    with _lock:
+        made = _made.pop(run, {})
+    for thing in made.values():
+        if hasattr(thing, "close"):
+            thing.close()
+
+
+def _once(run: str, what: str, key: G, make: Callable[[G], T]) -> T:
+    # Reentrant use (the analyzer asks for the store) happens before the lock is taken.
+    with _lock:
+        things = _made.setdefault(run, {})
+        if (what, key) not in things:
+            things[what, key] = make(key)
+        found: T = things[what, key]
+        return found

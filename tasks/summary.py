@@ -1,0 +1,76 @@
+"""The summary of a run: what `summary.json` says, and what a person reads on the screen."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.contracts.reasons import Reason, Status
+from tasks.contracts.records import JsonObject
+
+TOP = 10
+"""How many labels and people the summary names."""
+
+
+def counts_of(images: pa.Table) -> JsonObject:
+    """Links, distinct images, statuses and reasons, as `images` has them."""
+    statuses = Counter(images.column("status").to_pylist())
+    reasons = Counter(reason for reason in images.column("reason").to_pylist() if reason)
+    return {
+        "links": images.num_rows - statuses.get(Status.NO_LINK, 0),
+        "images": pc.count_distinct(images.column("image_id"), mode="only_valid").as_py(),
+        "statuses": {str(status): statuses.get(status, 0) for status in Status},
+        "reasons": {str(code): n for code, n in reasons.most_common()},
+    }
+
+
+def top_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
+    """The names of a kind that most images have, with how many have them."""
+    of_kind = long.filter(pc.equal(long.column("kind"), kind))
+    pairs = set(zip(of_kind.column("image_id").to_pylist(), of_kind.column("name").to_pylist(), strict=True))
+    names = Counter(name for _, name in pairs)
+    return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def findings_count(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many expectations failed, by severity."""
+    failed = Counter(finding["severity"] for finding in findings if not finding["success"])
+    return {"critical": failed.get("critical", 0), "warning": failed.get("warning", 0)}
+
+
+def sentences(summary: Mapping[str, Any]) -> list[str]:
+    """The closing summary for a person, a line each; empty parts are left out."""
+    statuses, calls = summary["statuses"], summary["calls"]
+    billed = sum(account["billed"] for account in calls.values())
+    reused = sum(account["reused"] for account in calls.values())
+    failed = sum(account["failed"] for account in calls.values())
+    lines = [
+        f"{_n(summary['rows'], 'row')}, {_n(summary['links'], 'link')}, {_n(summary['images'], 'distinct image')}.",
+        f"Tagged: {_n(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
+        f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
+    ]
+    for code, count in summary["reasons"].items():
+        lines.append(f"  {code} ({Reason(code).status}): {count:,} - {Reason(code).meaning}")
+    lines.append(
+        f"Analyzer {summary['analyzer']}: {_n(billed, 'call')} made, {reused:,} answers reused from the ledger"
+        + (f", {failed:,} without an answer" if failed else "")
+        + f"; cost {summary['cost_usd']:.4f} USD."
+    )
+    if summary["top_labels"]:
+        lines.append("Top labels: " + ", ".join(f"{name} ({count:,})" for name, count in summary["top_labels"]) + ".")
+    if summary["people"]:
+        lines.append("People: " + ", ".join(f"{name} ({count:,})" for name, count in summary["people"]) + ".")
+    lines += summary["remarks"]
+    checks = summary["checks"]
+    lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
+    if summary["published"]:
+        lines.append(f"Published version {summary['version']}: {summary['store']}/published/{summary['version']}/")
+    else:
+        lines.append(f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/")
+    return lines
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
