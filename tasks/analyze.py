@@ -5,12 +5,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.adapters import progress
 from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.ledger import Ledger
+from tasks.batches import Batch, BatchDone
 from tasks.contracts.errors import LinkError, StopRun
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Picture
-from tasks.records import Failure
+from tasks.contracts.settings import AnalysisSettings, Settings
+from tasks.records import Failure, save_failures
+from tasks.retrying import batch_failed, keyed, retry_passing
+from tasks.run import analyzer_for, ledger_for, store_for
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,37 @@ class Outcome:
     def passing(self) -> list[Failure]:
         """The failures that may go away."""
         return [failure for failure in self.failures if failure.reason.status is Status.PENDING]
+
+
+@task(
+    task_run_name="{batch.step} {batch.number} of {batch.of}",
+    persist_result=True,
+    cache_key_fn=keyed("analyze_images", AnalysisSettings),
+    retry_condition_fn=retry_passing,
+)
+def analyze_images(batch: Batch[Picture], run: str, settings: Settings, threads: int) -> BatchDone:
+    """Ask one operation of a batch of images.
+
+    Raises:
+        BatchFailed: some are left pending; all others are saved.
+        StopRun: nothing can go on.
+
+    """
+    outcome = ask_for(
+        batch.items,
+        batch.step,
+        analyzer=analyzer_for(run, settings),
+        ledger=ledger_for(run, settings, batch.step),
+        run=run,
+        threads=threads,
+        on_done=lambda: progress.advance("analyze_images"),
+    )
+    save_failures(store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
+    counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
+    get_run_logger().info("%s: %d asked, %d found in the ledger, %d failed", batch.step, *counts.values())
+    if outcome.passing:
+        raise batch_failed([(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing], "image")
+    return BatchDone(batch.step, len(batch.items), counts)
 
 
 def ask_for(

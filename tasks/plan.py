@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from prefect import task
+from prefect.logging import get_run_logger
+
 from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.ledger import Ledger
 from tasks.batches import Batch, batch_size, batches_of
 from tasks.contracts.errors import OverBudget
 from tasks.contracts.prices import PriceList
 from tasks.contracts.records import Fetched, JsonObject, Picture
-from tasks.records import Failure
+from tasks.contracts.settings import Settings
+from tasks.records import Failure, load_fetched, run_key, save_failures, save_json
+from tasks.run import analyzer_for, ledger_for, store_for
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,26 @@ class Work:
     plan: Plan
     todo: dict[str, list[Picture]]
     refusals: list[Failure]
+
+
+@task(task_run_name="plan the analysis")
+def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> tuple[Plan, list[Batch[Picture]]]:
+    """Say what is left to ask and what it costs, and cut it into batches; nothing is paid yet.
+
+    Raises:
+        OverBudget: it costs more than `max_cost`.
+
+    """
+    store = store_for(run, settings)
+    ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
+    pictures = distinct_pictures(load_fetched(store, run, digests))
+    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings))
+    save_json(store, run_key(run, "plan.json"), work.plan.as_json())
+    save_failures(store, run, "refused", work.refusals)
+    for line in plan_sentences(work.plan):
+        get_run_logger().info(line)
+    check_budget(work.plan, settings.max_cost)
+    return work.plan, analysis_batches(work.todo, settings.batch_size)
 
 
 def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:

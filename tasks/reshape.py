@@ -5,13 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
+from prefect import task
+from prefect.logging import get_run_logger
+from pydantic import TypeAdapter
 
 from tasks.adapters.ledger import Entry, Ledger
+from tasks.adapters.store import JSON, PARQUET
+from tasks.adapters.tables import parquet_bytes
 from tasks.contracts.operations import read_all
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Tag
+from tasks.contracts.settings import Settings
 from tasks.contracts.tables import TAGS_LONG, schema_of
-from tasks.records import Failure
+from tasks.plan import distinct_pictures
+from tasks.records import Failure, load_failures, load_fetched, run_key
+from tasks.run import ledger_for, store_for
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""
@@ -45,6 +53,24 @@ class Reshaped:
     tags: pa.Table
     verdicts: list[Verdict]
     calls: dict[str, Calls]
+
+
+VERDICTS = TypeAdapter(list[Verdict])
+CALLS = TypeAdapter(dict[str, Calls])
+
+
+@task(task_run_name="reshape the responses")
+def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
+    """Write the long table before cleaning, the verdicts and the account of calls; returns the number of tags."""
+    store = store_for(run, settings)
+    image_ids = [picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))]
+    ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
+    reshaped = reshape(image_ids, ledgers, load_failures(store, run), run, settings.analyzer)
+    store.write(run_key(run, "all_tags.parquet"), parquet_bytes(reshaped.tags), PARQUET)
+    store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(reshaped.verdicts), JSON)
+    store.write(run_key(run, "calls.json"), CALLS.dump_json(reshaped.calls), JSON)
+    get_run_logger().info("%d tags of %d images", reshaped.tags.num_rows, len(image_ids))
+    return int(reshaped.tags.num_rows)
 
 
 def reshape(

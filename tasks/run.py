@@ -40,8 +40,7 @@ def analyzer_for(run: str, settings: Settings) -> Analyzer:
 
 def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
     """The ledger of one operation under the run's settings."""
-    analyzer = analyzer_for(run, settings)
-    return Ledger(store_for(run, settings), operation, analyzer.settings_of(operation), paid=analyzer.name != "local")
+    return Ledger.of(store_for(run, settings), analyzer_for(run, settings), operation)
 
 
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:

@@ -3,11 +3,19 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
+from prefect import task
+from prefect.logging import get_run_logger
 
 from tasks.adapters import files, tables
+from tasks.adapters.store import PARQUET
 from tasks.cells import is_attempt, links_in, looks_like_links
 from tasks.contracts.errors import UsageError
 from tasks.contracts.records import Link
+from tasks.contracts.settings import Settings
+from tasks.records import run_key
+from tasks.run import store_for
+
+LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 
 SAMPLE = 1000
 """Filled cells a column is judged by."""
@@ -20,6 +28,30 @@ class Source:
     table: pa.Table
     url_column: str
     guessed: bool
+
+
+@dataclass(frozen=True)
+class SourceRead:
+    """What `read_source` tells the other steps; the table and its links are in the run's folder."""
+
+    rows: int
+    links: int
+    url_column: str
+    guessed: bool
+
+
+@task(task_run_name="read {settings.source}")
+def read_source(run: str, settings: Settings) -> SourceRead:
+    """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
+    source = load_source(settings.source, settings.url_column)
+    links = links_of(source.table, source.url_column)
+    store = store_for(run, settings)
+    store.write(run_key(run, "source.parquet"), tables.parquet_bytes(source.table), PARQUET)
+    store.write(run_key(run, "links.parquet"), tables.parquet_bytes(links_table(links)), PARQUET)
+    found = " (found by looking at the values)" if source.guessed else ""
+    logger = get_run_logger()
+    logger.info("%d rows, %d links in column %r%s", source.table.num_rows, len(links), source.url_column, found)
+    return SourceRead(source.table.num_rows, len(links), source.url_column, source.guessed)
 
 
 def load_source(address: str, url_column: str | None) -> Source:
@@ -71,6 +103,17 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
         for row, cell in enumerate(_cells(table, url_column))
         for position, url in enumerate(links_in(cell))
     ]
+
+
+def links_table(links: list[Link]) -> pa.Table:
+    """Links as a table: `row`, `position`, `url`."""
+    return pa.table([[link.row for link in links], [link.position for link in links], [link.url for link in links]], LINKS)
+
+
+def load_links(run: str, settings: Settings) -> list[Link]:
+    """The links that `read_source` staged."""
+    staged = tables.parquet_table(store_for(run, settings).read(run_key(run, "links.parquet")))
+    return [Link(row["row"], row["position"], row["url"]) for row in staged.to_pylist()]
 
 
 def distinct_urls(links: list[Link]) -> list[str]:

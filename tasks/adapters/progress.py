@@ -1,0 +1,86 @@
+"""Progress in the terminal: done of all, rate, time left. A bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+EVERY = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+_lock = threading.Lock()
+_bars: dict[str, "Bar"] = {}
+
+
+class Rate(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        """As `12.3/s`."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "-/s")
+
+
+class Bar:
+    """One step's progress."""
+
+    def __init__(self, step: str, total: int, console: Console) -> None:
+        self.step, self.total, self.done = step, total, 0
+        self._console = console
+        self._begun = self._said = time.monotonic()
+        self._live: Progress | None = None
+        if console.is_terminal:
+            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
+            self._live = Progress(*columns, console=console)
+            self._live.add_task(step, total=total)
+            self._live.start()
+
+    def advance(self) -> None:
+        """One more is done."""
+        self.done += 1
+        if self._live:
+            self._live.advance(self._live.task_ids[0])
+        elif time.monotonic() - self._said >= EVERY:
+            self.say()
+
+    def say(self) -> None:
+        """Print where things stand."""
+        self._said = time.monotonic()
+        rate = self.done / max(self._said - self._begun, 1e-9)
+        left = (self.total - self.done) / rate if rate else 0.0
+        line = f"{self.step}: {self.done:,} of {self.total:,} done, {rate:.1f}/s, {left:.0f} s left"
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """The step is over."""
+        if self._live:
+            self._live.stop()
+        else:
+            self.say()
+
+
+@contextmanager
+def watching(step: str, total: int) -> Iterator[None]:
+    """Show a step's progress on standard error while it works; nothing for a step without work."""
+    if not total:
+        yield
+        return
+    bar = Bar(step, total, Console(file=sys.stderr))
+    with _lock:
+        _bars[step] = bar
+    try:
+        yield
+    finally:
+        with _lock:
+            _bars.pop(step).close()
+
+
+def advance(step: str) -> None:
+    """One more item of the step is done; ignored in a process that shows no progress."""
+    with _lock:
+        if step in _bars:
+            _bars[step].advance()

@@ -1,0 +1,49 @@
+"""How mapped tasks are cached, retried and fail."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.tasks import Task
+
+from tasks.batches import batch_key
+from tasks.contracts.errors import BatchFailed, StopRun
+from tasks.contracts.reasons import Reason
+from tasks.contracts.settings import Group
+from tasks.run import part
+
+NAMED = 20
+"""Links or images that a failed batch's message names."""
+
+
+def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, Any]], str]:
+    """A cache key function: the task, the settings that its outcome depends on, and the batch's ids."""
+
+    def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
+        settings = part(parameters["settings"], group).model_dump_json()
+        return batch_key(task, parameters["run"], hashlib.sha256(settings.encode()).hexdigest()[:16], parameters["batch"])
+
+    return key
+
+
+def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
+    """Run a batch again only when what it left may succeed: not when a person has to fix something first."""
+    try:
+        state.result()  # type: ignore[unused-coroutine]
+    except StopRun:
+        return False
+    except Exception:  # noqa: BLE001 - whatever else broke the batch, its good results are saved: try once more
+        return True
+    return False
+
+
+def batch_failed(left: Sequence[tuple[str, Reason, str]], noun: str) -> BatchFailed:
+    """The error of a batch that left something: how many, why, and which."""
+    reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common())
+    named = "\n".join(f"- {name}: {reason}: {detail}" for name, reason, detail in left[:NAMED])
+    more = f"\n... and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    plural = "" if len(left) == 1 else "s"
+    return BatchFailed(f"{len(left)} {noun}{plural} left pending ({reasons}); everything else is saved.\n{named}{more}")
