@@ -144,5 +144,7 @@ class WorkSettings(Group):
     task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
 
 
-class Settings(SourceSettings, StoreSettings, AnalysisSettings, FetchSettings, TableSettings, WorkSettings):
+class Settings(
+    SourceSettings, StoreSettings, AnalysisSettings, FetchSettings, CleaningSettings, TableSettings, WorkSettings
+):
     """All settings, flat: the flow's parameters and the options of `image-tags run`."""
