@@ -88,6 +88,9 @@ class AnalysisSettings(Group):
         None, gt=0, description="calls a second and operation; by default the region's published quota"
     )
     tps_from_service_quotas: bool = Field(False, description="read the account's quota from Service Quotas")
+    rate_share: float = Field(
+        1.0, gt=0, le=1, description="this process's share of the rate, where several divide the account's quota"
+    )
     analyzer_threads: int | None = Field(None, gt=0, description="calls at the same time and operation")
     analyzer_retries: int = Field(4, ge=0, description="how often a passing failure of the analyzer is tried again at once")
     max_cost: float | None = Field(None, ge=0, description="USD; a run that would cost more stops before it pays")

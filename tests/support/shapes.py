@@ -1,4 +1,4 @@
-"""Checks against botocore's model of Rekognition, so that neither the stand-in nor a local model can drift from the service."""
+"""Checks against botocore's model of Rekognition: neither the stand-in nor a local model can drift from the service."""
 
 import math
 from functools import cache
