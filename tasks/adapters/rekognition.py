@@ -37,12 +37,17 @@ LATENCY = 0.4
 LONGEST_PAUSE = 20.0
 """Seconds between two tries at most."""
 
-GONE = "the picture is no longer in the store."
+GONE = "The picture is no longer in the store."
 
-FINAL = ("InvalidS3ObjectException", "InvalidParameterException", "ImageTooLargeException", "InvalidImageFormatException")
-"""The service's codes for a picture that will not do (API Reference, errors of the five operations)."""
+FINAL = (
+    "InvalidS3ObjectException",
+    "InvalidParameterException",
+    "ImageTooLargeException",
+    "InvalidImageFormatException",
+    "ValidationException",
+)
+"""The service's codes for a picture that will not do (API Reference: errors of the operations, common errors)."""
 
-UNFIT = (*FINAL, "ValidationException")
 THROTTLED = ("ThrottlingException", "ProvisionedThroughputExceededException", "Throttling", "TooManyRequestsException")
 
 
@@ -108,7 +113,7 @@ class Rekognition:
 
     def _ask(self, operation: str, picture: Picture) -> Answer:
         self._go_on()
-        image, remark = self._image(operation, picture)
+        image, remark = self._image(picture)
         request = OPERATIONS[operation].request(self._settings)
         for attempt in range(self._settings.analyzer_retries + 1):
             if attempt:
@@ -128,7 +133,7 @@ class Rekognition:
                 break
         raise problem
 
-    def _image(self, operation: str, picture: Picture) -> tuple[JsonObject, str | None]:
+    def _image(self, picture: Picture) -> tuple[JsonObject, str | None]:
         """The request's Image, and what was done to the picture to make it fit."""
         place = self._store.bucket_and_key(picture.key)
         if place and picture.size <= S3_LIMIT:
@@ -136,33 +141,33 @@ class Rekognition:
         try:
             data = self._store.read(picture.key)
         except NotInStore:
-            raise Passing(Reason.ANALYZER_UNAVAILABLE, f"{operation}: {GONE}") from None
+            raise Passing(Reason.ANALYZER_UNAVAILABLE, GONE) from None
         if len(data) <= BYTES_LIMIT:
             return {"Bytes": data}, None
         try:
             data, remark = shrink(data, BYTES_LIMIT)
         except (OSError, ValueError, SyntaxError) as error:  # Pillow's errors for a picture that it cannot read
-            raise Rejected(Reason.TOO_LARGE, f"{operation}: {len(data):,} bytes cannot be re-encoded: {error}") from None
+            raise Rejected(Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}") from None
         return {"Bytes": data}, remark
 
     def _problem(self, operation: str, picture: Picture, image: JsonObject, error: Exception) -> LinkError | StopRun:
         """What an error of the call means."""
         action = f"rekognition:{self._client.meta.method_to_api_mapping[operation]}"
-        code, name = code_of(error), f"{operation} of {picture.image_id[:12]}"
+        code = code_of(error)
         stop = stop_for(error, action, self.region)
         if code == "InvalidS3ObjectException" and "S3Object" in image:
             stop = bucket_problem(self._s3, image["S3Object"]["Bucket"], self.region)
             if stop is None and not self._store.exists(picture.key):
-                return Passing(Reason.ANALYZER_UNAVAILABLE, f"{operation}: {GONE}")
+                return Passing(Reason.ANALYZER_UNAVAILABLE, GONE)
         if stop:
             return stop
-        if code in UNFIT:
+        if code in FINAL:
             says = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
-            return Rejected(Reason.REFUSED_BY_ANALYZER, f"{operation}: {code}: {says[:300]}")
+            return Rejected(Reason.REFUSED_BY_ANALYZER, f"{code}: {says[:300]}")
         if code in THROTTLED:
-            return Passing(Reason.THROTTLED, f"{name} was throttled ({code}).")
+            return Passing(Reason.THROTTLED, f"Throttled ({code}).")
         status = f", HTTP {status_of(error)}" if status_of(error) else ""
-        return Passing(Reason.ANALYZER_UNAVAILABLE, f"{name} had no answer ({code}{status}).")
+        return Passing(Reason.ANALYZER_UNAVAILABLE, f"No answer ({code}{status}).")
 
     def _go_on(self) -> None:
         """Raise what stopped another thread's call."""

@@ -2,7 +2,7 @@
 
 It checks signatures, holds requests and its own answers against botocore's model, knows the service's limits, enforces a
 quota, counts what it bills, and fails as told. `AWS_ENDPOINT_URL_REKOGNITION=<url>` sends boto3 here. By itself,
-`python -m tests.support.rekognition_endpoint --quota 50 --latency 0.3` prints its address, and `GET /stats` what it counted.
+`python -m tests.support.rekognition_endpoint --quota 50 --latency 0.3` prints its address, `GET /stats` what it counted.
 """
 
 import argparse
