@@ -10,7 +10,7 @@ from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.ledger import Ledger
 from tasks.batches import Batch, batch_size, batches_of
 from tasks.contracts.errors import OverBudget
-from tasks.contracts.prices import PriceList
+from tasks.contracts.prices import PriceList, prices_for
 from tasks.contracts.records import Fetched, JsonObject, Picture
 from tasks.contracts.settings import Settings
 from tasks.records import Failure, load_fetched, run_key, save_failures, save_json
@@ -74,7 +74,7 @@ def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> tuple
     store = store_for(run, settings)
     ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
     pictures = distinct_pictures(load_fetched(store, run, digests))
-    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings))
+    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings, settings.region))
     save_json(store, run_key(run, "plan.json"), work.plan.as_json())
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):

@@ -1,7 +1,8 @@
 """What calls cost: a price list by tiers, built in or your own.
 
-A list of your own is a JSON file: `{"date": "2026-11-01", "source": "our contract", "tiers": [{"up_to": 1000000, "usd": 0.001},
-{"usd": 0.0008}]}`, with `image_properties` beside `tiers` if that feature is asked for. `up_to` counts the calls of a month.
+A list of your own is a JSON file: `{"date": "2026-11-01", "source": "our contract", "tiers": [{"up_to": 1000000,
+"usd": 0.001}, {"usd": 0.0008}]}`, with `image_properties` beside `tiers` if that feature is asked for. `up_to` counts the
+calls of a month.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ BUILT_IN = PriceList(
 """The list price. Free tier left out; later tiers of image properties left out, which errs on the safe side."""
 
 
-def price_list(settings: AnalysisSettings, region: str | None = None) -> PriceList | None:
+def prices_for(settings: AnalysisSettings, region: str | None = None) -> PriceList | None:
     """The prices that hold for a run; None where calls cost nothing. UsageError if the file is no price list."""
     if settings.analyzer != "rekognition":
         return None
