@@ -1,14 +1,17 @@
 """Claims: who is asking about which image right now, so that two runs on one store never pay for the same call.
 
-A claim is a small object made with `Store.add`, which only one caller can win. Its holder makes it beat (rewrites it) while
-a call lasts. Someone else may take it over, by `Store.swap` and so again only one of them, when
+A claim is a small object made with `Store.add`, which only one caller can win. Only its maker ever writes it again: it
+beats (is rewritten) while a call lasts, and says so when a failed call gives it back. A claim counts as free when
 
-- it says that it was given back after a failed call, or
+- it says that it was given back, or
 - its holder was a process of this machine that has ended (see `tasks.adapters.owner`), or
 - it has not beaten for LEASE seconds of the watcher's own monotonic clock: clocks of two machines are never compared.
 
-LEASE is 60 s: four missed beats, longer than botocore rides out an outage of the store, and the most that a machine killed
-in the middle can hold up another one. How long a call takes does not matter: a claim beats for as long as its process lives.
+Who finds claim 0 of an image free adds claim 1, and so on: taking over is as exclusive as claiming, and If-None-Match is
+all that it asks of a store. Claims are removed only once the response is in the ledger, where who gets a claim looks first.
+
+LEASE is 60 s: four missed beats, as long as an outage of the store is waited out, and the most that a machine killed in
+the middle holds up another one. How long a call takes does not matter: claims beat for as long as their process lives.
 """
 
 import json
@@ -21,12 +24,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tasks.adapters import owner
-from tasks.adapters.store import JSON, Store
+from tasks.adapters.store import JSON, NotInStore, Store
 from tasks.contracts.errors import StopRun
 from tasks.contracts.records import JsonObject
 
 LEASE = 60.0
-"""Seconds without a beat after which a claim may be taken over."""
+"""Seconds without a beat after which a claim is free."""
 BEAT = 15.0
 """Seconds between two beats."""
 
@@ -35,28 +38,29 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Claim:
-    """One claim held by this process."""
+    """One claim held by this process: number `n` on the image.
 
-    key: str
+    Attributes:
+        beaten: when it was last known to beat, by the holder's monotonic clock, from before the write was sent.
+        beats: how often; it makes each write differ, so that a watcher sees the claim move.
+        over: it was given back, settled or lost; it beats no more.
+        lock: keeps a beat from crossing the end.
+
+    """
+
+    image_id: str
     run: str
-    nonce: str
+    n: int
     beaten: float
-    """When it was last known to beat, by the holder's monotonic clock, from before the write was sent."""
     beats: int = 0
     over: bool = False
+    nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Keeps a beat from crossing the giving back."""
 
-    def record(self, *, released: bool = False) -> bytes:
-        """What lies in the store; different at each beat, so that a watcher sees it move."""
-        said: JsonObject = {
-            "owner": owner.name(),
-            "run": self.run,
-            "nonce": self.nonce,
-            "beat": self.beats,
-            "time": datetime.now(UTC).isoformat(),
-        }
-        return json.dumps(said | {"released": True} if released else said).encode()
+    def record(self, *, free: bool = False) -> bytes:
+        """What lies in the store."""
+        said = {"owner": owner.name(), "run": self.run, "nonce": self.nonce, "beat": self.beats, "free": free}
+        return json.dumps(said | {"time": datetime.now(UTC).isoformat()}).encode()
 
 
 class Claims:
@@ -79,86 +83,92 @@ class Claims:
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
         self._held: dict[str, Claim] = {}
-        self._watched: dict[str, tuple[str, float]] = {}
+        self._watched: dict[str, tuple[bytes, float]] = {}
         self._beating: threading.Thread | None = None
 
     def take(self, image_id: str, run: str) -> Claim | None:
-        """The claim on an image, or None if someone else holds it or was quicker: look into the ledger, wait, try again."""
-        claim = Claim(f"{self._folder}/{image_id[:2]}/{image_id}.json", run, uuid.uuid4().hex, self._clock())
-        if self._store.add(claim.key, claim.record(), JSON):
-            return self._keep(claim)
-        found = self._store.read_tagged(claim.key)
-        if found is None:
-            return None
-        data, token = found
-        if self._free(claim.key, data, token):
-            claim.beaten = self._clock()
-            if self._store.swap(claim.key, claim.record(), JSON, token):
+        """The claim on an image, or None if someone else holds it: look into the ledger, wait, try again."""
+        n = 0
+        while True:
+            claim = Claim(image_id, run, n, self._clock())
+            if self._store.add(self._key(image_id, n), claim.record(), JSON):
                 return self._keep(claim)
-        return None
+            try:
+                data = self._store.read(self._key(image_id, n))
+            except NotInStore:  # settled since
+                return None
+            if not self._free(self._key(image_id, n), data):
+                return None
+            n += 1
 
     def holds(self, claim: Claim) -> bool:
-        """Whether a call may still be started under the claim: nobody can have taken it over yet."""
-        return self._clock() - claim.beaten < LEASE - BEAT
+        """Whether a call may be started under the claim: surely nobody has taken it over yet."""
+        return not claim.over and self._clock() - claim.beaten < LEASE - BEAT
 
     def settled(self, claim: Claim) -> None:
-        """Remove a claim whose response is in the ledger. Whoever claims the image next finds the response there first."""
-        self._end(claim, lambda: self._store.delete(claim.key))
+        """Remove the claims on an image whose response is in the ledger."""
+        self._end(claim, self._remove)
 
     def give_back(self, claim: Claim) -> None:
-        """Let others have a claim whose call failed. Never takes a claim away from someone who has taken it over."""
-        self._end(claim, lambda: self._rewrite(claim, released=True))
+        """Let others have a claim under which nothing was saved."""
+        self._end(claim, lambda claim: self._write(claim, free=True))
 
     def beat(self) -> None:
-        """Renew the claims that are due."""
-        now = self._clock()
+        """Renew the claims that are due. One that was due for too long is lost for good: someone may have taken it over."""
         with self._lock:
-            due = [claim for claim in self._held.values() if now - claim.beaten >= BEAT]
-        for claim in due:
+            held = list(self._held.values())
+        for claim in held:
             with claim.lock:
                 now = self._clock()
+                if claim.over or now - claim.beaten < BEAT:
+                    continue
+                if not self.holds(claim):
+                    claim.over = True
+                    continue
+                claim.beats += 1
                 try:
-                    if not claim.over and self._rewrite(claim):
-                        claim.beaten = now
+                    self._write(claim)
+                    claim.beaten = now
                 except StopRun as error:
-                    log.warning("The claim %s could not be renewed: %s", claim.key, error)
+                    log.warning("The claim %s could not be renewed: %s", self._key(claim.image_id, claim.n), error)
 
-    def _rewrite(self, claim: Claim, *, released: bool = False) -> bool:
-        found = self._store.read_tagged(claim.key)
-        if found is None or _said(found[0]).get("nonce") != claim.nonce:
-            return False
-        claim.beats += 1
-        return self._store.swap(claim.key, claim.record(released=released), JSON, found[1])
-
-    def _free(self, key: str, data: bytes, token: str) -> bool:
+    def _free(self, key: str, data: bytes) -> bool:
         said = _said(data)
-        if said.get("released") or self._alive(str(said.get("owner", ""))) is False:
+        if said.get("free") or self._alive(str(said.get("owner", ""))) is False:
             return True
         with self._lock:
-            seen, since = self._watched.get(key, ("", 0.0))
-            if seen != token:
-                self._watched[key] = token, self._clock()
+            seen, since = self._watched.get(key, (b"", 0.0))
+            if seen != data:
+                self._watched[key] = data, self._clock()
                 return False
         return self._clock() - since >= LEASE
 
     def _keep(self, claim: Claim) -> Claim:
         with self._lock:
-            self._watched.pop(claim.key, None)
             self._held[claim.nonce] = claim
             if self._heartbeat and self._beating is None:
                 self._beating = threading.Thread(target=self._keep_beating, name=f"beat {self._folder}", daemon=True)
                 self._beating.start()
         return claim
 
-    def _end(self, claim: Claim, how: Callable[[], object]) -> None:
+    def _end(self, claim: Claim, how: Callable[[Claim], None]) -> None:
         with claim.lock:
             claim.over = True
             with self._lock:
                 self._held.pop(claim.nonce, None)
+                for n in range(claim.n + 1):
+                    self._watched.pop(self._key(claim.image_id, n), None)
             try:
-                how()
+                how(claim)
             except StopRun as error:  # what the claim was for is done or has failed already; the lease sees to the rest
-                log.warning("The claim %s could not be ended: %s", claim.key, error)
+                log.warning("The claim %s could not be ended: %s", self._key(claim.image_id, claim.n), error)
+
+    def _write(self, claim: Claim, *, free: bool = False) -> None:
+        self._store.write(self._key(claim.image_id, claim.n), claim.record(free=free), JSON)
+
+    def _remove(self, claim: Claim) -> None:
+        for n in range(claim.n + 1):
+            self._store.delete(self._key(claim.image_id, n))
 
     def _keep_beating(self) -> None:
         while True:
@@ -168,6 +178,9 @@ class Claims:
                     self._beating = None
                     return
             self.beat()
+
+    def _key(self, image_id: str, n: int) -> str:
+        return f"{self._folder}/{image_id[:2]}/{image_id}.{n}.json"
 
 
 def _said(data: bytes) -> JsonObject:

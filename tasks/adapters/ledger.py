@@ -17,9 +17,11 @@ from datetime import UTC, datetime
 from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.claims import Claims
 from tasks.adapters.entry import Entry, Refusal, Unreadable
-from tasks.adapters.store import JSON, NotInStore, Store, StoreUnreachable
+from tasks.adapters.store import JSON, NotInStore, Store
 from tasks.contracts.errors import Rejected
 from tasks.contracts.records import Answer, JsonObject, Picture
+
+__all__ = ["Entry", "Ledger", "Refusal", "Settled", "fingerprint"]
 
 THREADS = 16
 """Requests to the store at the same time."""
@@ -27,8 +29,6 @@ FEW = 3
 """Up to so many images of one shard are asked about one by one; above, the shard is listed."""
 PAGE = 1000
 """Keys in one page of an S3 listing: listing a page costs a request, as asking about one key does."""
-SAVE_FOR = 120.0
-"""Seconds for which a paid response is offered to a store that cannot be reached, before the run stops without it."""
 
 log = logging.getLogger(__name__)
 
@@ -177,18 +177,8 @@ class Ledger:
         )
 
     def _save(self, entry: Entry) -> Entry:
-        """Put the entry; it is paid for, so a store that is away for a while is waited for."""
-        waited, delay = 0.0, 1.0
-        while True:
-            try:
-                self._store.write(self.key(entry.image_id), entry.dump(), JSON)
-            except StoreUnreachable:
-                if waited >= SAVE_FOR:
-                    raise
-                self._wait(delay)
-                waited, delay = waited + delay, min(delay * 2, 15.0)
-            else:
-                return entry
+        self._store.write(self.key(entry.image_id), entry.dump(), JSON)
+        return entry
 
     def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
         left, found = set(image_ids), set()

@@ -4,7 +4,8 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -79,7 +80,7 @@ def open_store(settings: StoreSettings) -> Store:
 
 
 class FolderStore:
-    """A folder as store. Writes go to a temporary file beside the target, then take its place."""
+    """A folder as store. A write goes to a temporary file, which then takes its target's place under the folder's lock."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/") or "/"
@@ -89,26 +90,18 @@ class FolderStore:
         """See Store."""
         try:
             return self._path(key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotInStore(f"{self.locate(key)} is not there.") from None
+        except OSError as error:
+            raise self._stop(error, "read") from None
 
     def write(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 - a folder keeps no types
         """See Store."""
-        temporary = self._written(key, data)
-        temporary.replace(self._path(key))
+        self._put(key, data, lambda: True)
 
     def add(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002
         """See Store."""
-        if self.exists(key):
-            return False
-        temporary = self._written(key, data)
-        try:
-            os.link(temporary, self._path(key))
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
-        return True
+        return not self.exists(key) and self._put(key, data, lambda: not self.exists(key))
 
     def exists(self, key: str) -> bool:
         """See Store."""
@@ -122,7 +115,9 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         """See Store."""
-        self._path(key).unlink(missing_ok=True)
+        if self.exists(key):
+            with self._locked():
+                self._path(key).unlink(missing_ok=True)
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """See Store."""
@@ -132,17 +127,9 @@ class FolderStore:
             return None
         return data, hashlib.sha256(data).hexdigest()
 
-    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:  # noqa: ARG002
         """See Store."""
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / f".{target.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            now = self.read_tagged(key)
-            if (now[1] if now else None) != token:
-                return False
-            self.write(key, data, content_type)
-            return True
+        return self._put(key, data, lambda: (self.read_tagged(key) or (None, None))[1] == token)
 
     def locate(self, key: str) -> str:
         """See Store."""
@@ -157,8 +144,8 @@ class FolderStore:
         try:
             self.write(".check", b"ok", "text/plain")
             self.delete(".check")
-        except OSError as error:
-            raise UsageError(f"The store {self.address!r} cannot be written: {error.strerror}.") from None
+        except StopRun as error:
+            raise UsageError(str(error)) from None
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
@@ -166,18 +153,36 @@ class FolderStore:
             raise ValueError(f"not a key: {key!r}")
         return self._root.joinpath(*parts)
 
-    def _written(self, key: str, data: bytes) -> Path:
+    def _put(self, key: str, data: bytes, may: Callable[[], bool]) -> bool:
+        """Put the object if it may be put once the lock is held. It is on disk before it is seen: no power cut halves it."""
         target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o666 & ~_UMASK)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return Path(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent, delete=False) as file:
+                temporary = Path(file.name)
+                try:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    temporary.chmod(0o666 & ~_UMASK)
+                    with self._locked():
+                        if may():
+                            temporary.replace(target)
+                            return True
+                finally:
+                    temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._stop(error, "written") from None
+        return False
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _stop(self, error: OSError, done: str) -> StopRun:
+        return StopRun(f"The store {self.address!r} cannot be {done}: {error.strerror}.")
 
 
 def _read_umask() -> int:

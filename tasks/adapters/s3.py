@@ -1,0 +1,205 @@
+"""The store on S3."""
+
+import copy
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tasks.adapters.s3_errors import code_of, explain, is_passing, status_of
+from tasks.adapters.store import NotInStore
+from tasks.contracts.errors import StopRun, UsageError
+from tasks.contracts.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS = 64
+"""Kept open at the same time; at least the threads that use the store at once."""
+PATIENCE = 60.0
+"""Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
+_ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+"""Amazon S3 User Guide, "General purpose bucket naming rules"."""
+
+T = TypeVar("T")
+
+
+class _Failed(Exception):
+    """A condition of a request does not hold; `retried`: an earlier try of it may have been done all the same."""
+
+    def __init__(self, retried: bool) -> None:
+        self.retried = retried
+
+
+class S3Store:
+    """A bucket, or a prefix in it, as store. Everything stays in memory; one client serves all threads."""
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        patience: float = PATIENCE,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is asked yet; UsageError if the address, profile or endpoint cannot be right."""
+        found = _ADDRESS.fullmatch(settings.store)
+        if not found:
+            raise UsageError(f"The store {settings.store!r} is not of the form s3://bucket/prefix.")
+        self.bucket: str = found["bucket"]
+        self.prefix: str = (found["prefix"] or "").strip("/")
+        self.address = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        self._settings = settings
+        self._patience = patience
+        self._wait = wait
+        self.client = _client(settings)
+
+    def read(self, key: str) -> bytes:
+        """See Store."""
+        return self._get(key)[0]
+
+    def write(self, key: str, data: bytes, content_type: str) -> None:
+        """See Store."""
+        self._put(key, data, content_type)
+
+    def add(self, key: str, data: bytes, content_type: str) -> bool:
+        """See Store."""
+        return self._put_if(key, data, content_type, IfNoneMatch="*")
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        try:
+            self._do("s3:GetObject", lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)))
+        except NotInStore:
+            return False
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        full, more, cut = "", True, len(self._full(""))
+        while more:
+            page, more = self._do("s3:ListBucket", partial(self._page, self._full(prefix), full))
+            for full in page:
+                yield full[cut:]
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._do("s3:DeleteObject", lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)))
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """See Store."""
+        try:
+            return self._get(key)
+        except NotInStore:
+            return None
+
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
+        """See Store. As exclusive as the server's If-Match; `add` and a None token only need If-None-Match."""
+        if token is None:
+            return self.add(key, data, content_type)
+        return self._put_if(key, data, content_type, IfMatch=token)
+
+    def locate(self, key: str) -> str:
+        """See Store."""
+        return f"{self.address}/{key}"
+
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:
+        """See Store."""
+        return self.bucket, self._full(key)
+
+    def check_writable(self) -> None:
+        """See Store."""
+        now = copy.copy(self)
+        now._patience = 0.0
+        key = f".check/{uuid.uuid4().hex}"
+        try:
+            added = now.add(key, b"ok", "text/plain")
+            again = now.add(key, b"again", "text/plain")
+            kept = now.read(key) == b"ok" and key in now.keys(".check/")
+            now.delete(key)
+        except StopRun as error:
+            raise UsageError(f"The store {self.address} cannot be used. {error}") from None
+        if not added or again or not kept:
+            raise UsageError(f"The store {self.address} cannot be used: its server does not honour If-None-Match.")
+
+    def _full(self, key: str) -> str:
+        if key.startswith("/") or ".." in key.split("/"):
+            raise ValueError(f"not a key: {key!r}")
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _page(self, full_prefix: str, after: str) -> tuple[list[str], bool]:
+        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=full_prefix, StartAfter=after)
+        return [one["Key"] for one in found.get("Contents", [])], found["IsTruncated"]
+
+    def _get(self, key: str) -> tuple[bytes, str]:
+        def get() -> tuple[bytes, str]:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
+            return answer["Body"].read(), answer["ETag"]
+
+        return self._do("s3:GetObject", get)
+
+    def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> None:
+        how: dict[str, Any] = dict(condition)
+        if self._settings.sse or self._settings.sse_kms_key:
+            how["ServerSideEncryption"] = self._settings.sse or "aws:kms"
+        if self._settings.sse_kms_key:
+            how["SSEKMSKeyId"] = self._settings.sse_kms_key
+        if self._settings.storage_class and key.startswith("images/"):
+            how["StorageClass"] = self._settings.storage_class
+        self._do(
+            "s3:PutObject",
+            lambda: self.client.put_object(
+                Bucket=self.bucket,
+                Key=self._full(key),
+                Body=data,
+                ContentType=content_type,
+                ChecksumAlgorithm="SHA256",
+                **how,
+            ),
+        )
+
+    def _put_if(self, key: str, data: bytes, content_type: str, **condition: str) -> bool:
+        try:
+            self._put(key, data, content_type, **condition)
+        except NotInStore:  # If-Match on what has been deleted
+            return False
+        except _Failed as failed:
+            # The answer to an earlier try may have been lost: then what lies there is ours.
+            return failed.retried and self.read_tagged(key) is not None and self.read(key) == data
+        return True
+
+    def _do(self, action: str, request: Callable[[], T]) -> T:
+        """Make a request; through an outage it is repeated for as long as patience lasts."""
+        waited, delay, tries = 0.0, 0.5, 0
+        while True:
+            tries += 1
+            try:
+                return request()
+            except (ClientError, BotoCoreError) as error:
+                if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
+                    raise NotInStore(f"There is no such object in {self.address}.") from None
+                if status_of(error) == 412:
+                    raise _Failed(tries > 1 or _retries(error) > 0) from None
+                if not is_passing(error) or waited >= self._patience:
+                    raise explain(error, action, self.bucket, self.address) from None
+            pause = delay * random.uniform(0.5, 1.0)
+            self._wait(pause)
+            waited, delay = waited + pause, min(delay * 2, 8.0)
+
+
+def _client(settings: StoreSettings) -> "S3Client":
+    try:
+        return boto3.Session(region_name=settings.region).client("s3", config=Config(max_pool_connections=CONNECTIONS))
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(f"AWS is not set up to use the store {settings.store}: {type(error).__name__}: {error}") from None
+
+
+def _retries(error: Exception) -> int:
+    said = error.response.get("ResponseMetadata", {}) if isinstance(error, ClientError) else {}
+    return int(said.get("RetryAttempts", 0))

@@ -1,0 +1,145 @@
+"""One contract, two stores: a folder and a real S3 server."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.adapters.store import JSON, FolderStore, NotInStore, Store, open_store
+from tasks.contracts.settings import StoreSettings
+from tests.support.s3_server import BUCKET
+
+
+@pytest.fixture(params=["folder", "s3", "s3 without a prefix"])
+def store(request, tmp_path) -> Store:
+    if request.param == "folder":
+        return open_store(StoreSettings(store=str(tmp_path / "store")))
+    s3 = request.getfixturevalue("s3")
+    if request.param == "s3":
+        return open_store(StoreSettings(store=f"s3://{BUCKET}/{uuid.uuid4().hex}/deep/"))
+    bucket = f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(bucket)
+    return open_store(StoreSettings(store=f"s3://{bucket}"))
+
+
+def race(n, move):
+    """Let n threads make the same move at the same time; the list of what they got."""
+    start = threading.Barrier(n)
+
+    def one(i):
+        start.wait()
+        return move(i)
+
+    with ThreadPoolExecutor(n) as pool:
+        return list(pool.map(one, range(n)))
+
+
+class TestContract:
+    def test_reads_back_what_was_written(self, store):
+        store.write("a/b.json", b"old", JSON)
+        store.write("a/b.json", b"\x00new", JSON)
+        assert store.read("a/b.json") == b"\x00new"
+        assert store.exists("a/b.json")
+
+    def test_an_empty_object_is_an_object(self, store):
+        store.write("empty", b"", "text/plain")
+        assert store.read("empty") == b""
+        assert store.exists("empty")
+
+    def test_takes_large_objects(self, store):
+        data = bytes(range(256)) * 70_000  # 17.9 MB, more than any picture
+        store.write("large", data, "application/octet-stream")
+        assert store.read("large") == data
+
+    def test_says_what_is_missing(self, store):
+        with pytest.raises(NotInStore):
+            store.read("not/there")
+        assert not store.exists("not/there")
+        assert store.read_tagged("not/there") is None
+        assert list(store.keys("not/")) == []
+
+    def test_a_prefix_of_keys_is_no_object(self, store):
+        store.write("a/b/c", b"1", JSON)
+        assert not store.exists("a/b")
+        with pytest.raises(NotInStore):
+            store.read("a/b")
+
+    def test_adds_only_where_nothing_is(self, store):
+        assert store.add("k", b"first", JSON)
+        assert not store.add("k", b"second", JSON)
+        assert store.read("k") == b"first"
+
+    def test_of_many_who_add_one_wins(self, store):
+        for n in range(10):
+            won = race(8, lambda i, n=n: store.add(f"race/{n}", f"{i}".encode(), JSON))
+            assert won.count(True) == 1
+            assert store.read(f"race/{n}") == f"{won.index(True)}".encode()
+
+    def test_deletes_and_does_not_mind_what_is_gone(self, store):
+        store.write("k", b"1", JSON)
+        store.delete("k")
+        store.delete("k")
+        assert not store.exists("k")
+        assert store.add("k", b"2", JSON)
+
+    def test_lists_the_keys_below_a_prefix_in_order(self, store):
+        keys = ["p/a/1", "p/a/10", "p/a/2", "p/b", "p/B", "p/ä ö+&%.txt", "pp/x", "q"]
+        for key in keys:
+            store.write(key, b"1", JSON)
+        assert list(store.keys("p/")) == sorted(key for key in keys if key.startswith("p/"))
+        assert list(store.keys("p/a/")) == ["p/a/1", "p/a/10", "p/a/2"]
+        for key in keys:
+            assert store.read(key) == b"1"
+
+    def test_lists_more_than_a_page(self, store):
+        keys = [f"many/{n:05}" for n in range(1003)]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda key: store.write(key, b"", JSON), keys))
+        assert list(store.keys("many/")) == keys
+
+    def test_swaps_only_what_is_still_the_same(self, store):
+        assert store.swap("pointer", b"1", JSON, None)
+        assert not store.swap("pointer", b"x", JSON, None)
+        data, token = store.read_tagged("pointer")
+        assert data == b"1"
+        assert store.swap("pointer", b"2", JSON, token)
+        assert not store.swap("pointer", b"x", JSON, token)
+        assert store.read("pointer") == b"2"
+        _, token = store.read_tagged("pointer")
+        store.delete("pointer")
+        assert not store.swap("pointer", b"x", JSON, token)
+        assert not store.exists("pointer")
+
+    def test_of_many_who_swap_in_the_first_version_one_wins(self, store):
+        assert race(8, lambda i: store.swap("first", f"{i}".encode(), JSON, None)).count(True) == 1
+
+    def test_is_writable(self, store):
+        store.check_writable()
+        assert list(store.keys(".check/")) == []
+
+    @pytest.mark.parametrize("key", ["../out", "a/../../out", "/etc/passwd"])
+    def test_no_key_leads_out_of_it(self, store, key):
+        with pytest.raises(ValueError, match="not a key"):
+            store.write(key, b"1", JSON)
+        with pytest.raises(ValueError, match="not a key"):
+            store.read(key)
+
+    def test_says_where_an_object_lies(self, store):
+        assert store.locate("images/ab/x.jpg") == f"{store.address}/images/ab/x.jpg"
+        assert not store.address.endswith("/")
+        where = store.bucket_and_key("images/ab/x.jpg")
+        if isinstance(store, FolderStore):
+            assert where is None
+        else:
+            assert where is not None
+            assert f"s3://{where[0]}/{where[1]}" == store.locate("images/ab/x.jpg")
+
+    def test_many_threads_share_it(self, store):
+        def one(n):
+            key = f"threads/{n}"
+            store.write(key, key.encode(), JSON)
+            return store.read(key) == key.encode()
+
+        with ThreadPoolExecutor(32) as pool:
+            assert all(pool.map(one, range(200)))
