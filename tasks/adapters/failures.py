@@ -1,0 +1,105 @@
+"""What becomes of an answer that is no picture, and of everything that urllib3 and requests raise."""
+
+import ssl
+from collections.abc import Callable
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from typing import Any
+
+import requests
+import urllib3.exceptions
+
+from tasks.contracts.errors import LinkError, Passing, Rejected
+from tasks.contracts.reasons import Reason
+
+NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
+"""Everything that requests, urllib3 and http.client raise for what a server does."""
+
+_STATUSES = {
+    404: Reason.NOT_FOUND,
+    410: Reason.NOT_FOUND,
+    401: Reason.FORBIDDEN,
+    403: Reason.FORBIDDEN,
+    451: Reason.FORBIDDEN,
+    408: Reason.TIMEOUT,
+    425: Reason.SERVER_ERROR,
+    429: Reason.RATE_LIMITED,
+}
+
+
+class CutShort(Passing):
+    """The server hung up in the middle of the body."""
+
+    def __init__(self, received: int) -> None:
+        super().__init__(Reason.CONNECTION_FAILED, f"the server hung up after {received:,} bytes")
+        self.received = received
+
+
+def of_status(status: int, retry_after: float | None) -> LinkError:
+    """The error for an answer whose status is neither a picture nor a redirect."""
+    reason = _STATUSES.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR)
+    detail = f"the server answered {status}"
+    if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
+        asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
+        return Passing(reason, detail + asks, retry_after)
+    return Rejected(reason, detail)
+
+
+def of_exception(error: Exception) -> LinkError:
+    """The error for an exception of NETWORK_ERRORS; its text says what happened without addresses of this machine."""
+    causes = _causes(error)
+    for cause in causes:
+        if isinstance(cause, LinkError):
+            return cause
+    for types, explain in _EXPLAINED:
+        for cause in causes:
+            if isinstance(cause, types):
+                return explain(cause)
+    return Rejected(Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and all that it was made from, outermost first."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            waiting.extend([getattr(one, "reason", None), *one.args, one.__cause__, one.__context__])
+    return found
+
+
+def _cut_short(error: Any) -> LinkError:
+    received = error.partial  # http.client keeps the bytes here, urllib3 their number
+    return CutShort(received if isinstance(received, int) else len(received))
+
+
+# The first entry that fits any of an exception's causes says what happened.
+_EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkError]], ...] = (
+    ((IncompleteRead, urllib3.exceptions.IncompleteRead), _cut_short),
+    (
+        (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout),
+        lambda _: Passing(Reason.TIMEOUT, "the server sent nothing for too long (read_timeout)"),
+    ),
+    (
+        (ssl.SSLCertVerificationError,),
+        lambda error: Rejected(Reason.HTTP_ERROR, f"the server's certificate is not valid: {error.verify_message}"),
+    ),
+    (
+        (ssl.SSLError,),
+        lambda error: Passing(Reason.CONNECTION_FAILED, f"no secure connection: {error.reason or 'handshake failed'}"),
+    ),
+    (
+        (urllib3.exceptions.DecodeError,),
+        lambda _: Rejected(Reason.HTTP_ERROR, "the body does not unpack as its Content-Encoding says"),
+    ),
+    ((RemoteDisconnected, ConnectionError), lambda _: Passing(Reason.CONNECTION_FAILED, "the server hung up")),
+    (
+        (HTTPException,),
+        lambda error: Rejected(Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})"),
+    ),
+    (
+        (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError, UnicodeError),
+        lambda _: Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed"),
+    ),
+)

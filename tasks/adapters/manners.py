@@ -1,0 +1,54 @@
+"""What a site asks of us in its answers: opt-outs, and how long to wait."""
+
+import re
+from collections.abc import Callable, Iterable
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+
+OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+"""X-Robots-Tag directives that are honoured; `none` is short for `noindex, nofollow`."""
+
+AGENT = "image-tags"
+
+_AGENT_PREFIX = re.compile(r"\s*([A-Za-z][A-Za-z0-9_.*/-]*)\s*:(.*)", re.DOTALL)
+_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+
+
+def user_agent(contact: str | None) -> str:
+    """Who we are, in the form that well-behaved robots use."""
+    contact = re.sub(r"[^\x20-\x7e]|[()]", "", contact or "").strip()
+    return f"{AGENT}/{version('image-tags')}" + (f" (+{contact})" if contact else "")
+
+
+def opted_out(robots_tags: Iterable[str]) -> str | None:
+    """The directive in these X-Robots-Tag headers that forbids us the picture; None if none does.
+
+    A header may begin with the name of the robot it is meant for; so may each of its comma-separated parts, and a name
+    holds until the next one.
+    """
+    for header in robots_tags:
+        ours = True
+        for part in header.split(","):
+            named = _AGENT_PREFIX.fullmatch(part)
+            directive = part
+            if named and named[1].lower() not in _VALUED:
+                ours = named[1].lower() in (AGENT, "*")
+                directive = named[2]
+            directive = directive.strip().lower()
+            if ours and directive in OPT_OUTS:
+                return directive
+    return None
+
+
+def retry_after(header: str | None, now: Callable[[], float]) -> float | None:
+    """Seconds to wait as a Retry-After header says, in seconds or as a date; None if it says nothing readable."""
+    if not header:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        date = parsedate_to_datetime(text)
+        return max(date.timestamp() - now(), 0.0)
+    except (ValueError, OverflowError, TypeError):
+        return None

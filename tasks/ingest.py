@@ -1,0 +1,141 @@
+"""Fetch each distinct link once, verify the picture, put it into the store, and remember what became of the link."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
+from threading import Lock
+from typing import Protocol
+
+from tasks.adapters import links
+from tasks.adapters.pictures import verify
+from tasks.adapters.store import Store
+from tasks.adapters.web import Page
+from tasks.contracts.errors import LinkError
+from tasks.contracts.reasons import Status
+from tasks.contracts.records import Fetched, Picture
+from tasks.contracts.settings import FetchSettings
+
+CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
+
+
+class Fetcher(Protocol):
+    """Whoever follows a link; `tasks.adapters.web.Web` does."""
+
+    def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
+        """The page behind a link; LinkError if there is none."""
+
+
+def ingest_links(
+    urls: Sequence[str],
+    web: Fetcher,
+    store: Store,
+    settings: FetchSettings,
+    now: Callable[[], float],
+    on_done: Callable[[Fetched], None],
+) -> list[Fetched]:
+    """What became of each distinct URL, in the order of first appearance. No link raises, whatever it leads to.
+
+    `on_done` is called in the caller's thread as links get done, in any order; `now` is seconds since the epoch.
+    """
+    distinct = list(dict.fromkeys(urls))
+    outcomes: dict[str, Fetched] = {}
+    for fetched in _each(lambda url: ingest_link(url, web, store, settings, now), distinct, settings.fetch_threads):
+        outcomes[fetched.url] = fetched
+        on_done(fetched)
+    return [outcomes[url] for url in distinct]
+
+
+def ingest_link(url: str, web: Fetcher, store: Store, settings: FetchSettings, now: Callable[[], float]) -> Fetched:
+    """What became of one URL: from its record where that still holds, else from the web."""
+    known = _known(url, store, settings)
+    if known and _still_holds(*known, settings, now()):
+        return known[0]
+    good = known[0] if known and known[0].picture else None
+    try:
+        page = web.fetch(url, good.etag, good.last_modified) if good else web.fetch(url)
+        if page.not_modified and good:
+            fetched = replace(
+                good, etag=page.etag or good.etag, last_modified=page.last_modified or good.last_modified, time=now()
+            )
+        else:
+            fetched = _stored(url, page, store, settings, now)
+    except LinkError as error:
+        fetched = Fetched(url, reason=error.reason, detail=error.detail, time=now())
+        if good and error.reason.status is Status.PENDING:
+            return fetched  # what is known of the picture stays known for the next run
+    links.remember(store, fetched, settings)
+    return fetched
+
+
+def _known(url: str, store: Store, settings: FetchSettings) -> tuple[Fetched, bool] | None:
+    known = links.recall(store, url, settings)
+    if known and known[0].picture and not store.exists(known[0].picture.key):
+        return None
+    return known
+
+
+def _still_holds(fetched: Fetched, same_settings: bool, settings: FetchSettings, now: float) -> bool:
+    """Whether a record needs no asking. One from the future is not trusted."""
+    if fetched.reason and fetched.reason.status is Status.PENDING:
+        return False
+    limit = settings.fresh_for if fetched.picture else settings.retry_rejected_after
+    return same_settings and 0 <= now - fetched.time < limit
+
+
+def _stored(url: str, page: Page, store: Store, settings: FetchSettings, now: Callable[[], float]) -> Fetched:
+    verified = verify(page.body, settings)
+    image_id = hashlib.sha256(page.body).hexdigest()
+    picture = Picture(
+        image_id=image_id,
+        key=f"images/{image_id[:2]}/{image_id}.{verified.extension}",
+        size=len(verified.data),
+        width=verified.width,
+        height=verified.height,
+    )
+    store.add(picture.key, verified.data, CONTENT_TYPES[verified.extension])
+    return Fetched(
+        url=url,
+        picture=picture,
+        format=verified.format,
+        bytes=len(page.body),
+        detail=verified.remark,
+        etag=page.etag,
+        last_modified=page.last_modified,
+        time=now(),
+    )
+
+
+def _each(work: Callable[[str], Fetched], urls: Sequence[str], threads: int) -> Iterator[Fetched]:
+    """The outcomes as they come. Threads take the next URL when they are done with one, so nothing queues up."""
+    if len(urls) == 1:
+        yield work(urls[0])
+        return
+    waiting, lock = iter(urls), Lock()
+    done: SimpleQueue[Fetched | BaseException] = SimpleQueue()
+
+    def take() -> None:
+        while True:
+            with lock:
+                url = next(waiting, None)
+            if url is None:
+                return
+            try:
+                done.put(work(url))
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+                done.put(error)
+                return
+
+    with ThreadPoolExecutor(min(threads, len(urls)) or 1, thread_name_prefix="fetch") as pool:
+        for _ in range(min(threads, len(urls))):
+            pool.submit(take)
+        try:
+            for _ in urls:
+                outcome = done.get()
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield outcome
+        finally:
+            with lock:
+                waiting = iter(())
