@@ -1,0 +1,149 @@
+"""One picture of the gallery: its tags, its boxes and the source row that it comes from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tasks.report.pictures import Thumb
+from tasks.report.text import shown
+from tasks.report.view import ReportInput, records
+
+MOST_TAGS = 40
+"""Tags listed on a card at most."""
+
+MOST_BOXES = 60
+"""Boxes drawn on a picture at most."""
+
+MOST_NAMED_WORDS = 12
+"""Up to this many word boxes also show their word; more would hide the picture."""
+
+MOST_CELLS = 6
+"""Cells of the source row on a card at most."""
+
+SIDE = 260
+"""The longer side of a card's drawing area, so that text in it has about the same size on every picture."""
+
+ORDER = ("celebrity", "label", "word", "line", "face", "moderation")
+"""The order of kinds on a card."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A tag's place on the picture, in units of the drawing area; `name` is empty where naming it would clutter."""
+
+    kind: str
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class CardTag:
+    """A tag as a card lists it; `flag` says what the label may be confused with, if anything."""
+
+    name: str
+    confidence: float
+    flag: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One picture. `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many do."""
+
+    image_id: str
+    thumb: Thumb
+    width: float
+    height: float
+    title: str
+    url: str
+    row: int
+    links: int
+    kinds: list[str]
+    tags: dict[str, list[CardTag]]
+    more: int
+    boxes: list[Box]
+    cells: dict[str, str]
+
+
+def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]) -> Card:
+    """A card of one picture (a record of `pictures_of`) from its rows of `tags_long`."""
+    scale = SIDE / max(thumb.width, thumb.height)
+    width, height = round(thumb.width * scale, 1), round(thumb.height * scale, 1)
+    place = {kind: number for number, kind in enumerate(ORDER)}
+    ordered = sorted(records(tags), key=lambda tag: (place[tag["kind"]], tag["rank"]))
+    listed: dict[str, list[CardTag]] = {}
+    for tag in ordered[:MOST_TAGS]:
+        listed.setdefault(tag["kind"], []).append(_listed(tag))
+    return Card(
+        image_id=picture["image_id"],
+        thumb=thumb,
+        width=width,
+        height=height,
+        title=", ".join(tag.name for kind in ORDER for tag in listed.get(kind, [])[:3]) or "no tag",
+        url=picture["url"],
+        row=int(picture["row"]),
+        links=int(picture["links"]),
+        kinds=sorted({tag["kind"] for tag in ordered}),
+        tags=listed,
+        more=max(0, len(ordered) - MOST_TAGS),
+        boxes=boxes_of(ordered, width, height),
+        cells=cells,
+    )
+
+
+def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
+    """The boxes to draw: every instance of a label, the one place of any other tag; lines only where there are no words."""
+    words = any(tag["kind"] == "word" for tag in tags)
+    placed = [(tag, place) for tag in tags if not (words and tag["kind"] == "line") for place in _places(tag)][:MOST_BOXES]
+    crowded = sum(tag["kind"] in ("word", "line") for tag, _ in placed) > MOST_NAMED_WORDS
+    return [
+        Box(
+            kind=tag["kind"],
+            name="" if crowded and tag["kind"] in ("word", "line") else shown(tag["name"], 28),
+            x=round(left * width, 1),
+            y=round(top * height, 1),
+            width=round(wide * width, 1),
+            height=round(high * height, 1),
+        )
+        for tag, (left, top, wide, high) in placed
+    ]
+
+
+def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> list[dict[str, str]]:
+    """Some cells of the source for each place in `images` (whose rows are those of `tagged`), without the link itself."""
+    if not {"tagged", "images", "tags_wide"} <= set(view.tables):
+        return [{} for _ in at]
+    tagged = view.tables["tagged"]
+    ours = view.tables["images"].num_columns + view.tables["tags_wide"].num_columns - 1
+    rows = tagged.select(tagged.column_names[: tagged.num_columns - ours]).take(list(at)).to_pylist()
+    return [
+        dict([(name, str(value)) for name, value in row.items() if value not in (None, "", url)][:MOST_CELLS])
+        for row, url in zip(rows, urls, strict=True)
+    ]
+
+
+def _listed(tag: Mapping[str, Any]) -> CardTag:
+    several = f" \u00d7{int(tag['instances'])}" if tag["instances"] > 1 else ""
+    return CardTag(tag["name"] + several, tag["confidence"], str(_details(tag).get("flag", "")))
+
+
+def _places(tag: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:
+    sides = ("left", "top", "width", "height")
+    first = tuple(tag[side] for side in sides)
+    if any(pd.isna(side) for side in first):
+        return []
+    if not tag["instances"] > 1:
+        return [first]
+    boxes = [instance.get("BoundingBox", {}) for instance in _details(tag).get("instances", [])]
+    places = [tuple(box.get(side.capitalize()) for side in sides) for box in boxes]
+    return [place for place in places if all(isinstance(side, int | float) for side in place)] or [first]
+
+
+def _details(tag: Mapping[str, Any]) -> dict[str, Any]:
+    details = json.loads(tag["details"]) if isinstance(tag["details"], str) else {}
+    return details if isinstance(details, dict) else {}

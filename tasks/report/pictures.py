@@ -1,0 +1,99 @@
+"""Thumbnails: which pictures are shown, and how small."""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+from markupsafe import Markup
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tasks.adapters.store import NotInStore, Store
+
+FEW = 60
+"""Up to this many pictures are shown larger."""
+
+LARGE, SMALL, TINY = 400, 240, 96
+"""px of the longer side: in a gallery of few, of many, and beside a name. A gallery card is about 260 CSS px wide."""
+
+BUDGET = 2_300_000
+"""Characters that all thumbnails together may take in the page."""
+
+MOST = 320
+"""Pictures with a thumbnail at most: more would not be looked at, and each is one read from the store."""
+
+_READERS = 4
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """One picture, small, as a data: URI; `width` and `height` in px."""
+
+    uri: Markup
+    width: int
+    height: int
+
+
+def pictures_in(store: Store, images: pa.Table) -> Callable[[str], bytes | None]:
+    """What ReportInput.thumbnail asks for: the stored picture by image_id, from the `object` column of `images`."""
+    stored = images.select(["image_id", "object"]).to_pandas().dropna().drop_duplicates("image_id")
+    keys = {str(i): _key(str(i), str(o)) for i, o in stored.itertuples(index=False)}
+
+    def read(image_id: str) -> bytes | None:
+        try:
+            return store.read(keys[image_id]) if image_id in keys else None
+        except NotInStore:
+            return None
+
+    return read
+
+
+def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MOST) -> list[str]:
+    """Up to `limit` ids: one of each group in turn (each group is a name's best pictures), then the rest in order."""
+    picked: dict[str, None] = {}
+    for turn in range(max(map(len, groups), default=0)):
+        for group in groups:
+            if turn < len(group) and len(picked) < limit:
+                picked.setdefault(group[turn])
+    for image_id in rest:
+        if len(picked) >= limit:
+            break
+        picked.setdefault(image_id)
+    return list(picked)
+
+
+def thumbnails(ids: Sequence[str], read: Callable[[str], bytes | None], budget: int = BUDGET) -> dict[str, Thumb]:
+    """A thumbnail of each picture that can be read, in the order given, until the budget is used up."""
+    side = LARGE if len(ids) <= FEW else SMALL
+    made: dict[str, Thumb] = {}
+    used = 0
+    with ThreadPoolExecutor(_READERS) as pool:
+        for image_id, thumb in zip(ids, pool.map(lambda one: shrink(read(one), side), ids), strict=True):
+            used += len(thumb.uri) if thumb else 0
+            if thumb and used <= budget:
+                made[image_id] = thumb
+    return made
+
+
+def shrink(data: bytes | None, side: int) -> Thumb | None:
+    """The picture, upright, at most `side` px a side, as WebP; None if there is none or it cannot be read."""
+    if data is None:
+        return None
+    try:
+        with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
+            picture.draft("RGB", (side, side))
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    upright.thumbnail((side, side))
+    small = BytesIO()
+    upright.save(small, "WEBP", quality=62, method=4)
+    text = base64.b64encode(small.getvalue()).decode()
+    return Thumb(Markup("data:image/webp;base64,") + text, upright.width, upright.height)
+
+
+def _key(image_id: str, address: str) -> str:
+    return f"images/{image_id[:2]}/{image_id}{PurePosixPath(address).suffix}"

@@ -1,0 +1,86 @@
+"use strict";
+(() => {
+  const find = document.getElementById("find");
+  if (!find) return;
+  document.documentElement.classList.add("js");
+  const kind = document.getElementById("kind");
+  const found = document.getElementById("found");
+  const others = document.getElementById("others");
+  const body = document.getElementById("other-rows");
+  const more = document.getElementById("more");
+  const PAGE = 50;
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const cards = [...document.querySelectorAll(".card")].map((element) => ({
+    element,
+    kinds: element.dataset.kinds.split(" "),
+    text: fold(element.querySelector(".caption").textContent),
+  }));
+  const data = JSON.parse(document.getElementById("rows").textContent);
+  const rows = data.rows.map(([row, link, kinds, tags]) => {
+    const names = tags.map((index) => data.names[index]);
+    return { row, link, names, kinds: kinds ? kinds.split(" ") : ["none"], text: fold(`${row} ${link} ${names.join(" ")}`) };
+  });
+  let matches = [];
+
+  const fits = (one, terms, kinds) =>
+    terms.every((term) => one.text.includes(term)) && (!kinds.length || kinds.some((k) => one.kinds.includes(k)));
+
+  const cell = (text) => {
+    const td = document.createElement("td");
+    const isolated = document.createElement("bdi");
+    isolated.textContent = text;
+    td.append(isolated);
+    return td;
+  };
+
+  const list = (from) => {
+    for (const one of matches.slice(from, from + PAGE)) {
+      const tr = document.createElement("tr");
+      tr.append(cell(String(one.row)), cell(one.names.join(", ") || "nothing found"), cell(one.link));
+      body.append(tr);
+    }
+    more.hidden = body.children.length >= matches.length;
+  };
+
+  const update = () => {
+    const terms = fold(find.value).split(/\s+/).filter(Boolean);
+    const kinds = kind.value.split(" ").filter(Boolean);
+    let visible = 0;
+    for (const card of cards) {
+      card.element.hidden = !fits(card, terms, kinds);
+      visible += card.element.hidden ? 0 : 1;
+    }
+    const asked = terms.length > 0 || kinds.length > 0;
+    matches = asked ? rows.filter((one) => fits(one, terms, kinds)) : [];
+    body.replaceChildren();
+    list(0);
+    others.hidden = matches.length === 0;
+    const rest = matches.length ? ` and ${matches.length.toLocaleString("en")} without a thumbnail` : "";
+    found.textContent = asked ? `${visible} of ${cards.length} pictures${rest}` : "";
+  };
+
+  find.form.addEventListener("submit", (event) => event.preventDefault());
+  find.addEventListener("input", update);
+  kind.addEventListener("change", update);
+  more.addEventListener("click", () => list(body.children.length));
+  document.getElementById("boxes").addEventListener("change", (event) => {
+    document.documentElement.classList.toggle("all-boxes", event.target.checked);
+  });
+  document.addEventListener("click", (event) => {
+    const picture = event.target.closest(".picture");
+    if (picture) picture.setAttribute("aria-pressed", String(picture.getAttribute("aria-pressed") !== "true"));
+    const name = event.target.closest("[data-find]");
+    if (name) {
+      find.value = name.dataset.find;
+      kind.value = "";
+      update();
+    }
+    const example = event.target.closest(".examples a");
+    if (example && (find.value || kind.value)) {
+      find.value = "";
+      kind.value = "";
+      update();
+    }
+  });
+  update();
+})();

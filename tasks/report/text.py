@@ -1,0 +1,92 @@
+"""How text is shown: what the web or a source wrote is cut, made visible and never trusted as a link."""
+
+import math
+import re
+import unicodedata
+from datetime import datetime
+from urllib.parse import parse_qsl, urlsplit
+
+DASH = "\u2013"
+"""Stands where there is no number."""
+
+MAX_SHOWN = 300
+"""Characters of any one piece of text that the report shows."""
+
+MAX_HREF = 2_000
+"""A longer link is shown, but cannot be clicked."""
+
+_SECRETIVE = re.compile(r"sign|secret|token|passw|credential|api_?key|access_?key|^(key|sig|auth|pwd|sas)$", re.IGNORECASE)
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+# Joiners and marks that scripts and emoji need; other format characters (direction overrides among them) can deceive.
+_HARMLESS = {"\u200c", "\u200d", "\u200e", "\u200f"}
+
+
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text on one line, at most `limit` characters, with control, direction and other invisible ones as U+FFFD."""
+    head = " ".join(text[: limit * 4].split())
+    if len(head) > limit or len(text) > limit * 4:
+        head = head[: limit - 1] + "…"
+    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN and c not in _HARMLESS else c for c in head)
+
+
+def link_text(url: str, limit: int = 90) -> str:
+    """A link for people: no login, no query (either may hold a secret), the middle cut where it is long."""
+    bare = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", url.strip()[:MAX_HREF])
+    bare, mark, _ = re.sub(r"^https?://", "", bare).partition("?")
+    text = shown(bare + ("?…" if mark else ""), MAX_HREF)
+    return text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-(limit // 3 - 1) :]}"
+
+
+def href(url: str) -> str | None:
+    """The link if it may be clicked: http or https, of sane length, no login and nothing that looks like a credential."""
+    if len(url) > MAX_HREF or shown(url, MAX_HREF) != url or any(c in " \\\"'<>`" for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        keys = [key for key, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc
+    except ValueError:
+        return None
+    return None if bad or any(_SECRETIVE.search(key) for key in keys) else url
+
+
+def number(value: float | None) -> str:
+    """A count: thousands apart; a dash for none."""
+    return DASH if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share; a dash of nothing. Never rounds to 0% or 100% what is neither."""
+    if not whole:
+        return DASH
+    share = 100 * part / whole
+    if 0 < share < 0.1:
+        return "<0.1%"
+    if 99.9 < share < 100:
+        return ">99.9%"
+    return f"{share:.1f}%".replace(".0%", "%")
+
+
+def money(usd: float | None) -> str:
+    """US dollars; small sums keep the digits that matter."""
+    if usd is None:
+        return DASH
+    return f"${usd:,.2f}" if usd == 0 or usd >= 1 else f"${usd:,.4f}".rstrip("0")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def moment(text: str | None) -> str:
+    """An ISO time for people, to the minute; as it stands if it is none."""
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return shown(str(text or DASH))
+    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".strip()
