@@ -17,6 +17,7 @@ from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Picture
 from tasks.contracts.settings import AnalysisSettings, Settings
 from tasks.records import Failure, save_failures
+from tasks.mapping import threads_of_each
 from tasks.retrying import batch_failed, keyed, retry_passing
 from tasks.run import analyzer_for, ledger_for, store_for
 
@@ -41,7 +42,7 @@ class Outcome:
     cache_key_fn=keyed("analyze_images", AnalysisSettings),
     retry_condition_fn=retry_passing,
 )
-def analyze_images(batch: Batch[Picture], run: str, settings: Settings, threads: int) -> BatchDone:
+def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> BatchDone:
     """Ask one operation of a batch of images.
 
     Raises:
@@ -49,13 +50,15 @@ def analyze_images(batch: Batch[Picture], run: str, settings: Settings, threads:
         StopRun: nothing can go on.
 
     """
+    analyzer = analyzer_for(run, settings)
+    all_threads = analyzer.threads(batch.step) * len(settings.operations)
     outcome = ask_for(
         batch.items,
         batch.step,
-        analyzer=analyzer_for(run, settings),
+        analyzer=analyzer,
         ledger=ledger_for(run, settings, batch.step),
         run=run,
-        threads=threads,
+        threads=threads_of_each(all_threads, batch.of * len(settings.operations)),
         on_done=lambda: progress.advance("analyze_images"),
     )
     save_failures(store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)

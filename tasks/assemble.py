@@ -3,14 +3,40 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+from prefect import task
+from prefect.logging import get_run_logger
 
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Fetched, Link
+from tasks.contracts.settings import Settings
 from tasks.contracts.tables import IMAGES, WIDE_KINDS, schema_of, wide_columns
-from tasks.reshape import Verdict
+from tasks.records import load_fetched
+from tasks.reshape import Verdict, load_verdicts
+from tasks.run import store_for
+from tasks.source import load_links
+from tasks.staging import stage, staged
 
 OURS = "image_tags_"
 """What goes before a column of ours in `tagged` when the source has one of the same name."""
+
+
+@task(task_run_name="assemble the tables")
+def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dict[str, str]:
+    """Stage `images`, `tags_wide` and `tagged`; returns the columns of ours that `tagged` had to rename."""
+    store = store_for(run, settings)
+    source = staged(store, run, "source")
+    fetched = {one.url: one for one in load_fetched(store, run, digests)}
+    verdicts = load_verdicts(store, run)
+    images = images_table(source.num_rows, load_links(run, settings), fetched, verdicts, store.address)
+    widths = {"celebrity": settings.wide_celebrities, "label": settings.wide_labels, "word": settings.wide_words}
+    wide = wide_table(staged(store, run, "tags_long"), list(verdicts), widths)
+    stage(store, run, "images", images)
+    stage(store, run, "tags_wide", wide)
+    stage(store, run, "tagged", tagged_table(source, images, wide))
+    renamed = renamed_columns(source.column_names, images.column_names, wide.column_names[1:])
+    for was, now in renamed.items():
+        get_run_logger().warning("The source has a column %r of its own; ours is called %r in `tagged`.", was, now)
+    return renamed
 
 
 def images_table(

@@ -63,9 +63,9 @@ def digest_of(ids: Sequence[str]) -> str:
 
 
 def batch_key(task: str, run: str, settings: str, batch: Batch[Any]) -> str:
-    """The cache key of a mapped task run.
+    """The cache key of a mapped task run, which is also where the store keeps its result.
 
     It names the run: within a run a retry finds what is done; from run to run the ledger and the link records carry over,
     which know what has grown old and what is still missing.
     """
-    return f"{task}-{SCHEMA}-{run}-{settings}-{batch.step}-{batch.digest[:32]}"
+    return f"runs/{run}/results/{task}-{SCHEMA}-{settings}-{batch.step}-{batch.digest[:32]}"

@@ -10,8 +10,7 @@ from prefect.logging import get_run_logger
 from pydantic import TypeAdapter
 
 from tasks.adapters.ledger import Entry, Ledger
-from tasks.adapters.store import JSON, PARQUET
-from tasks.adapters.tables import parquet_bytes
+from tasks.adapters.store import JSON, Store
 from tasks.contracts.operations import read_all
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Tag
@@ -20,6 +19,7 @@ from tasks.contracts.tables import TAGS_LONG, schema_of
 from tasks.plan import distinct_pictures
 from tasks.records import Failure, load_failures, load_fetched, run_key
 from tasks.run import ledger_for, store_for
+from tasks.staging import stage
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""
@@ -66,11 +66,21 @@ def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
     image_ids = [picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))]
     ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
     reshaped = reshape(image_ids, ledgers, load_failures(store, run), run, settings.analyzer)
-    store.write(run_key(run, "all_tags.parquet"), parquet_bytes(reshaped.tags), PARQUET)
+    stage(store, run, "all_tags", reshaped.tags)
     store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(reshaped.verdicts), JSON)
     store.write(run_key(run, "calls.json"), CALLS.dump_json(reshaped.calls), JSON)
     get_run_logger().info("%d tags of %d images", reshaped.tags.num_rows, len(image_ids))
     return int(reshaped.tags.num_rows)
+
+
+def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
+    """What became of each image, as `reshape_tags` found it."""
+    return {verdict.image_id: verdict for verdict in VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))}
+
+
+def load_calls(store: Store, run: str) -> dict[str, Calls]:
+    """The account by operation, as `reshape_tags` found it."""
+    return CALLS.validate_json(store.read(run_key(run, "calls.json")))
 
 
 def reshape(

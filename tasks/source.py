@@ -7,13 +7,12 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from tasks.adapters import files, tables
-from tasks.adapters.store import PARQUET
 from tasks.cells import is_attempt, links_in, looks_like_links
 from tasks.contracts.errors import UsageError
 from tasks.contracts.records import Link
 from tasks.contracts.settings import Settings
-from tasks.records import run_key
 from tasks.run import store_for
+from tasks.staging import stage, staged
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 
@@ -46,8 +45,8 @@ def read_source(run: str, settings: Settings) -> SourceRead:
     source = load_source(settings.source, settings.url_column)
     links = links_of(source.table, source.url_column)
     store = store_for(run, settings)
-    store.write(run_key(run, "source.parquet"), tables.parquet_bytes(source.table), PARQUET)
-    store.write(run_key(run, "links.parquet"), tables.parquet_bytes(links_table(links)), PARQUET)
+    stage(store, run, "source", source.table)
+    stage(store, run, "links", links_table(links))
     found = " (found by looking at the values)" if source.guessed else ""
     logger = get_run_logger()
     logger.info("%d rows, %d links in column %r%s", source.table.num_rows, len(links), source.url_column, found)
@@ -112,8 +111,8 @@ def links_table(links: list[Link]) -> pa.Table:
 
 def load_links(run: str, settings: Settings) -> list[Link]:
     """The links that `read_source` staged."""
-    staged = tables.parquet_table(store_for(run, settings).read(run_key(run, "links.parquet")))
-    return [Link(row["row"], row["position"], row["url"]) for row in staged.to_pylist()]
+    rows = staged(store_for(run, settings), run, "links").to_pylist()
+    return [Link(row["row"], row["position"], row["url"]) for row in rows]
 
 
 def distinct_urls(links: list[Link]) -> list[str]:

@@ -2,16 +2,72 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from prefect import task
 
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import JsonObject
+from tasks.contracts.settings import Settings
+from tasks.contracts.tables import PUBLISHED
+from tasks.plan import prices_for
+from tasks.records import run_key, save_json
+from tasks.reshape import load_calls
+from tasks.run import store_for
+from tasks.source import SourceRead
+from tasks.staging import staged
 
 TOP = 10
 """How many labels and people the summary names."""
+
+
+@task(task_run_name="summarize the run")
+def summarize_run(
+    run: str,
+    settings: Settings,
+    *,
+    source: SourceRead,
+    findings: list[JsonObject],
+    started: str,
+    seconds: Mapping[str, float],
+    remarks: list[str],
+    publish: bool,
+) -> JsonObject:
+    """Count what the staged tables say, as `summary.json`; staged with the run."""
+    store = store_for(run, settings)
+    tables = {name: staged(store, run, name) for name in PUBLISHED}
+    calls = load_calls(store, run)
+    prices = prices_for(settings)
+    billed = {operation: account.billed for operation, account in calls.items()}
+    finished = datetime.now(UTC)
+    summary = {
+        "version": f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z-{run.rpartition('-')[2]}",
+        "run": run,
+        "started": started,
+        "finished": finished.isoformat(timespec="seconds"),
+        "source": settings.source,
+        "url_column": source.url_column,
+        "store": store.address,
+        "analyzer": settings.analyzer,
+        "operations": list(settings.operations),
+        "rows": source.rows,
+        **counts_of(tables["images"]),
+        "calls": {operation: asdict(account) for operation, account in calls.items()},
+        "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
+        "seconds": dict(seconds),
+        "checks": findings_count(findings),
+        "tables": {name: table.num_rows for name, table in tables.items()},
+        "top_labels": top_names(tables["tags_long"], "label"),
+        "people": top_names(tables["tags_long"], "celebrity"),
+        "remarks": remarks,
+        "published": publish,
+    }
+    save_json(store, run_key(run, "summary.json"), summary)
+    return summary
 
 
 def counts_of(images: pa.Table) -> JsonObject:

@@ -13,6 +13,7 @@ from rich.text import Text
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
 
+_console: Console | None = None
 _lock = threading.Lock()
 _bars: dict[str, "Bar"] = {}
 
@@ -41,9 +42,9 @@ class Bar:
 
     def advance(self) -> None:
         """One more is done."""
-        self.done += 1
+        self.done = min(self.done + 1, self.total)
         if self._live:
-            self._live.advance(self._live.task_ids[0])
+            self._live.update(self._live.task_ids[0], completed=self.done)
         elif time.monotonic() - self._said >= EVERY:
             self.say()
 
@@ -63,13 +64,25 @@ class Bar:
             self.say()
 
 
+def show() -> None:
+    """Show progress of this process on standard error from now on; a worker's processes do not."""
+    global _console  # noqa: PLW0603 - one terminal a process
+    _console = Console(file=sys.stderr)
+
+
+def say(line: str) -> None:
+    """Print a line among the progress."""
+    if _console:
+        _console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
 @contextmanager
 def watching(step: str, total: int) -> Iterator[None]:
     """Show a step's progress on standard error while it works; nothing for a step without work."""
-    if not total:
+    if not total or _console is None:
         yield
         return
-    bar = Bar(step, total, Console(file=sys.stderr))
+    bar = Bar(step, total, _console)
     with _lock:
         _bars[step] = bar
     try:

@@ -1,41 +1,45 @@
 """Where Prefect keeps the results of mapped tasks: in the store, so that every worker finds them."""
 
-from pathlib import PurePosixPath
+import hashlib
 from typing import Any
 
 from prefect.filesystems import WritableFileSystem
 from pydantic import PrivateAttr
 
-from tasks.adapters.store import Store
-
-ROOT = PurePosixPath("/results")
-"""What stands before a key while Prefect handles it as a path; never written anywhere."""
+from tasks.adapters.store import Store, open_store
+from tasks.contracts.settings import StoreSettings
 
 
 class StoreResults(WritableFileSystem):
-    """Prefect's result storage over a store, below one prefix. Not saved as a block: each process makes its own."""
+    """Prefect's result storage over a store. A result's key is a key of the store, below its run.
 
-    _store: Store = PrivateAttr()
-    _prefix: str = PrivateAttr()
+    Saved as a block, because Prefect takes no other; it names the store and holds no secret.
+    """
+
+    _block_type_name = "image-tags store"
+    _block_type_slug = "image-tags-store"
+    _description = "Results of image-tags task runs, kept in the store that the flow works on."
+
+    settings: StoreSettings
+    _store: Store | None = PrivateAttr(default=None)
 
     @classmethod
-    def below(cls, store: Store, prefix: str) -> "StoreResults":
-        """Results in this store under `prefix/`."""
-        block = cls()
-        block._store, block._prefix = store, prefix
+    def for_store(cls, settings: StoreSettings) -> "StoreResults":
+        """The saved block of this store."""
+        block = cls(settings=settings)
+        name = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
+        block.save(f"store-{name}", overwrite=True, _sync=True)
         return block
 
     def read_path(self, path: str, **_: Any) -> bytes:
         """One result's bytes."""
-        return self._store.read(self._key(path))
+        return self._opened().read(path)
 
     def write_path(self, path: str, content: bytes, **_: Any) -> None:
         """Keep one result."""
-        self._store.write(self._key(path), content, "application/octet-stream")
+        self._opened().write(path, content, "application/octet-stream")
 
-    def _resolve_path(self, path: str) -> PurePosixPath:
-        # Prefect asks for this by name, and strips what `_resolve_path("")` gives from each path.
-        return ROOT / path
-
-    def _key(self, path: str) -> str:
-        return f"{self._prefix}/{(ROOT / path).relative_to(ROOT)}"
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = open_store(self.settings)
+        return self._store

@@ -1,0 +1,57 @@
+"""The flow: a table of image links in, checked and published tables of tags out."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.parameters import flat
+from flows.start import begin, flow_run_name
+from tasks.analyze import analyze_images
+from tasks.assemble import assemble_tables
+from tasks.check import check_tables
+from tasks.clean import clean_tags
+from tasks.contracts.errors import ImageTagsError, StopRun
+from tasks.contracts.settings import Settings
+from tasks.ingest import ingest_images, link_batches
+from tasks.mapping import WORKERS, mapped
+from tasks.plan import plan_analysis
+from tasks.publish import publish_tables
+from tasks.report import report_run
+from tasks.reshape import reshape_tags
+from tasks.run import let_go
+from tasks.source import read_source
+from tasks.summary import Outcome, summarize
+
+
+@flow(name="image-tags", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flat
+def image_tags(settings: Settings) -> State[Outcome]:
+    """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
+    run, clock = begin(settings)
+    try:
+        with clock("read_source"):
+            source = read_source(run, settings)
+        with clock("ingest_images"):
+            links = link_batches(run, settings)
+            mapped(ingest_images, links, run, settings)
+        digests = [batch.digest for batch in links]
+        stopped = None
+        try:
+            with clock("plan_analysis"):
+                plan, images = plan_analysis(digests, run, settings)
+            with clock("analyze_images"):
+                mapped(analyze_images, images, run, settings)
+        except StopRun as error:
+            stopped = error
+        with clock("reshape_tags"):
+            reshape_tags(digests, run, settings)
+        with clock("clean_tags"):
+            clean_tags(run, settings)
+        with clock("assemble_tables"):
+            renamed = assemble_tables(digests, run, settings)
+        with clock("check_tables"):
+            findings = check_tables(run, settings)
+        ...
+    finally:
+        let_go(run)

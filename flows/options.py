@@ -1,0 +1,87 @@
+"""The settings as command line options, and back."""
+
+from collections.abc import Callable, Iterable
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from flows.parameters import group_of, in_order
+from tasks.contracts.errors import UsageError
+from tasks.contracts.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+REPEATED = frozenset({"metric"})
+"""Settings given once for each value; other lists are one value with commas."""
+
+
+def options(leaving_out: Iterable[str] = ()) -> Callable[[Command], Command]:
+    """Give a command one option for each setting, but for some."""
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(in_order().items()):
+            if name not in {"source", *leaving_out}:
+                command = _option(name, field)(command)
+        return command
+
+    return decorate
+
+
+def settings_from(given: dict[str, Any]) -> Settings:
+    """Settings from what the command line gave; what was left out keeps its default.
+
+    Raises:
+        UsageError: a value is not allowed; the sentence names the option.
+
+    """
+    values = {name: _listed(name, value) for name, value in given.items() if value is not None and value != ()}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{option_name(str(first['loc'][0]))}: {first['msg']} (given: {first['input']!r}).") from None
+
+
+def option_name(setting: str) -> str:
+    """`max_cost` as `--max-cost`."""
+    return "--" + setting.replace("_", "-")
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    kind, flag = _kind(field), option_name(name)
+    help_text = f"[{group_of(name)}] {field.description}"
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=_with_default(help_text, field))
+    if get_origin(kind) is Literal:
+        choices = click.Choice([choice for choice in get_args(kind) if choice])
+        return click.option(flag, type=choices, default=None, help=_with_default(help_text, field))
+    if name in REPEATED:
+        return click.option(flag, multiple=True, metavar="COL", help=f"{help_text} (repeatable)")
+    if get_origin(kind) is tuple:
+        return click.option(flag, default=None, metavar="A,B,...", help=_with_default(help_text, field))
+    return click.option(flag, default=None, metavar=_metavar(kind), help=_with_default(help_text, field))
+
+
+def _kind(field: FieldInfo) -> Any:
+    annotation = field.annotation
+    if get_origin(annotation) in (Union, UnionType):
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+def _metavar(kind: Any) -> str:
+    return {int: "N", float: "X"}.get(kind, "TEXT")
+
+
+def _with_default(text: str, field: FieldInfo) -> str:
+    shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    return text if shown in (None, "", False) else f"{text} [default: {shown}]"
+
+
+def _listed(name: str, value: Any) -> Any:
+    if name in REPEATED or get_origin(_kind(Settings.model_fields[name])) is not tuple:
+        return value
+    return tuple(piece.strip() for piece in str(value).split(",") if piece.strip())

@@ -1,0 +1,48 @@
+"""From one list of settings to the flow's parameters and the command line's options: same names, same help, same defaults."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from tasks.contracts.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def in_order() -> dict[str, FieldInfo]:
+    """The settings' fields, group after group as `Settings` lists them: what people fill in first comes first."""
+    names = [name for group in Settings.__bases__ for name in group.model_fields]
+    return {name: Settings.model_fields[name] for name in names}
+
+
+def group_of(name: str) -> str:
+    """The group that a setting belongs to, for people: `Fetch`, `Analysis`, ..."""
+    return next(group.__name__.removesuffix("Settings") for group in Settings.__bases__ if name in group.model_fields)
+
+
+def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
+    """Give a function of Settings one parameter for each setting, which Prefect draws as a form.
+
+    The form shows the group before the name; the parameter's name stays the setting's.
+    """
+
+    @functools.wraps(flow_function)
+    def with_parameters(**parameters: Any) -> Result:
+        return flow_function(Settings.model_validate(parameters))
+
+    listed = [_parameter(name, field) for name, field in in_order().items()]
+    with_parameters.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
+    with_parameters.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    return with_parameters
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    words = name.replace("_", " ")
+    shown = Field(title=f"{group_of(name)}: {words}", description=field.description)
+    default = inspect.Parameter.empty if field.is_required() else field.default
+    annotation = Annotated[field.annotation, *field.metadata, shown]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

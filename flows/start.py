@@ -1,0 +1,76 @@
+"""How a run begins: its name, its clock, and a look at what was asked before anything is done."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from tasks.adapters.files import short_name
+from tasks.adapters.store import open_store
+from tasks.contracts.errors import UsageError
+from tasks.contracts.operations import OPERATIONS
+from tasks.contracts.settings import Settings, StoreSettings
+from tasks.records import run_key, save_json
+from tasks.run import part, store_for
+
+
+@dataclass
+class Clock:
+    """Seconds that each step took, and when the run began (ISO 8601, UTC)."""
+
+    started: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Time a step."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[step] = round(self.seconds.get(step, 0.0) + time.monotonic() - begun, 3)
+
+
+def flow_run_name() -> str:
+    """What the flow run is called in the UI: the source and the day."""
+    return f"{short_name(str(flow_run.parameters['source']))} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+
+
+def begin(settings: Settings) -> tuple[str, Clock]:
+    """Check what was asked, name the run and keep its settings with it.
+
+    The run's name holds the time at which the flow run was made and its id: a retry goes on with the same run.
+    """
+    check_request(settings)
+    with get_client(sync_client=True) as client:
+        created = client.read_flow_run(flow_run.id).created or datetime.now(UTC)
+    run = f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{str(flow_run.id).replace('-', '')[-12:]}"
+    save_json(store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json"))
+    return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def check_request(settings: Settings) -> None:
+    """Find what cannot be before any work is done.
+
+    Raises:
+        UsageError: an unknown operation, no such folder of people, a store that cannot be written.
+
+    """
+    unknown = [name for name in settings.operations if name not in OPERATIONS]
+    if unknown or not settings.operations:
+        raise UsageError(f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}.")
+    if settings.analyzer == "local":
+        from tasks.adapters.local.analyzer import LocalAnalyzer
+
+        beyond = [name for name in settings.operations if name not in LocalAnalyzer.operations]
+        if beyond:
+            known = ", ".join(LocalAnalyzer.operations)
+            raise UsageError(f"The local analyzer has no model for {', '.join(beyond)}; it has {known}.")
+    if settings.people is not None and not Path(settings.people).expanduser().is_dir():
+        raise UsageError(f"There is no folder of people {settings.people!r}.")
+    open_store(part(settings, StoreSettings)).check_writable()

@@ -1,0 +1,59 @@
+"""Running one task over many batches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import Task, unmapped
+from prefect.futures import wait
+from prefect.tasks import exponential_backoff
+
+from tasks.adapters import progress
+from tasks.adapters.results import StoreResults
+from tasks.batches import Batch
+from tasks.contracts.errors import StopRun
+from tasks.contracts.settings import Settings, StoreSettings
+from tasks.run import part
+
+WORKERS = 16
+"""Mapped task runs at the same time; each has a few threads of its own."""
+
+
+def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
+    """Run a task over batches and wait for all of them; a failed one does not hold up the others.
+
+    Returns:
+        How many task runs failed.
+
+    Raises:
+        StopRun: one of them found that nothing can go on.
+
+    """
+    if not batches:
+        return 0
+    configured = step.with_options(
+        retries=settings.task_retries,
+        retry_delay_seconds=exponential_backoff(settings.task_retry_delay),
+        retry_jitter_factor=0.5,
+        result_storage=StoreResults.for_store(part(settings, StoreSettings)),
+    )
+    with progress.watching(step.name, sum(len(batch.items) for batch in batches)):
+        futures = configured.map(batches, run=unmapped(run), settings=unmapped(settings))
+        # Waiting first: while others still run, a future's state can lag and hide a failure.
+        wait(list(futures))
+    errors = [error for future in futures if (error := _error_of(future.state)) is not None]
+    for error in errors:
+        if isinstance(error, StopRun):
+            raise error
+    return len(errors)
+
+
+def threads_of_each(all_threads: int, batches: int) -> int:
+    """Threads that each of the task runs at the same time may have, so that together they have about so many."""
+    return max(1, -(-all_threads // min(WORKERS, max(1, batches))))
+
+
+def _error_of(state: Any) -> BaseException | None:
+    if state.is_completed():
+        return None
+    error = state.result(raise_on_failure=False)
+    return error if isinstance(error, BaseException) else RuntimeError(state.message or str(state.type))

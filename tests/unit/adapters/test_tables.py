@@ -1,0 +1,105 @@
+"""Tables as bytes."""
+
+import csv
+import gzip
+import io
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.adapters.tables import parquet_bytes, parquet_table, table_from
+from tasks.contracts.errors import UsageError
+
+CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=20)
+
+
+def written(rows, separator=","):
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator).writerows(rows)
+    return out.getvalue().encode()
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), st.sampled_from([",", "\t"]))
+def test_a_written_table_reads_back_cell_by_cell(rows, separator):
+    name = "t.csv" if separator == "," else "t.tsv"
+    table = table_from(name, written([("first", "second"), *rows], separator))
+    texts = [["" if cell is None else str(cell) for cell in row.values()] for row in table.to_pylist()]
+    assert texts == [list(row) for row in rows]
+
+
+def test_numbers_become_numbers_only_where_nothing_is_lost():
+    table = table_from("t.csv", b"id,zip,likes,share,mixed\n1,00501,10,0.5,1\n2,10001,,1.25,x\n")
+    types = {field.name: field.type for field in table.schema}
+    assert types == {"id": pa.int64(), "zip": pa.string(), "likes": pa.int64(), "share": pa.float64(), "mixed": pa.string()}
+    assert table.column("likes").to_pylist() == [10, None]
+    assert table.column("zip").to_pylist() == ["00501", "10001"]
+
+
+@pytest.mark.parametrize("value", ["1e5", "1.10", "+1", "0x10", "1_000", "99999999999999999999", "-0", "nan", "inf"])
+def test_numbers_that_would_be_written_otherwise_stay_text_or_the_same(value):
+    cell = table_from("t.csv", f"n\n{value}\n".encode()).column("n").to_pylist()[0]
+    assert str(cell) == value
+
+
+def test_short_rows_are_filled_and_long_ones_refused():
+    assert table_from("t.csv", b"a,b\n1\n").to_pylist() == [{"a": 1, "b": None}]
+    with pytest.raises(UsageError, match="row 2 has 3 cells under 2 column names"):
+        table_from("t.csv", b"a,b\n1,2\n1,2,3\n")
+
+
+def test_column_names_are_kept_and_made_unique():
+    assert table_from("t.csv", b"a,a,,a.1\n1,2,3,4\n").column_names == ["a", "a.2", "", "a.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("t.jsonl", b'{"a": 1, "b": ["x"]}\n\n{"a": 2}\n'),
+        ("t.json", b'[{"a": 1, "b": ["x"]}, {"a": 2}]'),
+        ("t.txt", b'{"a": 1, "b": ["x"]}\n{"a": 2}\n'),
+        ("t.jsonl.gz", gzip.compress(b'{"a": 1, "b": ["x"]}\n{"a": 2}')),
+    ],
+)
+def test_json_lines(name, data):
+    assert table_from(name, data).to_pylist() == [{"a": 1, "b": ["x"]}, {"a": 2, "b": None}]
+
+
+def test_json_of_mixed_types_becomes_text_and_loses_nothing():
+    values = [1, "x", {"k": [1]}, None, 2**80]
+    lines = "\n".join(json.dumps({"v": value}) for value in values).encode()
+    assert table_from("t.jsonl", lines).column("v").to_pylist() == ["1", "x", '{"k": [1]}', None, str(2**80)]
+
+
+def test_parquet_goes_round():
+    table = pa.table({"url": ["http://a.example"], "when": pd.to_datetime(["2026-01-01"]), "l": [["a", "b"]]})
+    assert table_from("t.parquet", parquet_bytes(table)).equals(table)
+    assert parquet_table(parquet_bytes(table), ["url"]).column_names == ["url"]
+
+
+def test_excel_marks_and_utf_16_are_read():
+    assert table_from("t.csv", "\ufeffa\nä\n".encode()).to_pylist() == [{"a": "ä"}]
+    assert table_from("t.csv", "a\nä\n".encode("utf-16")).to_pylist() == [{"a": "ä"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("t.csv", b"", "is empty"),
+        ("t.csv", b" \n\n", "is empty"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n\0\0", "is not a table"),
+        ("t.csv", b"a\0b", "is not a table"),
+        ("t.csv", b'a,b\n"1,2\n', "never closed"),
+        ("t.parquet", b"a,b\n1,2\n", "is not a Parquet file"),
+        ("t.parquet", b"PAR1 and then nothing", "damaged Parquet"),
+        ("t.jsonl", b'{"a": 1}\nnot json', "is not JSON Lines"),
+        ("t.jsonl", b"[1, 2]", "record 1 is not an object"),
+        ("t.csv.gz", b"\x1f\x8b broken", "gzip"),
+    ],
+)
+def test_what_is_no_table_gets_a_sentence(name, data, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        table_from(name, data)

@@ -1,0 +1,57 @@
+"""Asking the analyzer."""
+
+import pytest
+
+from tasks.adapters.ledger import Ledger
+from tasks.adapters.store import FolderStore
+from tasks.analyze import ask_for
+from tasks.contracts.errors import Passing, Rejected, StopRun
+from tasks.contracts.reasons import Reason
+from tests.support.made import LABELS, MadeAnalyzer, picture
+
+PICTURES = [picture(str(n)) for n in range(6)]
+
+
+@pytest.fixture
+def asked(tmp_path):
+    store = FolderStore(str(tmp_path))
+
+    def ask(analyzer, threads=3):
+        ledger = Ledger.of(store, analyzer, LABELS)
+        return ask_for(PICTURES, LABELS, analyzer=analyzer, ledger=ledger, run="r", threads=threads)
+
+    return ask
+
+
+def test_each_picture_is_asked_once_and_never_again(asked):
+    analyzer = MadeAnalyzer()
+    first, second = asked(analyzer), asked(analyzer)
+    assert (first.asked, first.found, first.failures) == (6, 0, [])
+    assert (second.asked, second.found) == (0, 6)
+    assert set(analyzer.asked.values()) == {1}
+
+
+def test_a_passing_failure_leaves_the_others_alone_and_is_asked_again(asked):
+    slow = {(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")}
+    analyzer = MadeAnalyzer(slow)
+    outcome = asked(analyzer)
+    assert [(f.image_id, f.reason, f.detail) for f in outcome.passing] == [
+        (PICTURES[2].image_id, Reason.THROTTLED, "slow down")
+    ]
+    assert outcome.asked == 5
+    analyzer.answers.clear()
+    assert asked(analyzer).asked == 1
+
+
+def test_a_refusal_is_an_answer_and_not_asked_again(asked):
+    analyzer = MadeAnalyzer({(LABELS, PICTURES[0].image_id): Rejected(Reason.REFUSED_BY_ANALYZER, "InvalidImageFormat")})
+    assert asked(analyzer).passing == []
+    asked(analyzer)
+    assert analyzer.asked[LABELS, PICTURES[0].image_id] == 1
+
+
+def test_nothing_more_is_asked_once_the_run_must_stop(asked):
+    analyzer = MadeAnalyzer({(LABELS, p.image_id): StopRun("no credentials") for p in PICTURES})
+    with pytest.raises(StopRun, match="no credentials"):
+        asked(analyzer, threads=1)
+    assert sum(analyzer.asked.values()) == 1
