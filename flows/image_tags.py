@@ -1,17 +1,19 @@
 """The flow: a table of image links in, checked and published tables of tags out."""
 
+from typing import Any
+
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.finish import conclude
 from flows.parameters import flat
 from flows.start import begin, flow_run_name
 from tasks.analyze import analyze_images
 from tasks.assemble import assemble_tables
 from tasks.check import check_tables
 from tasks.clean import clean_tags
-from tasks.contracts.errors import ImageTagsError, StopRun
+from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images, link_batches
 from tasks.mapping import WORKERS, mapped
@@ -21,14 +23,15 @@ from tasks.report import report_run
 from tasks.reshape import reshape_tags
 from tasks.run import let_go
 from tasks.source import read_source
-from tasks.summary import Outcome, summarize
+from tasks.summary import summarize_run
 
 
-@flow(name="image-tags", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flow(name="image-tags", flow_run_name=flow_run_name, task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
 @flat
-def image_tags(settings: Settings) -> State[Outcome]:
+def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
     run, clock = begin(settings)
+    stopped = lost_to = None
     try:
         with clock("read_source"):
             source = read_source(run, settings)
@@ -36,10 +39,9 @@ def image_tags(settings: Settings) -> State[Outcome]:
             links = link_batches(run, settings)
             mapped(ingest_images, links, run, settings)
         digests = [batch.digest for batch in links]
-        stopped = None
         try:
             with clock("plan_analysis"):
-                plan, images = plan_analysis(digests, run, settings)
+                images = plan_analysis(digests, run, settings)
             with clock("analyze_images"):
                 mapped(analyze_images, images, run, settings)
         except StopRun as error:
@@ -52,6 +54,10 @@ def image_tags(settings: Settings) -> State[Outcome]:
             renamed = assemble_tables(digests, run, settings)
         with clock("check_tables"):
             findings = check_tables(run, settings)
-        ...
+        summary = summarize_run(run, settings, source, findings, clock, renamed, stopped)
+        report_run(run, settings, summary, findings)
+        if summary["published"]:
+            lost_to = publish_tables(run, settings, summary)
     finally:
         let_go(run)
+    return conclude(settings, summary, findings, stopped, lost_to).state()

@@ -5,7 +5,6 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from tasks.contracts.settings import Settings
@@ -27,7 +26,7 @@ def group_of(name: str) -> str:
 def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     """Give a function of Settings one parameter for each setting, which Prefect draws as a form.
 
-    The form shows the group before the name; the parameter's name stays the setting's.
+    Prefect takes a parameter's help from the docstring: it is written here, the group before each sentence.
     """
 
     @functools.wraps(flow_function)
@@ -37,12 +36,12 @@ def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     listed = [_parameter(name, field) for name, field in in_order().items()]
     with_parameters.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
     with_parameters.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    helps = [f"    {name}: [{group_of(name)}] {field.description}" for name, field in in_order().items()]
+    with_parameters.__doc__ = "\n".join([inspect.cleandoc(flow_function.__doc__ or ""), "", "Args:", *helps])
     return with_parameters
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    words = name.replace("_", " ")
-    shown = Field(title=f"{group_of(name)}: {words}", description=field.description)
     default = inspect.Parameter.empty if field.is_required() else field.default
-    annotation = Annotated[field.annotation, *field.metadata, shown]  # type: ignore[valid-type]
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

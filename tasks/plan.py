@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from prefect import task
 from prefect.logging import get_run_logger
 
+from tasks.adapters import progress
 from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.ledger import Ledger
 from tasks.batches import Batch, batch_size, batches_of
@@ -64,7 +65,7 @@ class Work:
 
 
 @task(task_run_name="plan the analysis")
-def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> tuple[Plan, list[Batch[Picture]]]:
+def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> list[Batch[Picture]]:
     """Say what is left to ask and what it costs, and cut it into batches; nothing is paid yet.
 
     Raises:
@@ -79,8 +80,9 @@ def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> tuple
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):
         get_run_logger().info(line)
+        progress.say(line)
     check_budget(work.plan, settings.max_cost)
-    return work.plan, analysis_batches(work.todo, settings.batch_size)
+    return analysis_batches(work.todo, settings.batch_size)
 
 
 def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:

@@ -9,7 +9,8 @@ from prefect import task
 from prefect.logging import get_run_logger
 from pydantic import TypeAdapter
 
-from tasks.adapters.ledger import Entry, Ledger
+from tasks.adapters.entry import Entry
+from tasks.adapters.ledger import Ledger
 from tasks.adapters.store import JSON, Store
 from tasks.contracts.operations import read_all
 from tasks.contracts.reasons import Reason, Status

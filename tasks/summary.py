@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 
-from tasks.contracts.reasons import Reason, Status
+from tasks.contracts.reasons import REASONS, Status
+from tasks.contracts.prices import prices_for
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
 from tasks.contracts.tables import PUBLISHED
-from tasks.plan import prices_for
 from tasks.records import run_key, save_json
 from tasks.reshape import load_calls
 from tasks.run import store_for
@@ -41,7 +41,7 @@ def summarize_run(
     store = store_for(run, settings)
     tables = {name: staged(store, run, name) for name in PUBLISHED}
     calls = load_calls(store, run)
-    prices = prices_for(settings)
+    prices = prices_for(settings, settings.region)
     billed = {operation: account.billed for operation, account in calls.items()}
     finished = datetime.now(UTC)
     summary = {
@@ -108,7 +108,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
         f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
     ]
     for code, count in summary["reasons"].items():
-        lines.append(f"  {code} ({Reason(code).status}): {count:,} - {Reason(code).meaning}")
+        lines.append(f"  {code} ({REASONS[code].status}): {count:,} - {REASONS[code].meaning}")
     lines.append(
         f"Analyzer {summary['analyzer']}: {_n(billed, 'call')} made, {reused:,} answers reused from the ledger"
         + (f", {failed:,} without an answer" if failed else "")

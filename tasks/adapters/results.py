@@ -13,6 +13,8 @@ from tasks.contracts.settings import StoreSettings
 class StoreResults(WritableFileSystem):
     """Prefect's result storage over a store. A result's key is a key of the store, below its run.
 
+    Plain functions where Prefect's own are async or both: it takes either.
+
     Saved as a block, because Prefect takes no other; it names the store and holds no secret.
     """
 
@@ -28,18 +30,23 @@ class StoreResults(WritableFileSystem):
         """The saved block of this store."""
         block = cls(settings=settings)
         name = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
-        block.save(f"store-{name}", overwrite=True, _sync=True)
+        block.save(f"store-{name}", overwrite=True)
         return block
 
-    def read_path(self, path: str, **_: Any) -> bytes:
+    def read_path(self, path: str, **_: Any) -> bytes:  # type: ignore[override]
         """One result's bytes."""
-        return self._opened().read(path)
+        return self._opened().read(_key(path))
 
-    def write_path(self, path: str, content: bytes, **_: Any) -> None:
+    def write_path(self, path: str, content: bytes, **_: Any) -> None:  # type: ignore[override]
         """Keep one result."""
-        self._opened().write(path, content, "application/octet-stream")
+        self._opened().write(_key(path), content, "application/octet-stream")
 
     def _opened(self) -> Store:
         if self._store is None:
             self._store = open_store(self.settings)
         return self._store
+
+
+def _key(path: str) -> str:
+    # A failed task run's exception is kept under a name that Prefect makes up; ours name their run.
+    return path if path.startswith("runs/") else f"prefect/{path}"

@@ -47,3 +47,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited", Status.PENDING, "The server asks to slow down (429)."
     ANALYZER_UNAVAILABLE = "analyzer_unavailable", Status.PENDING, "The analyzer could not be reached or failed."
     THROTTLED = "throttled", Status.PENDING, "The analyzer asks to slow down."
+
+
+REASONS = {str(reason): reason for reason in Reason}
+"""Every reason by its code."""
