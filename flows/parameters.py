@@ -1,4 +1,4 @@
-"""From one list of settings to the flow's parameters and the command line's options: same names, same help, same defaults."""
+"""From one list of settings to the flow's parameters: same names, same help, same defaults as the command line."""
 
 import functools
 import inspect

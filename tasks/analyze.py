@@ -16,8 +16,8 @@ from tasks.contracts.errors import LinkError, StopRun
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Picture
 from tasks.contracts.settings import AnalysisSettings, Settings
-from tasks.records import Failure, save_failures
 from tasks.mapping import threads_of_each
+from tasks.records import Failure, save_failures
 from tasks.retrying import batch_failed, keyed, retry_passing
 from tasks.run import analyzer_for, ledger_for, store_for
 

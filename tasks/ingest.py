@@ -1,6 +1,8 @@
 """Fetch each distinct link once, verify the picture, put it into the store, and remember what became of the link."""
 
 import hashlib
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,16 +10,61 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Protocol
 
-from tasks.adapters import links
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.adapters import links, progress
 from tasks.adapters.pictures import verify
 from tasks.adapters.store import Store
 from tasks.adapters.web import Page
+from tasks.batches import Batch, BatchDone, batch_size, batches_of
 from tasks.contracts.errors import LinkError
 from tasks.contracts.reasons import Status
 from tasks.contracts.records import Fetched, Picture
-from tasks.contracts.settings import FetchSettings
+from tasks.contracts.settings import FetchSettings, Settings
+from tasks.mapping import threads_of_each
+from tasks.records import save_fetched
+from tasks.retrying import batch_failed, keyed, retry_passing
+from tasks.run import part, store_for, web_for
+from tasks.source import distinct_urls, load_links
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
+
+
+def link_batches(run: str, settings: Settings) -> list[Batch[str]]:
+    """The distinct links of the staged source, in batches."""
+    urls = distinct_urls(load_links(run, settings))
+    return batches_of("ingest", urls, urls, batch_size(len(urls), settings.batch_size))
+
+
+@task(
+    task_run_name="{batch.step} {batch.number} of {batch.of}",
+    persist_result=True,
+    cache_key_fn=keyed("ingest_images", FetchSettings),
+    retry_condition_fn=retry_passing,
+)
+def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
+    """Fetch, verify and store a batch of links; what became of each is kept in the run's folder.
+
+    Raises:
+        BatchFailed: some are left pending; all others are saved.
+
+    """
+    fetching = part(settings, FetchSettings)
+    fetching = fetching.model_copy(update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)})
+    store = store_for(run, settings)
+    done = ingest_links(
+        batch.items, web_for(run, settings), store, fetching, time.time, lambda _: progress.advance("ingest_images")
+    )
+    save_fetched(store, run, batch.digest, done)
+    outcomes = Counter(str(one.reason or "stored") for one in done)
+    get_run_logger().info("%d links: %s", len(done), ", ".join(f"{n} {what}" for what, n in outcomes.most_common()))
+    pending = [
+        (one.url, one.reason, one.detail or "") for one in done if one.reason and one.reason.status is Status.PENDING
+    ]
+    if pending:
+        raise batch_failed(pending, "link")
+    return BatchDone(batch.step, len(done), dict(outcomes))
 
 
 class Fetcher(Protocol):

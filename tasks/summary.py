@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 
-from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.prices import prices_for
+from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
 from tasks.contracts.tables import PUBLISHED
