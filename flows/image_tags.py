@@ -19,14 +19,16 @@ from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images, link_batches
 from tasks.mapping import WORKERS, mapped
 from tasks.plan import plan_analysis
-from tasks.report import report_run
+from tasks.report.step import report_run
 from tasks.reshape import reshape_tags
 from tasks.run import let_go
 from tasks.source import read_source
-from tasks.summary import summarize_run
+from tasks.summary import remarks_on, summarize_run
+
+RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
-@flow(name="image-tags", flow_run_name=flow_run_name, task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flow(name="image-tags", flow_run_name=flow_run_name, task_runner=RUNNER)
 @flat
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
@@ -54,7 +56,16 @@ def image_tags(settings: Settings) -> State[Any]:
             renamed = assemble_tables(digests, run, settings)
         with clock("check_tables"):
             findings = check_tables(run, settings)
-        summary = summarize_run(run, settings, source, findings, clock, renamed, stopped)
+        summary = summarize_run(
+            run,
+            settings,
+            source=source,
+            findings=findings,
+            started=clock.started,
+            seconds=clock.seconds,
+            remarks=remarks_on(settings, source, renamed),
+            stopped=stopped is not None,
+        )
         report_run(run, settings, summary, findings)
         if summary["published"]:
             lost_to = publish_tables(run, settings, summary)

@@ -7,20 +7,23 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from tasks.contracts.settings import Settings
+from tasks.contracts.settings import Group, Settings
 
 Result = TypeVar("Result")
 
 
+GROUPS = tuple(group for group in Settings.__bases__ if issubclass(group, Group))
+
+
 def in_order() -> dict[str, FieldInfo]:
     """The settings' fields, group after group as `Settings` lists them: what people fill in first comes first."""
-    names = [name for group in Settings.__bases__ for name in group.model_fields]
+    names = [name for group in GROUPS for name in group.model_fields]
     return {name: Settings.model_fields[name] for name in names}
 
 
 def group_of(name: str) -> str:
     """The group that a setting belongs to, for people: `Fetch`, `Analysis`, ..."""
-    return next(group.__name__.removesuffix("Settings") for group in Settings.__bases__ if name in group.model_fields)
+    return next(group.__name__.removesuffix("Settings") for group in GROUPS if name in group.model_fields)
 
 
 def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
@@ -43,5 +46,5 @@ def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
-    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation  # type: ignore[valid-type]
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

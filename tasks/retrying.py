@@ -32,7 +32,7 @@ def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, 
 def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
     """Run a batch again only when what it left may succeed: not when a person has to fix something first."""
     try:
-        state.result()  # type: ignore[unused-coroutine]
+        state.result()
     except StopRun:
         return False
     except Exception:  # noqa: BLE001 - whatever else broke the batch, its good results are saved: try once more

@@ -20,3 +20,8 @@ def staged(store: Store, run: str, name: str) -> pa.Table:
 def staged_key(run: str, name: str) -> str:
     """Where a staged table lies in the store."""
     return run_key(run, f"{name}.parquet")
+
+
+def is_staged(store: Store, run: str, name: str) -> bool:
+    """Whether the run has made this table."""
+    return store.exists(staged_key(run, name))

@@ -1,7 +1,7 @@
 """The summary of a run: what `summary.json` says, and what a person reads on the screen."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -31,18 +31,31 @@ def summarize_run(
     settings: Settings,
     *,
     source: SourceRead,
-    findings: list[JsonObject],
+    findings: Sequence[JsonObject],
     started: str,
     seconds: Mapping[str, float],
-    remarks: list[str],
-    publish: bool,
+    remarks: Sequence[str],
+    stopped: bool,
 ) -> JsonObject:
-    """Count what the staged tables say, as `summary.json`; staged with the run."""
+    """Count what the staged tables say, as `summary.json`; staged with the run.
+
+    Args:
+        run: the run.
+        settings: its settings.
+        source: what was read.
+        findings: what the gate found; a critical one means that nothing is published.
+        started: when the run began, ISO 8601.
+        seconds: by step.
+        remarks: sentences that a person should see.
+        stopped: whether the run had to stop, so that nothing is published.
+
+    """
     store = store_for(run, settings)
     tables = {name: staged(store, run, name) for name in PUBLISHED}
     calls = load_calls(store, run)
     prices = prices_for(settings, settings.region)
     billed = {operation: account.billed for operation, account in calls.items()}
+    checks = findings_count(findings)
     finished = datetime.now(UTC)
     summary = {
         "version": f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z-{run.rpartition('-')[2]}",
@@ -59,15 +72,27 @@ def summarize_run(
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(seconds),
-        "checks": findings_count(findings),
+        "checks": checks,
         "tables": {name: table.num_rows for name, table in tables.items()},
         "top_labels": top_names(tables["tags_long"], "label"),
         "people": top_names(tables["tags_long"], "celebrity"),
-        "remarks": remarks,
-        "published": publish,
+        "remarks": list(remarks),
+        "published": not stopped and not checks["critical"],
     }
     save_json(store, run_key(run, "summary.json"), summary)
     return summary
+
+
+def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str]) -> list[str]:
+    """What a reader of the tables should know of how they were made."""
+    remarks = []
+    if source.guessed:
+        remarks.append(f"Links were taken from the column {source.url_column!r}, found by looking at the values.")
+    if settings.allow_private_addresses:
+        remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
+    for was, now in renamed.items():
+        remarks.append(f"The source has a column {was!r} of its own; ours is called {now!r} in `tagged`.")
+    return remarks
 
 
 def counts_of(images: pa.Table) -> JsonObject:

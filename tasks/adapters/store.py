@@ -154,7 +154,7 @@ class FolderStore:
         return self._root.joinpath(*parts)
 
     def _put(self, key: str, data: bytes, may: Callable[[], bool]) -> bool:
-        """Put the object if it may be put once the lock is held. It is on disk before it is seen: no power cut halves it."""
+        """Put the object if it may be put once the lock is held. On disk before it is seen: no power cut halves it."""
         target = self._path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

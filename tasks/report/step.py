@@ -1,0 +1,49 @@
+"""The step that draws the report and keeps it with the run."""
+
+from collections.abc import Sequence
+
+from prefect import task
+
+from tasks.adapters.store import NotInStore, Store
+from tasks.contracts.records import JsonObject
+from tasks.contracts.settings import Settings
+from tasks.contracts.tables import PUBLISHED
+from tasks.records import load_json, run_key
+from tasks.report.page import render_report
+from tasks.report.view import ReportInput
+from tasks.run import store_for
+from tasks.staging import is_staged, staged
+
+HTML = "text/html; charset=utf-8"
+
+
+@task(task_run_name="draw the report")
+def report_run(run: str, settings: Settings, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
+    """Draw `report.html` from the staged tables; returns where it lies."""
+    store = store_for(run, settings)
+    tables = {name: staged(store, run, name) for name in (*PUBLISHED, "tag_effects") if is_staged(store, run, name)}
+    objects = dict(zip(*(tables["images"].column(name).to_pylist() for name in ("image_id", "object")), strict=True))
+
+    def thumbnail(image_id: str) -> bytes | None:
+        try:
+            return store.read(objects[image_id].removeprefix(f"{store.address}/"))
+        except (KeyError, NotInStore):
+            return None
+
+    view = ReportInput(
+        summary=summary,
+        tables=tables,
+        findings=findings,
+        plan=load_json(store, run_key(run, "plan.json")),
+        previous=last_summary(store),
+        thumbnail=thumbnail,
+    )
+    key = run_key(run, "report.html")
+    store.write(key, render_report(view).encode(), HTML)
+    return store.locate(key)
+
+
+def last_summary(store: Store) -> JsonObject | None:
+    """`summary.json` of the version that is published now; None if there is none."""
+    current = load_json(store, "published/current.json")
+    return load_json(store, f"published/{current['version']}/summary.json") if current else None
