@@ -28,6 +28,10 @@ from tasks.contracts.errors import StopRun, UsageError
 AWS_ERRORS = (BotoCoreError, ClientError)
 """Everything that a boto3 call raises for a reason outside this program."""
 
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+"""Seconds. botocore waits 60 for either, so that one lost answer would hold a thread for a minute."""
+
 NO_CREDENTIALS = (
     "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in AWS_PROFILE."
 )
@@ -77,8 +81,8 @@ def client_config(connections: int) -> Config:
     """How clients behave: botocore's standard retries, timeouts, a connection for every thread."""
     return Config(
         max_pool_connections=max(10, connections),
-        connect_timeout=5,
-        read_timeout=30,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 3},
         user_agent_extra=f"image-tags/{version('image-tags')}",

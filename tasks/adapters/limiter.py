@@ -1,27 +1,24 @@
 """One pace an operation, shared by every thread of the process.
 
 Why not a library: pyrate-limiter, throttled-py and limits answer "may I, now?", so threads that wait wake up together, one
-gets through, and time is lost while the others fall asleep again. Slots handed out in advance lose none and never burst.
+gets through, and time is lost while the others fall asleep again. Here they queue, and one at a time waits for its slot.
 """
 
 import threading
 import time
 from collections.abc import Callable
 
-AT_ONCE = 1.0
-"""Seconds in which any number of refusals count as one: calls in flight are refused together."""
+CATCHING_UP = 1.015
+"""How much faster than the rate calls may go until time lost in a stall is made up for."""
 
-SLOWER = 0.7
-"""What a refusal leaves of the pace."""
-
-RECOVERY = 0.02
-"""The share of the full rate that the pace regains in a second."""
+REFUSAL_COSTS = 5
+"""Slots left empty after a refusal. If only every second call is taken, a seventh of the calls is refused at this price."""
 
 
 class Pacer:
-    """Gives each caller a slot of its own, `1 / rate` seconds apart, first come, first served.
+    """Lets callers through one by one, `1 / rate` seconds apart. Never a burst, not even after a stall or a pause.
 
-    When the other side refuses although the pace is kept (others use the same account), the pace drops and recovers slowly.
+    When the other side refuses although the pace is kept (others use the same account), slots stay empty.
     """
 
     def __init__(
@@ -33,32 +30,29 @@ class Pacer:
         self.rate = rate
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._next_slot = 0.0
-        self._reduced = rate
-        self._reduced_at = float("-inf")
+        self._turn = threading.Lock()
+        self._slot = float("-inf")
+        self._earliest = float("-inf")
+        self._counting = threading.Lock()
+        self._empty = 0
 
     def wait(self) -> None:
         """Return when the caller's slot has come."""
-        with self._lock:
+        with self._turn:
+            with self._counting:
+                skipped, self._empty = self._empty, 0
+            slot = max(self._slot + skipped / self.rate, self._earliest)
+            if slot > self._clock():
+                self._sleep(slot - self._clock())
             now = self._clock()
-            slot = max(self._next_slot, now)
-            self._next_slot = slot + 1 / self._pace(now)
-        if slot > now:
-            self._sleep(slot - now)
+            # A slot that lies too far back is gone: a pause is no credit for a burst.
+            self._slot = max(slot, now - 1) + 1 / self.rate
+            self._earliest = now + 1 / (self.rate * CATCHING_UP)
 
     def slow_down(self) -> None:
         """The other side refused a call for being one too many."""
-        with self._lock:
-            now = self._clock()
-            if now - self._reduced_at >= AT_ONCE:
-                self._reduced = self._pace(now) * SLOWER
-                self._reduced_at = now
-
-    def _pace(self, now: float) -> float:
-        if self._reduced == self.rate:
-            return self.rate
-        return min(self.rate, self._reduced + self.rate * RECOVERY * (now - self._reduced_at))
+        with self._counting:
+            self._empty += REFUSAL_COSTS
 
 
 _pacers: dict[tuple[str, str, float], Pacer] = {}

@@ -19,7 +19,7 @@ LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 """Regions with the larger default quotas (AWS General Reference, "Amazon Rekognition endpoints and quotas")."""
 
 
-UNDER_QUOTA = 0.98
+UNDER_QUOTA = 0.985
 """The share of the quota that is used: room for calls that the network delivers closer together than they left."""
 
 
