@@ -57,9 +57,9 @@ class Claim:
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def record(self, *, free: bool = False) -> bytes:
+    def record(self, me: str, *, free: bool = False) -> bytes:
         """What lies in the store."""
-        said = {"owner": owner.name(), "run": self.run, "nonce": self.nonce, "beat": self.beats, "free": free}
+        said = {"owner": me, "run": self.run, "nonce": self.nonce, "beat": self.beats, "free": free}
         return json.dumps(said | {"time": datetime.now(UTC).isoformat()}).encode()
 
 
@@ -72,13 +72,25 @@ class Claims:
         folder: str,
         *,
         clock: Callable[[], float] = time.monotonic,
+        me: Callable[[], str] = owner.name,
         alive: Callable[[str], bool | None] = owner.alive,
         heartbeat: bool = True,
     ) -> None:
-        """`clock`: seconds; `alive`: whether an owner lives, None if unknown; without `heartbeat` the caller beats."""
+        """Nothing is claimed yet.
+
+        Args:
+            store: where the claims lie.
+            folder: below which key.
+            clock: seconds, never turned back.
+            me: the name of this process.
+            alive: whether the process of a name lives; None if unknown.
+            heartbeat: beat in a thread of its own; else the caller beats.
+
+        """
         self._store = store
         self._folder = folder
         self._clock = clock
+        self._me = me
         self._alive = alive
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
@@ -91,7 +103,7 @@ class Claims:
         n = 0
         while True:
             claim = Claim(image_id, run, n, self._clock())
-            if self._store.add(self._key(image_id, n), claim.record(), JSON):
+            if self._store.add(self._key(image_id, n), claim.record(self._me()), JSON):
                 return self._keep(claim)
             try:
                 data = self._store.read(self._key(image_id, n))
@@ -118,19 +130,27 @@ class Claims:
         with self._lock:
             held = list(self._held.values())
         for claim in held:
-            with claim.lock:
-                now = self._clock()
-                if claim.over or now - claim.beaten < BEAT:
-                    continue
-                if not self.holds(claim):
-                    claim.over = True
-                    continue
-                claim.beats += 1
+            if claim.lock.acquire(
+                blocking=False
+            ):  # else it is being ended, which may take a while and must not delay others
                 try:
-                    self._write(claim)
-                    claim.beaten = now
-                except StopRun as error:
-                    log.warning("The claim %s could not be renewed: %s", self._key(claim.image_id, claim.n), error)
+                    self._beat(claim)
+                finally:
+                    claim.lock.release()
+
+    def _beat(self, claim: Claim) -> None:
+        now = self._clock()
+        if claim.over or now - claim.beaten < BEAT:
+            return
+        if not self.holds(claim):
+            claim.over = True
+            return
+        claim.beats += 1
+        try:
+            self._write(claim)
+            claim.beaten = now
+        except StopRun as error:
+            log.warning("The claim %s could not be renewed: %s", self._key(claim.image_id, claim.n), error)
 
     def _free(self, key: str, data: bytes) -> bool:
         said = _said(data)
@@ -164,7 +184,7 @@ class Claims:
                 log.warning("The claim %s could not be ended: %s", self._key(claim.image_id, claim.n), error)
 
     def _write(self, claim: Claim, *, free: bool = False) -> None:
-        self._store.write(self._key(claim.image_id, claim.n), claim.record(free=free), JSON)
+        self._store.write(self._key(claim.image_id, claim.n), claim.record(self._me(), free=free), JSON)
 
     def _remove(self, claim: Claim) -> None:
         for n in range(claim.n + 1):
