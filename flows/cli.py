@@ -42,6 +42,16 @@ def run(as_json: bool, **given: Any) -> None:
 
 
 @main.command()
+@click.argument("source")
+@options()
+@click.option("--fetch/--no-fetch", default=True, help="fetch new links first (nothing is paid), so that the plan is exact")
+@click.option("--json", "as_json", is_flag=True, help="print the plan as JSON as the last line")
+def plan(fetch: bool, as_json: bool, **given: Any) -> None:
+    """Say what a run on SOURCE would fetch, call and cost; makes no paid call."""
+    _exit_with(lambda: _plan(settings_from(given), fetch, as_json))
+
+
+@main.command()
 @click.option("--store", default="image-tags-demo", show_default=True, help="folder that keeps everything")
 @click.option("--json", "as_json", is_flag=True, help="print summary.json as the last line")
 def demo(store: str, as_json: bool) -> None:
@@ -58,6 +68,21 @@ def _demo(store: str, as_json: bool) -> int:
             return _run(settings_from({**given, "allow_private_addresses": True}), as_json)
     except OSError as error:
         raise UsageError(f"The store {store!r} cannot be written: {error.strerror}.") from None
+
+
+def _plan(settings: Settings, fetch: bool, as_json: bool) -> int:
+    from flows.planning import plan_run
+    from flows.start import check_request
+    from tasks.adapters import progress
+
+    check_request(settings)
+    progress.show()
+    planned = plan_run(settings, fetch)
+    for line in planned.lines:
+        click.echo(line)
+    if as_json:
+        click.echo(json.dumps(planned.as_json(), ensure_ascii=False))
+    return 0
 
 
 def _run(settings: Settings, as_json: bool) -> int:

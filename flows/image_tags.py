@@ -25,7 +25,7 @@ from tasks.run import let_go
 from tasks.source import read_source
 from tasks.summary import remarks_on, summarize_run
 
-RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=WORKERS)
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
 @flow(name="image-tags", flow_run_name=flow_run_name, task_runner=RUNNER)
