@@ -1,1 +1,1 @@
-"""One hand-written Great Expectations suite for each published table."""
+"""What published tables must be like: one hand-written suite a table (JSON), and expectations of our own."""

@@ -137,6 +137,38 @@ class TableSettings(Group):
     metric: tuple[str, ...] = Field((), description="numeric column of the source to compare with and without each tag")
 
 
+class CheckSettings(Group):
+    """When the gate warns. Shares are 0-1; three standard errors are added to each, so that small tables cry no wolf."""
+
+    min_tagged_share: float = Field(0.5, ge=0, le=1, description="warn if a smaller share of the links is tagged")
+    max_rejected_share: float = Field(0.5, ge=0, le=1, description="warn if a larger share of the links is rejected")
+    max_pending_share: float = Field(0.0, ge=0, le=1, description="warn if a larger share of the links is pending")
+    max_untagged_share: float = Field(0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all")
+    max_links_an_image: int = Field(50, gt=0, description="warn if more links than this lead to one picture")
+    max_volume_change: float = Field(
+        0.5, ge=0, description="warn if the rows are fewer or more than those of the last version by this share"
+    )
+    max_tags_change: float = Field(
+        0.3, ge=0, description="warn if the tags an image are fewer or more than in the last version by this share"
+    )
+    max_mix_change: float = Field(
+        0.1, ge=0, le=1, description="warn if the share of a kind or of a top label moved by more since the last version"
+    )
+    top_labels: int = Field(20, ge=0, description="how many labels of each version are compared with the last version")
+
+
+class PublishSettings(Group):
+    """What is published, and for how long it is kept."""
+
+    csv: bool = Field(False, description="also publish each table as CSV; lists are JSON text in their cells")
+    csv_for_spreadsheets: bool = Field(
+        False,
+        description="put an apostrophe before text in CSV that a spreadsheet would run as a formula; changes that text",
+    )
+    # The one before the current stays in any case: someone may be reading it.
+    keep_versions: int = Field(10, ge=2, description="published versions that are kept, the current one included")
+
+
 class WorkSettings(Group):
     """How the work is divided."""
 
@@ -148,6 +180,14 @@ class WorkSettings(Group):
 
 
 class Settings(
-    SourceSettings, StoreSettings, AnalysisSettings, FetchSettings, CleaningSettings, TableSettings, WorkSettings
+    SourceSettings,
+    StoreSettings,
+    AnalysisSettings,
+    FetchSettings,
+    CleaningSettings,
+    TableSettings,
+    CheckSettings,
+    PublishSettings,
+    WorkSettings,
 ):
     """All settings, flat: the flow's parameters and the options of `image-tags run`."""

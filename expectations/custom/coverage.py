@@ -1,0 +1,66 @@
+"""Expectations that warn when too little came of the links."""
+
+import math
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from expectations.subject import Subject
+
+ERRORS = 3
+"""Standard errors added to each threshold: in a small table one more or one less moves a share by many points."""
+
+
+def margin(share: float, *sizes: int) -> float:
+    """How far a share may be off by chance: three standard errors of it, or of the difference of two."""
+    return ERRORS * math.sqrt(share * (1 - share) * sum(1 / size for size in sizes if size))
+
+
+class ExpectShareOfStatusToBeBetween(TableExpectation):
+    """The share of the links that have a status is within bounds."""
+
+    status: str
+    min_value: Number = 0.0
+    max_value: Number = 1.0
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Rows without a link do not count."""
+        links = own.num_rows - own["position"].null_count
+        count = pc.sum(pc.equal(own["status"], self.status)).as_py() or 0
+        share = count / links if links else number(self.min_value)
+        low = number(self.min_value) - margin(number(self.min_value), links)
+        high = number(self.max_value) + margin(number(self.max_value), links)
+        return Seen(low <= share <= high, f"{share:.1%}: {count:,} of {links:,} links")
+
+
+class ExpectImagesToHaveTags(TableExpectation):
+    """Few images have no tag at all."""
+
+    max_value: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:
+        """Images of tagged links against those in `tags_long`."""
+        tagged = pc.unique(own.filter(pc.equal(own["status"], "tagged"))["image_id"])
+        known = pc.unique(whole.tables["tags_long"]["image_id"])
+        bare = tagged.filter(pc.invert(pc.is_in(tagged, known)))
+        limit = number(self.max_value) + margin(number(self.max_value), len(tagged))
+        if len(bare) <= limit * len(tagged):
+            return Seen(True, f"{len(bare):,} of {len(tagged):,} images")
+        return verdict(bare.to_pylist(), len(tagged), "images")
+
+
+class ExpectLinksAnImageToBeAtMost(TableExpectation):
+    """No picture is behind very many links: hosts answer for a deleted picture with one and the same placeholder."""
+
+    max_value: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Links by image."""
+        links = own.filter(pc.is_valid(own["image_id"])).group_by("image_id").aggregate([([], "count_all")])
+        many = links.filter(pc.greater(links["count_all"], number(self.max_value)))
+        broken = [
+            f"{row['image_id']} behind {row['count_all']:,} links"
+            for row in many.sort_by([("count_all", "descending")]).to_pylist()
+        ]
+        return verdict(broken, links.num_rows, "images")

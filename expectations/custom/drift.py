@@ -1,0 +1,93 @@
+"""Expectations that warn when a version is unlike the one before it."""
+
+import math
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from expectations.custom.coverage import ERRORS, margin
+from expectations.subject import Subject
+
+FIRST = Seen(True, "no version before this one")
+
+
+class ExpectVolumeLikeLastVersion(TableExpectation):
+    """About as many source rows as last time."""
+
+    max_change: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """The change as a share of the last version; counts vary by about their square root."""
+        now, last = whole.profile, whole.last
+        if last is None:
+            return FIRST
+        limit = number(self.max_change) * last.rows + ERRORS * math.sqrt(last.rows)
+        return Seen(abs(now.rows - last.rows) <= limit, f"{now.rows:,} rows, last time {last.rows:,}")
+
+
+class ExpectTagsAnImageLikeLastVersion(TableExpectation):
+    """About as many tags an image as last time."""
+
+    max_change: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """The change of the mean as a share of the last version's."""
+        now, last = whole.profile, whole.last
+        if last is None or not (now.images and last.images):
+            return FIRST if last is None else Seen(True, "no images to compare")
+        error = math.sqrt(now.tags_sd**2 / now.images + last.tags_sd**2 / last.images)
+        limit = number(self.max_change) * last.tags_mean + ERRORS * error
+        words = f"{now.tags_mean:.1f} tags an image, last time {last.tags_mean:.1f}"
+        return Seen(abs(now.tags_mean - last.tags_mean) <= limit, words)
+
+
+class ExpectKindsLikeLastVersion(TableExpectation):
+    """Each kind has about the same share of the tags as last time."""
+
+    max_change: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """In points. Tags come by the image, so chance is reckoned by images."""
+        now, last = whole.profile, whole.last
+        if last is None:
+            return FIRST
+        after, before = _shares(now.kinds, now.tags), _shares(last.kinds, last.tags)
+        return _moved(after, before, (now.images, last.images), number(self.max_change), "kinds")
+
+
+class ExpectTopLabelsLikeLastVersion(TableExpectation):
+    """Each of the top labels is on about the same share of the images as last time."""
+
+    max_change: Number
+    top: Number
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """In points; the top labels of both versions."""
+        now, last = whole.profile, whole.last
+        if last is None:
+            return FIRST
+        most = int(number(self.top))
+        top = [*list(now.labels)[:most], *list(last.labels)[:most]]
+        before, after = _shares(last.labels, last.images), _shares(now.labels, now.images)
+        before, after = ({name: shares.get(name, 0.0) for name in top} for shares in (before, after))
+        return _moved(after, before, (now.images, last.images), number(self.max_change), "labels")
+
+
+def _shares(counts: Mapping[str, int], of: int) -> dict[str, float]:
+    return {name: count / of for name, count in counts.items()} if of else {}
+
+
+def _moved(
+    after: Mapping[str, float], before: Mapping[str, float], images: tuple[int, int], allowed: float, noun: str
+) -> Seen:
+    if not all(images):
+        return Seen(True, "no images to compare")
+    moves = {name: (after.get(name, 0.0), before.get(name, 0.0)) for name in {*after, *before}}
+    broken = []
+    for name, (share, was) in sorted(moves.items(), key=lambda move: (-abs(move[1][0] - move[1][1]), move[0])):
+        # Of the images of both versions together: the best guess at the share if nothing changed.
+        pooled = min(1.0, (share * images[0] + was * images[1]) / sum(images))
+        if abs(share - was) > allowed + margin(pooled, *images):
+            broken.append(f"{name} {share:.1%}, last time {was:.1%}")
+    return verdict(broken, len(moves), noun)

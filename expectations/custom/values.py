@@ -1,0 +1,90 @@
+"""Expectations on values that must agree with one another."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from expectations.custom.base import Seen, TableExpectation, verdict
+from expectations.subject import Subject
+from tasks.contracts.reasons import Reason, Status
+
+EDGE = 1e-6
+"""How far a box may reach over the edge: rounding."""
+
+
+class ExpectReasonToAgreeWithStatus(TableExpectation):
+    """Rejected and pending links have a reason of that status, others have none."""
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002 - the signature is the base's
+        """Look at each pair of status and reason once."""
+        pairs = own.group_by(["status", "reason"]).aggregate([]).to_pylist()
+        broken = [f"{p['status']} with {p['reason'] or 'no reason'}" for p in pairs if not _agree(p["status"], p["reason"])]
+        return verdict(broken, len(pairs), "pairs of status and reason")
+
+
+def _agree(status: str, reason: str | None) -> bool:
+    needs_reason = status in (Status.REJECTED, Status.PENDING)
+    if reason is None or not needs_reason:
+        return (reason is not None) == needs_reason
+    return {str(code): code.status for code in Reason}.get(reason) == status
+
+
+class ExpectOneFactAKey(TableExpectation):
+    """Rows with the same key say the same in other columns."""
+
+    column: str
+    facts: list[str]
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Null is no key."""
+        keyed = own.select([self.column, *self.facts]).filter(pc.is_valid(own[self.column]))
+        different = keyed.group_by([self.column, *self.facts]).aggregate([])
+        times = different.group_by(self.column).aggregate([([], "count_all")])
+        broken = times.filter(pc.greater(times["count_all"], 1))[self.column].to_pylist()
+        return verdict(broken, times.num_rows, f"values of {self.column}")
+
+
+class ExpectBoxesToBeWhole(TableExpectation):
+    """A box has all four numbers or none, and lies in the picture."""
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Rounding at the right and lower edge is forgiven."""
+        boxes = own.select(["image_id", "kind", "rank", "left", "top", "width", "height"]).to_pandas()
+        numbers = boxes[["left", "top", "width", "height"]]
+        given = numbers.notna().sum(axis=1)
+        over = (numbers["left"] + numbers["width"] > 1 + EDGE) | (numbers["top"] + numbers["height"] > 1 + EDGE)
+        wrong = boxes[given.isin([1, 2, 3]) | over]
+        keys = wrong[["image_id", "kind", "rank"]].itertuples(index=False)
+        return verdict([f"{kind} {rank} of {image}" for image, kind, rank in keys], int((given > 0).sum()), "boxes")
+
+
+class ExpectColumnValuesToBeJsonObjects(TableExpectation):
+    """Each text in the column is a whole JSON object."""
+
+    column: str
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Null is no text."""
+        texts = pc.unique(own[self.column].drop_null()).to_pylist()
+        return verdict([text[:80] for text in texts if not _is_object(text)], len(texts), "texts")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class ExpectNoLabelBesideACelebrity(TableExpectation):
+    """An image with a recognised celebrity has no labels, while that cleaning rule is on."""
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:
+        """Images that have both kinds."""
+        if not whole.context.cleaning.celebrity_only:
+            return Seen(True, "the rule celebrity_only is off")
+        with_celebrity = pc.unique(own.filter(pc.equal(own["kind"], "celebrity"))["image_id"])
+        with_label = pc.unique(own.filter(pc.equal(own["kind"], "label"))["image_id"])
+        both = with_celebrity.filter(pc.is_in(with_celebrity, with_label))
+        return verdict(both.to_pylist(), len(with_celebrity), "images with a celebrity")

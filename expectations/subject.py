@@ -1,0 +1,49 @@
+"""What an expectation of our own may look at beside its own table."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from expectations.profile import Profile, profile_of
+from tasks.contracts.findings import CheckContext
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The staged tables, as read back from their files, and what else the gate knows."""
+
+    tables: Mapping[str, pa.Table]
+    context: CheckContext
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What is compared with the last version."""
+        return profile_of(self.context.source.num_rows, self.tables["images"], self.tables["tags_long"])
+
+    @cached_property
+    def last(self) -> Profile | None:
+        """The last version's profile; None if nothing was published yet."""
+        return None if self.context.last is None else Profile(**self.context.last)
+
+
+# Great Expectations hands an expectation its own batch only; the rest comes this way.
+_subject: ContextVar[Subject] = ContextVar("subject")
+
+
+@contextmanager
+def looking_at(subject: Subject) -> Iterator[None]:
+    """Within it, `subject()` is this one."""
+    token = _subject.set(subject)
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+def subject() -> Subject:
+    """What is being checked."""
+    return _subject.get()

@@ -1,0 +1,98 @@
+"""Suites: read strictly, since a rule that is silently skipped is no rule."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from great_expectations.compatibility.pydantic import ValidationError
+from great_expectations.core.expectation_suite import ExpectationSuite
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.registry import get_expectation_impl
+
+import expectations.custom  # noqa: F401 - makes our own expectations known
+from tasks.contracts.errors import StopRun
+from tasks.contracts.findings import Severity
+
+MEMBERS = {"type", "kwargs", "severity", "description"}
+PLACE = "place"
+COLUMNS = ("column", "column_list", "facts")
+"""The members of `kwargs` that name columns of the own table."""
+
+
+class BrokenSuite(StopRun):
+    """A suite says something that cannot be checked."""
+
+
+def load_suite(table: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:
+    """The suite of a published table, from `expectations/<table>.json`; see `read_suite`."""
+    return read_suite(table, (files("expectations") / f"{table}.json").read_text("utf-8"), columns, parameters)
+
+
+def read_suite(table: str, text: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:
+    """A suite from its JSON text.
+
+    Args:
+        table: the table that the suite is for.
+        text: {"name", "expectations": [{"type", "kwargs", "severity", "description"}]}.
+        columns: the table's columns.
+        parameters: the parameters that kwargs may name, as {"$PARAMETER": name}.
+
+    Raises:
+        BrokenSuite: not that shape, or an unknown expectation, column, parameter or severity.
+
+    """
+    try:
+        suite = json.loads(text)
+        entries = suite["expectations"]
+        if suite["name"] != table or set(suite) != {"name", "expectations"} or not entries:
+            raise ValueError("it needs the table's name and a list of expectations, and nothing else")
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenSuite(f"The suite of {table} cannot be read: {error}.") from None
+    made = [_expectation(table, entry, columns, parameters) for entry in entries]
+    for number, expectation in enumerate(made):
+        expectation.meta = {PLACE: number}
+    read = ExpectationSuite(name=table, expectations=made)
+    if len(read.expectations) != len(entries):
+        raise BrokenSuite(f"The suite of {table} has {len(entries)} expectations, but {len(read.expectations)} arrived.")
+    return read
+
+
+def _expectation(table: str, entry: Any, columns: Collection[str], parameters: Collection[str]) -> Expectation:
+    if not isinstance(entry, dict) or set(entry) != MEMBERS or not isinstance(entry["kwargs"], dict):
+        raise BrokenSuite(f"The suite of {table} has an entry that is not made of {', '.join(sorted(MEMBERS))}: {entry!r}.")
+    name = entry["type"]
+    if entry["severity"] not in list(Severity):
+        raise BrokenSuite(f"The suite of {table} gives {name} the unknown severity {entry['severity']!r}.")
+    if not str(entry["description"]).strip().endswith("."):
+        raise BrokenSuite(f"The suite of {table} does not say in a sentence what {name} is for.")
+    for column in _columns(entry["kwargs"]):
+        if column not in columns:
+            raise BrokenSuite(f"The suite of {table} names the unknown column {column!r} in {name}.")
+    for value in entry["kwargs"].values():
+        if isinstance(value, Mapping) and value.get("$PARAMETER", "") not in {*parameters, ""}:
+            raise BrokenSuite(f"The suite of {table} names the unknown parameter {value['$PARAMETER']!r} in {name}.")
+    try:
+        made = get_expectation_impl(name)(**entry["kwargs"], severity=entry["severity"], description=entry["description"])
+    except GreatExpectationsError:
+        raise BrokenSuite(f"The suite of {table} names the unknown expectation {name!r}.") from None
+    except ValidationError as error:
+        raise BrokenSuite(f"The suite of {table} gives {name} what it does not take: {error.errors()[0]['msg']}.") from None
+    return made
+
+
+def place(result: ExpectationValidationResult) -> int:
+    """Where the result's expectation stands in its suite: results come in an order of their own."""
+    if result.expectation_config is None or result.expectation_config.meta is None:
+        raise ValueError("a result does not say of which expectation")
+    return int(result.expectation_config.meta[PLACE])
+
+
+def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
+    for member in COLUMNS:
+        value = kwargs.get(member, [])
+        yield from [value] if isinstance(value, str) else value
+    condition = kwargs.get("row_condition") or {}
+    yield from (part["column"]["name"] for part in condition.get("conditions", [condition]) if part)

@@ -1,0 +1,71 @@
+"""The gate as a step: read what was staged, check it, keep what was found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.adapters.store import NotInStore, Store
+from tasks.adapters.tables import parquet_table
+from tasks.contracts.findings import CheckContext, Finding, Severity
+from tasks.contracts.records import JsonObject
+from tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
+from tasks.contracts.tables import PUBLISHED
+from tasks.gate import Checked, check
+from tasks.records import run_key, save_json
+from tasks.run import part, store_for
+from tasks.staging import staged, staged_key
+from tasks.versions import profile_at, read_pointer
+
+
+@task(task_run_name="check the tables")
+def check_tables(run: str, settings: Settings) -> list[JsonObject]:
+    """Check the staged files, exactly as they will be published; returns all findings.
+
+    Raises:
+        BrokenSuite: a suite names something unknown.
+    """
+    checked = check_staged(store_for(run, settings), run, settings)
+    for line in sentences(checked.findings):
+        get_run_logger().warning(line)
+    return [asdict(finding) for finding in checked.findings]
+
+
+def check_staged(store: Store, run: str, settings: Settings) -> Checked:
+    """Check a run's staged files and keep `findings.json` and `profile.json` beside them.
+
+    The pointer's token is kept too: what is published later must follow the version that it was compared with.
+    """
+    pointer, token = read_pointer(store)
+    context = CheckContext(
+        source=staged(store, run, "source"),
+        links=_rows(store, run, "links"),
+        tags=_rows(store, run, "all_tags"),
+        widths={"celebrity": settings.wide_celebrities, "label": settings.wide_labels, "word": settings.wide_words},
+        cleaning=part(settings, CleaningSettings),
+        thresholds=part(settings, CheckSettings),
+        last=profile_at(store, pointer),
+    )
+    files = {}
+    for name in PUBLISHED:
+        try:
+            files[name] = store.read(staged_key(run, name))
+        except NotInStore:
+            continue  # the gate finds that it is missing
+    checked = check(files, context)
+    save_json(store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings])
+    save_json(store, run_key(run, "profile.json"), checked.profile)
+    save_json(store, run_key(run, "follows.json"), {"token": token})
+    return checked
+
+
+def sentences(findings: Sequence[Finding]) -> list[str]:
+    """What failed, a sentence each, what blocks first."""
+    failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
+    marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
+    return [f"{marks[one.severity]}, {one.table}: not met: {one.says} Seen: {one.detail}." for one in failed]
+
+
+def _rows(store: Store, run: str, name: str) -> int:
+    return int(parquet_table(store.read(staged_key(run, name)), columns=[]).num_rows)

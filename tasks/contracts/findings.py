@@ -1,0 +1,68 @@
+"""What the gate is told, and what it says: one finding an expectation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from tasks.contracts.records import JsonObject
+from tasks.contracts.settings import CheckSettings, CleaningSettings
+
+
+class Severity(StrEnum):
+    """What a failed expectation means: not published, or published and flagged."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one expectation.
+
+    Attributes:
+        table: the published table.
+        name: the expectation's type, such as `expect_column_values_to_be_unique`.
+        severity: as the suite says; critical if the expectation could not be looked at.
+        success: whether it was met.
+        says: the expectation as a sentence.
+        detail: what was seen: counts, and a few examples of what is wrong.
+        exception: whether it could not be looked at (a missing column, an error inside).
+    """
+
+    table: str
+    name: str
+    severity: Severity
+    success: bool
+    says: str
+    detail: str
+    exception: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing may be published because of it."""
+        return not self.success and self.severity is Severity.CRITICAL
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What the gate knows beside the staged tables.
+
+    Attributes:
+        source: the source as it was read.
+        links: how many links were found in it.
+        tags: how many tags were read from the responses, before cleaning.
+        widths: how many columns of each kind `tags_wide` has.
+        cleaning: the rules that the tags were cleaned by.
+        thresholds: when to warn.
+        last: the profile of the last published version; None if there is none.
+    """
+
+    source: pa.Table
+    links: int
+    tags: int
+    widths: Mapping[str, int]
+    cleaning: CleaningSettings
+    thresholds: CheckSettings
+    last: JsonObject | None = None

@@ -1,0 +1,126 @@
+"""Publishing: copy what passed the gate to a version of its own, then swap the pointer that readers start at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.adapters.csv_files import CSV, csv_bytes
+from tasks.adapters.store import JSON, PARQUET, NotInStore, Store
+from tasks.adapters.tables import parquet_table
+from tasks.contracts.errors import StopRun
+from tasks.contracts.records import JsonObject
+from tasks.contracts.settings import PublishSettings, Settings
+from tasks.contracts.tables import PUBLISHED
+from tasks.records import load_json, run_key, save_json
+from tasks.run import part, store_for
+from tasks.staging import staged_key
+from tasks.versions import (
+    FILES,
+    Pointer,
+    PublishedMeanwhile,
+    Version,
+    published_now,
+    read_pointer,
+    remove_versions,
+    swap_pointer,
+)
+
+EFFECTS = "tag_effects"
+BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
+"""What is published beside the tables, if the run has it."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published: the pointer as it now stands, and the old versions that were removed to make room."""
+
+    pointer: Pointer
+    removed: list[Version]
+
+
+@task(task_run_name="publish the tables")
+def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | None:
+    """Publish a run's staged tables, summary and report as a version; readers see it from the next moment on.
+
+    Returns:
+        None, or the version that another run published since this one was checked: that one stays.
+
+    Raises:
+        StopRun: the summary does not say what the tables say.
+    """
+    store, logger = store_for(run, settings), get_run_logger()
+    try:
+        publication = publish(store, run, summary, part(settings, PublishSettings))
+    except PublishedMeanwhile as lost:
+        logger.error("%s", lost)
+        save_json(store, run_key(run, "summary.json"), {**summary, "published": False})
+        return lost.winner
+    logger.info("Published version %s", publication.pointer.version)
+    if publication.removed:
+        logger.info("Removed old versions: %s", ", ".join(one.version for one in publication.removed))
+    return None
+
+
+def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> Publication:
+    """Copy what the run staged to `published/<version>/`, then swap the pointer: no reader sees half of it.
+
+    Raises:
+        PublishedMeanwhile: another run published since this one was checked; what was copied is removed again.
+        StopRun: the summary does not say what the tables say.
+    """
+    version = summary["version"]
+    pointer, _ = read_pointer(store)
+    if pointer and version in {one.version for one in pointer.history}:
+        return Publication(pointer, [])  # a retry of what had already succeeded
+    tables = _copy(store, run, summary, settings)
+    after, gone = published_now(pointer, version, tables, settings.keep_versions)
+    try:
+        swap_pointer(store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token"))
+    except PublishedMeanwhile:
+        remove_versions(store, [Version(version, "")])
+        raise
+    remove_versions(store, gone)
+    return Publication(after, gone)
+
+
+def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> dict[str, str]:
+    version = summary["version"]
+    names = [*PUBLISHED, *([EFFECTS] if store.exists(staged_key(run, EFFECTS)) else [])]
+    keys, counts = {}, {}
+    for name in names:
+        data = store.read(staged_key(run, name))
+        table = parquet_table(data, columns=None if settings.csv else [])
+        keys[name] = FILES.format(version=version, name=f"{name}.parquet")
+        counts[name] = table.num_rows
+        store.write(keys[name], data, PARQUET)
+        if settings.csv:
+            text = csv_bytes(table, for_spreadsheets=settings.csv_for_spreadsheets)
+            store.write(FILES.format(version=version, name=f"{name}.csv"), text, CSV)
+    check_summary(summary, counts)
+    for name, content_type in BESIDE.items():
+        try:
+            data = store.read(run_key(run, name))
+        except NotInStore:
+            continue
+        store.write(FILES.format(version=version, name=name), data, content_type)
+    return keys
+
+
+def check_summary(summary: JsonObject, rows: Mapping[str, int]) -> None:
+    """See that the summary counts what the tables hold.
+
+    Raises:
+        StopRun: it does not; nothing is published then.
+    """
+    said = summary.get("tables", {})
+    counted = {*PUBLISHED, *said} & set(rows)
+    wrong = [
+        f"{name}: {said.get(name)} said, {rows[name]} there" for name in sorted(counted) if said.get(name) != rows[name]
+    ]
+    links, without = summary.get("links", 0), summary.get("statuses", {}).get("no_link", 0)
+    if links + without != rows["images"]:
+        wrong.append(f"{links} links and {without} rows without any said, {rows['images']} rows in images")
+    if wrong:
+        raise StopRun(f"The summary does not agree with the tables ({'; '.join(wrong)}): nothing was published.")

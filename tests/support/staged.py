@@ -1,0 +1,100 @@
+"""Tables as a run stages them, made by the product's own steps from invented links and tags."""
+
+import hashlib
+import json
+
+import pyarrow as pa
+
+from tasks.adapters.tables import parquet_bytes
+from tasks.assemble import images_table, tagged_table, wide_table
+from tasks.clean import clean
+from tasks.contracts.findings import CheckContext
+from tasks.contracts.reasons import Reason, Status
+from tasks.contracts.records import Fetched, Link, Picture
+from tasks.contracts.settings import CheckSettings, CleaningSettings
+from tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
+from tasks.reshape import Verdict
+
+WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
+
+
+def image_id_of(number):
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def a_tag(image, kind, rank, name, **more):
+    plain = {"image_id": image_id_of(image), "kind": kind, "rank": rank, "name": name, "confidence": 90.0}
+    return {
+        **plain,
+        "parents": [],
+        "categories": [],
+        "details": json.dumps({"operation": "x"}),
+        "analyzer": "local",
+        **more,
+    }
+
+
+def tags_of(image):
+    """Four labels with a box on the first, two words with their line; every fifth image also has a celebrity."""
+    box = {"left": 0.1, "top": 0.2, "width": 0.5, "height": 0.8}
+    names = ("Cat", "Animal", "Pet", f"Thing {image % 7}")
+    tags = [
+        a_tag(image, "label", n, name, confidence=100.0 - n, **(box if n == 1 else {})) for n, name in enumerate(names, 1)
+    ]
+    tags += [a_tag(image, "word", n, name, **box) for n, name in enumerate(("SALE", f"{image}%"), 1)]
+    tags += [a_tag(image, "line", 1, f"SALE {image}%", **box)]
+    return tags + ([a_tag(image, "celebrity", 1, "Grace Hopper", **box)] if image % 5 == 0 else [])
+
+
+class Staged:
+    """A whole run's tables that pass the gate; tests break one thing each.
+
+    Rows 0, 10, 20, ... have no link, rows 1, 11, ... two links of which the second is rejected; the others lead to one
+    picture each, the last two rows to the same.
+    """
+
+    def __init__(self, rows=30, cleaning=None, last=None, **thresholds):
+        self.cleaning = cleaning or CleaningSettings()
+        self.thresholds = CheckSettings(**thresholds)
+        self.last = last
+        numbers = [row for row in range(rows) if row % 10]
+        picture_of = {row: min(row, rows - 2) for row in numbers}
+        urls = [f"http://x/{row}.jpg" if row % 10 else None for row in range(rows)]
+        self.source = pa.table({"likes": [float(row) for row in range(rows)], "url": pa.array(urls, pa.string())})
+        self.links = [Link(row, 0, urls[row]) for row in numbers] + [
+            Link(row, 1, "x:bad") for row in numbers if row % 10 == 1
+        ]
+        self.links.sort(key=lambda link: (link.row, link.position))
+        fetched = {"x:bad": Fetched("x:bad", reason=Reason.INVALID_URL, detail="not http")}
+        for row in numbers:
+            image = image_id_of(picture_of[row])
+            picture = Picture(image, f"images/{image[:2]}/{image}.jpg", 900, 320, 240)
+            fetched[urls[row]] = Fetched(urls[row], picture, "JPEG", 900)
+        self.read = sorted(set(picture_of.values()))
+        verdicts = {image_id_of(image): Verdict(image_id_of(image), Status.TAGGED) for image in self.read}
+        all_tags = [tag for image in self.read for tag in tags_of(image)]
+        self.n_tags = len(all_tags)
+        long, dropped = clean(pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning)
+        images = images_table(rows, self.links, fetched, verdicts, "store")
+        wide = wide_table(long, list(verdicts), WIDTHS)
+        self.tables = dict(
+            zip(PUBLISHED, (images, long, dropped, wide, tagged_table(self.source, images, wide)), strict=True)
+        )
+
+    def change(self, table, column, values):
+        """Put other values into a column: a function of the row number and the old value, or None for 'leave it'."""
+        old = self.tables[table]
+        at = old.schema.get_field_index(column)
+        field = old.schema.field(at)
+        new = [values(number, value) for number, value in enumerate(old[column].to_pylist())]
+        self.tables[table] = old.set_column(at, field, pa.array(new, field.type))
+
+    @property
+    def context(self):
+        return CheckContext(
+            self.source, len(self.links), self.n_tags, WIDTHS, self.cleaning, self.thresholds, self.last
+        )  # fmt: skip
+
+    @property
+    def files(self):
+        return {name: parquet_bytes(table) for name, table in self.tables.items()}
