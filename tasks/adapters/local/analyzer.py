@@ -1,0 +1,136 @@
+"""The local analyzer: answers in Rekognition's response shape from models that ship inside packages."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tasks.adapters.local.packages import require_packages
+from tasks.adapters.local.shared import Shared
+from tasks.adapters.local.versions import model_version
+from tasks.adapters.store import NotInStore, Store
+from tasks.contracts.errors import LinkError, Passing, UsageError
+from tasks.contracts.operations import OPERATIONS
+from tasks.contracts.reasons import Reason
+from tasks.contracts.records import Answer, JsonObject, Picture
+from tasks.contracts.settings import AnalysisSettings
+
+if TYPE_CHECKING:  # the models' packages are slow to import and need not be installed
+    from tasks.adapters.local.faces import Face
+    from tasks.adapters.local.gallery import Gallery
+    from tasks.adapters.local.pixels import Rgb
+
+_Key = tuple[str, str, int]
+
+_pixels: "Shared[_Key, Rgb]" = Shared(16)
+_faces: "Shared[_Key, list[Face]]" = Shared(256)
+"""Three operations ask about the same picture, from different threads and often one soon after the other."""
+
+_galleries: "Shared[str, Gallery]" = Shared(4)
+
+
+class LocalAnalyzer:
+    """See tasks.adapters.analyzer.Analyzer. Cheap to make: a model loads at its first use, once a process."""
+
+    name = "local"
+    operations = ("detect_labels", "detect_text", "recognize_celebrities", "detect_faces")
+    """What can be asked; the others have no local model."""
+
+    def __init__(self, settings: AnalysisSettings, store: Store) -> None:
+        """Raises UsageError if the packages are missing or the settings ask for what only Rekognition has."""
+        require_packages()
+        if settings.image_properties:
+            raise UsageError("The local analyzer does not measure image properties: leave out --image-properties.")
+        if settings.face_attributes != "DEFAULT":
+            raise UsageError("The local analyzer knows no face attributes: leave out --face-attributes.")
+        self._settings = settings
+        self._store = store
+        self._ask: dict[str, Callable[[Picture], Answer]] = {
+            "detect_labels": self._labels,
+            "detect_text": self._text,
+            "recognize_celebrities": self._celebrities,
+            "detect_faces": self._face_details,
+        }
+
+    def settings_of(self, operation: str) -> JsonObject:
+        """The models, what is asked of them and, where people are recognised, who is enrolled: a bad photo shows here."""
+        request = OPERATIONS[self._known(operation)].request(self._settings)
+        settings = {"analyzer": self.name, "model": model_version(operation), "request": request}
+        if operation == "recognize_celebrities":
+            settings["people"] = self._gallery().fingerprint
+        return settings
+
+    def threads(self, operation: str) -> int:  # noqa: ARG002 - each model keeps one core busy
+        """As many as there are cores, unless the settings say."""
+        return self._settings.analyzer_threads or _cores()
+
+    def refusal(self, operation: str, picture: Picture) -> LinkError | None:  # noqa: ARG002
+        """The models take a picture of any size."""
+        return None
+
+    def answer(self, operation: str, picture: Picture) -> Answer:
+        """See Analyzer. UsageError for an operation without a local model."""
+        return self._ask[self._known(operation)](picture)
+
+    def _known(self, operation: str) -> str:
+        if operation not in self.operations:
+            raise UsageError(
+                f"The local analyzer has no model for {operation}: leave it out or use --analyzer rekognition."
+            )
+        return operation
+
+    def _labels(self, picture: Picture) -> Answer:
+        from tasks.adapters.local import answers, classifier
+
+        found = answers.labels(classifier.class_probabilities(self._pixels(picture)), self._faces(picture), self._settings)
+        return self._answer("detect_labels", found)
+
+    def _text(self, picture: Picture) -> Answer:
+        from tasks.adapters.local import answers, text
+
+        return self._answer("detect_text", answers.text(text.read_lines(self._pixels(picture)), self._settings))
+
+    def _celebrities(self, picture: Picture) -> Answer:
+        from tasks.adapters.local import answers, faces
+
+        found = self._faces(picture)[: answers.MOST_CELEBRITIES]
+        gallery = self._gallery()
+        matches = [gallery.match(faces.describe(face)) if gallery.people else None for face in found]
+        return self._answer("recognize_celebrities", answers.celebrities(found, matches))
+
+    def _face_details(self, picture: Picture) -> Answer:
+        from tasks.adapters.local import answers
+
+        return self._answer("detect_faces", answers.face_details(self._faces(picture)))
+
+    def _answer(self, operation: str, response: JsonObject) -> Answer:
+        version, member = model_version(operation), OPERATIONS[operation].version
+        return Answer({**response, member: version} if member else response, model_version=version)
+
+    def _pixels(self, picture: Picture) -> "Rgb":
+        from tasks.adapters.local.pixels import read_pixels
+
+        return _pixels.get(self._key(picture), lambda: read_pixels(self._read(picture)))
+
+    def _faces(self, picture: Picture) -> "list[Face]":
+        from tasks.adapters.local.faces import find_faces
+
+        return _faces.get(self._key(picture), lambda: find_faces(self._pixels(picture)))
+
+    def _gallery(self) -> "Gallery":
+        from tasks.adapters.local.gallery import open_gallery
+
+        return _galleries.get(self._settings.people or "", lambda: open_gallery(self._settings.people))
+
+    def _read(self, picture: Picture) -> bytes:
+        try:
+            return self._store.read(picture.key)
+        except NotInStore as error:
+            raise Passing(Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}") from None
+
+    def _key(self, picture: Picture) -> _Key:
+        return self._store.address, picture.key, picture.size
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

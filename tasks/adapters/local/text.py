@@ -1,0 +1,157 @@
+"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package (Apache-2.0)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from tasks.adapters.local.packages import model_file
+from tasks.adapters.local.pixels import Rgb
+from tasks.adapters.local.shared import once
+
+DETECTION_SIDE = 736
+"""px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
+
+LEAST_CONFIDENCE = 50.0
+"""Lines read with less (0-100) are noise: RapidOCR's own default."""
+
+SURE = 90.0
+"""A line read with less may stand on its head and is read turned round as well; the better reading counts. RapidOCR's own
+classifier of upside-down lines is not asked: it turned two of seven lines of a straight page."""
+
+Quad = npt.NDArray[np.float64]
+"""(4, 2): x, y as shares (0-1) of width and height; top left, top right, bottom right, bottom left as the text reads."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What stands between two spaces, how sure (0-100) and where."""
+
+    text: str
+    confidence: float
+    quad: Quad
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words in a row. `quad` is the line's."""
+
+    text: str
+    confidence: float
+    quad: Quad
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the recogniser made of one strip: `centres` are the characters' places, 0-1 along it; spaces have none."""
+
+    text: str
+    confidence: float
+    confidences: list[float]
+    centres: list[float]
+
+
+def read_lines(pixels: Rgb) -> list[Line]:
+    """The lines in the picture from top to bottom, those side by side from left to right."""
+    height, width = pixels.shape[:2]
+    found = []
+    for box, strip in _strips(pixels):
+        reading, turned = _read_either_way(strip)
+        if reading.confidence >= LEAST_CONFIDENCE and reading.text.strip():
+            quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
+            found.append(Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad))))
+    return found
+
+
+def _strips(pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
+    """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and laid flat."""
+    from rapidocr.main import RapidOCRError
+
+    engine = _engine()
+    image, record = engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
+    try:
+        strips, found = engine.detect_and_crop(image, record)
+    except RapidOCRError:  # its way to say that there is no text
+        return
+    margin, scale = record["padding_1"], record["preprocess"]
+    for box, strip in zip(found.boxes, strips, strict=True):
+        corners = np.asarray(box, np.float64) - (margin["left"], margin["top"])
+        yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
+
+
+def _as_read(box: Quad, turned: bool) -> Quad:
+    """The corners from the one where the text begins. RapidOCR lays a tall box flat so that it reads downwards."""
+    across = int(max(np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[2] - box[3])))
+    down = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
+    steps = (1 if down >= 1.5 * across else 0) + (2 if turned else 0)
+    return np.roll(box, -steps, axis=0)
+
+
+def _read_either_way(strip: Rgb) -> tuple[_Reading, bool]:
+    straight = _read(strip)
+    if straight.confidence >= SURE:
+        return straight, False
+    turned = _read(np.ascontiguousarray(strip[::-1, ::-1]))
+    return (turned, True) if turned.confidence > straight.confidence else (straight, False)
+
+
+def _read(strip: Rgb) -> _Reading:
+    result = _engine().recognize_txt([strip])
+    info = result.word_results[0]
+    columns = [column for word in info.word_cols for column in word]
+    return _Reading(
+        text=result.txts[0],
+        confidence=100 * float(result.scores[0]),
+        confidences=[100 * confidence for confidence in info.confs],
+        centres=[(column + 0.5) / max(info.line_txt_len, 1) for column in columns],
+    )
+
+
+def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
+    """The reading split at its spaces; each word's corners lie on the line's edges, half a character around it."""
+    centres = iter(reading.centres)
+    half = _spacing(reading.centres) / 2
+    start = 0
+    for text in reading.text.split():
+        start = reading.text.index(text, start)
+        sure = reading.confidences[start : start + len(text)]
+        places = [next(centres) for _ in text]
+        start += len(text)
+        yield Word(text, float(np.mean(sure)), _between(quad, min(places) - half, max(places) + half))
+
+
+def _spacing(centres: list[float]) -> float:
+    """The usual distance between neighbouring characters."""
+    return float(np.median(np.diff(centres))) if len(centres) > 1 else 1.0
+
+
+def _between(quad: Quad, begin: float, end: float) -> Quad:
+    """The part of a line between two places (0-1) along it."""
+    along = np.array([begin, end, end, begin]).clip(0.0, 1.0)[:, None]
+    starts, ends = quad[[0, 0, 3, 3]], quad[[1, 1, 2, 2]]
+    return np.asarray(starts + along * (ends - starts))
+
+
+@once
+def _engine() -> Any:
+    """The reader: silent, one thread a picture, with its models named so that it never looks for them elsewhere."""
+    from rapidocr import RapidOCR
+
+    cv2.setNumThreads(1)
+    return RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.return_word_box": True,
+            "Global.use_cls": False,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.model_path": str(model_file("rapidocr", "*_det_*.onnx")),
+            "Det.limit_type": "max",
+            "Det.limit_side_len": DETECTION_SIDE,
+            "Rec.model_path": str(model_file("rapidocr", "*_rec_*.onnx")),
+        }
+    )
