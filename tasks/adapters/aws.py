@@ -65,6 +65,9 @@ _SENTENCES = {
     "UnknownOperationException": NOT_THE_SERVICE,
 }
 
+_DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized")
+"""Rekognition says AccessDeniedException with HTTP 400; S3 and proxies say it with 403."""
+
 
 def open_session(region: str | None) -> boto3.Session:
     """A session in the region, or in the one that boto3 finds by itself; UsageError if there is none."""
@@ -118,7 +121,7 @@ def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
     match error:
         case ClientError():
             sentence = _SENTENCES.get(code_of(error))
-            if sentence is None and status_of(error) in (401, 403):
+            if sentence is None and (code_of(error) in _DENIED or status_of(error) in (401, 403)):
                 sentence = f"The AWS credentials may not call {action} in {region} ({code_of(error)}): {ALLOW}"
         case NoCredentialsError():
             sentence = NO_CREDENTIALS

@@ -11,6 +11,9 @@ from collections.abc import Callable
 CATCHING_UP = 1.015
 """How much faster than the rate calls may go until time lost in a stall is made up for."""
 
+CREDIT = 0.25
+"""Seconds lost that are made up for at most: a pause is no credit."""
+
 REFUSAL_COSTS = 5
 """Slots left empty after a refusal. If only every second call is taken, a seventh of the calls is refused at this price."""
 
@@ -31,8 +34,7 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._turn = threading.Lock()
-        self._slot = float("-inf")
-        self._earliest = float("-inf")
+        self._slot = self._earliest = clock()
         self._counting = threading.Lock()
         self._empty = 0
 
@@ -40,13 +42,14 @@ class Pacer:
         """Return when the caller's slot has come."""
         with self._turn:
             with self._counting:
-                skipped, self._empty = self._empty, 0
-            slot = max(self._slot + skipped / self.rate, self._earliest)
-            if slot > self._clock():
-                self._sleep(slot - self._clock())
+                empty, self._empty = self._empty / self.rate, 0
+            self._slot += empty
+            self._earliest += empty
+            pause = max(self._slot, self._earliest) - self._clock()
+            if pause > 0:
+                self._sleep(pause)
             now = self._clock()
-            # A slot that lies too far back is gone: a pause is no credit for a burst.
-            self._slot = max(slot, now - 1) + 1 / self.rate
+            self._slot = max(self._slot, now - CREDIT) + 1 / self.rate
             self._earliest = now + 1 / (self.rate * CATCHING_UP)
 
     def slow_down(self) -> None:

@@ -6,11 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moto import mock_aws
 
 from tasks.contracts.operations import OPERATIONS, read_all
 from tasks.contracts.records import Tag
@@ -194,9 +196,8 @@ def test_botocores_own_examples() -> None:
     assert_tags([*labels, face])
 
 
-def test_motos_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto")
-    with moto.mock_aws():
+def test_motos_answers() -> None:
+    with mock_aws():
         client = boto3.client("rekognition", region_name="us-east-1")
         image = {"S3Object": {"Bucket": "any", "Name": "any"}}
         labels, text = client.detect_labels(Image=image), client.detect_text(Image=image)

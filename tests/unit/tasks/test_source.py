@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tasks.cells import links_in
 from tasks.contracts.errors import UsageError
 from tasks.contracts.records import Link
-from tasks.source import distinct_urls, find_url_column, links_of, load_source, links_table
+from tasks.source import distinct_urls, find_url_column, links_of, links_table, load_source
 
 URL = "http://a.example/1.jpg"
 

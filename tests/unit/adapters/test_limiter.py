@@ -1,0 +1,96 @@
+"""The pacer, on a clock of its own."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.adapters.limiter import CATCHING_UP, REFUSAL_COSTS, Pacer, shared_pacer
+
+
+class Clock:
+    """Time that passes only when told, or slept; each sleep lasts a little longer than asked, as real ones do."""
+
+    def __init__(self, lag: float = 0.0) -> None:
+        self.now, self.lag = 1000.0, lag
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds + self.lag
+
+
+def admitted(pacer: Pacer, clock: Clock, stalls: list[float]) -> list[float]:
+    """When each of a row of callers got through; before each, the process stalls for so long."""
+    times = []
+    for stall in stalls:
+        clock.now += stall
+        pacer.wait()
+        times.append(clock.now)
+    return times
+
+
+@given(
+    rate=st.floats(0.1, 200),
+    stalls=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.05, 0.3, 2.0, 30.0]), min_size=1, max_size=150),
+    lag=st.sampled_from([0.0, 0.0005, 0.01]),
+)
+def test_no_second_holds_more_calls_than_the_rate_however_time_passes(rate: float, stalls: list[float], lag: float) -> None:
+    clock = Clock(lag)
+    times = admitted(Pacer(rate, clock, clock.sleep), clock, stalls)
+    for start in times:
+        within = sum(start <= time < start + 1 for time in times)
+        assert within <= rate * CATCHING_UP + 1
+
+
+def test_the_rate_is_used_up_although_every_sleep_lasts_too_long() -> None:
+    clock = Clock(lag=0.0002)
+    times = admitted(Pacer(50, clock, clock.sleep), clock, [0.0] * 501)
+    assert 500 / (times[-1] - times[0]) > 49.9
+
+
+def test_a_short_stall_is_made_up_for_and_a_long_pause_is_no_credit() -> None:
+    clock = Clock()
+    pacer = Pacer(50, clock, clock.sleep)
+    times = admitted(pacer, clock, [0.0] * 50 + [0.1] + [0.0] * 949)
+    assert 999 / (times[-1] - times[0]) > 49.9
+    clock.now += 3600
+    times = admitted(pacer, clock, [0.0] * 500)
+    assert times[-1] - times[0] >= 499 / (50 * CATCHING_UP) - 1e-6
+
+
+def test_refusals_leave_slots_empty() -> None:
+    clock = Clock()
+    pacer = Pacer(10, clock, clock.sleep)
+    pacer.wait()
+    pacer.slow_down()
+    pacer.slow_down()
+    before = clock.now
+    pacer.wait()
+    assert clock.now - before > 2 * REFUSAL_COSTS / 10
+    before = clock.now
+    pacer.wait()
+    assert abs(clock.now - before - 0.1) < 0.01
+
+
+def test_the_first_caller_does_not_wait() -> None:
+    clock = Clock()
+    Pacer(0.01, clock, clock.sleep).wait()
+    assert clock.now == 1000.0
+
+
+def test_threads_share_one_pace() -> None:
+    clock = Clock()
+    pacer = Pacer(100, clock, clock.sleep)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: pacer.wait(), range(201)))
+    assert clock.now - 1000.0 >= 200 / (100 * CATCHING_UP)
+
+
+def test_analyzers_of_one_process_share_the_pacer() -> None:
+    one = shared_pacer("https://here", "detect_text", 50)
+    assert one is shared_pacer("https://here", "detect_text", 50)
+    assert one is not shared_pacer("https://here", "detect_labels", 50)
+    assert one is not shared_pacer("https://there", "detect_text", 50)
