@@ -1,0 +1,59 @@
+"""The command line, run as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.adapters.store import Store
+from tasks.adapters.tables import parquet_table
+
+
+@dataclass
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last line of `--json`."""
+        assert self.out.strip(), f"nothing was printed; standard error says:\n{self.err[-3000:]}"
+        found = json.loads(self.out.strip().splitlines()[-1])
+        assert isinstance(found, dict)
+        return found
+
+
+def image_tags(*words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 180) -> Result:
+    """Run `image-tags` with these words in a process of its own; it never prints a traceback."""
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
+    done = subprocess.run(
+        command, env={**os.environ, **(env or {})}, cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr[-4000:]
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def published(store: Store) -> dict[str, pa.Table]:
+    """The tables that readers see now."""
+    version = json.loads(store.read("published/current.json"))["version"]
+    keys = [key for key in store.keys(f"published/{version}/") if key.endswith(".parquet")]
+    return {Path(key).stem: parquet_table(store.read(key)) for key in keys}
+
+
+def check_accounted(summary: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+    """Rows in = rows accounted for, in every table and in the summary."""
+    images = tables["images"].to_pylist()
+    assert {row["row"] for row in images} == set(range(summary["rows"]))
+    assert sum(row["status"] != "no_link" for row in images) == summary["links"]
+    assert sum(summary["statuses"].values()) == len(images) == tables["tagged"].num_rows
+    assert sum(summary["reasons"].values()) == summary["statuses"]["rejected"] + summary["statuses"]["pending"]
+    assert {name: table.num_rows for name, table in tables.items() if name in summary["tables"]} == summary["tables"]

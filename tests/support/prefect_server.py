@@ -1,0 +1,57 @@
+"""A real Prefect server on loopback, with a database of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from tests.support.processes import free_port, stop, until
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+}
+
+
+class PrefectServer:
+    """Start, kill and start again: the database stays."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_port()
+        self.api = f"http://127.0.0.1:{self.port}/api"
+        self.ui = f"http://127.0.0.1:{self.port}"
+        self.log = home / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a client of this server has in its environment."""
+        return {**QUIET, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.api}
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        env = {**os.environ, **QUIET, "PREFECT_HOME": str(self.home), "PREFECT_SERVER_UI_API_URL": self.api}
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+        until(self.answers, 120, lambda: f"the Prefect server did not start:\n{self.log.read_text()[-2000:]}")
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return requests.get(f"{self.api}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def stop(self) -> None:
+        """Kill it, as a crash would."""
+        if self._process:
+            stop(self._process)
+            self._process = None

@@ -1,0 +1,41 @@
+"""Batches and their cache keys."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.batches import TASK_RUNS, batch_key, batch_size, batches_of
+
+
+@given(st.lists(st.text(min_size=1), unique=True, max_size=50), st.integers(1, 20))
+def test_batches_hold_every_item_once_and_in_order(items, size):
+    batches = batches_of("ingest", items, items, size)
+    assert [item for batch in batches for item in batch.items] == items
+    assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
+    assert {batch.of for batch in batches} <= {len(batches)}
+    assert all(1 <= len(batch.items) <= size for batch in batches)
+
+
+@given(st.integers(0, 100_000))
+def test_there_are_never_many_more_task_runs_than_a_server_can_record(pieces):
+    size = batch_size(pieces)
+    assert size >= 1
+    assert size == 1 or pieces > TASK_RUNS
+    assert -(-pieces // size) <= TASK_RUNS
+
+
+def test_a_wanted_size_wins():
+    assert batch_size(10_000, 7) == 7
+
+
+def test_the_cache_key_tells_apart_what_must_not_be_mixed_up():
+    a, b = batches_of("ingest", ["x", "y"], ["x", "y"], 1)
+    keys = {
+        batch_key("t", "r", "s", a),
+        batch_key("t", "r", "s", b),
+        batch_key("u", "r", "s", a),
+        batch_key("t", "q", "s", a),
+        batch_key("t", "r", "z", a),
+    }
+    assert len(keys) == 5
+    again = batches_of("ingest", ["x"], ["x"], 1)[0]
+    assert batch_key("t", "r", "s", again) == batch_key("t", "r", "s", a)

@@ -1,0 +1,77 @@
+"""The summary."""
+
+import pyarrow as pa
+
+from tasks.contracts.settings import Settings
+from tasks.contracts.tables import IMAGES, schema_of
+from tasks.reshape import LONG_SCHEMA
+from tasks.source import SourceRead
+from tasks.summary import counts_of, findings_count, remarks_on, sentences, top_names
+
+
+def test_counts_are_those_of_the_images_table():
+    rows = [
+        {"row": 0, "position": 0, "url": "a", "image_id": "1", "status": "tagged"},
+        {"row": 0, "position": 1, "url": "b", "image_id": "1", "status": "tagged"},
+        {"row": 1, "status": "no_link"},
+        {"row": 2, "position": 0, "url": "c", "status": "rejected", "reason": "not_found"},
+        {"row": 3, "position": 0, "url": "d", "image_id": "2", "status": "pending", "reason": "throttled"},
+    ]
+    assert counts_of(pa.Table.from_pylist(rows, schema=schema_of(IMAGES))) == {
+        "links": 4,
+        "images": 2,
+        "statuses": {"tagged": 2, "rejected": 1, "pending": 1, "no_link": 1},
+        "reasons": {"not_found": 1, "throttled": 1},
+    }
+
+
+def test_top_names_count_images_not_mentions():
+    rows = [
+        {"image_id": image, "kind": "label", "rank": rank, "name": name, "confidence": 1.0}
+        for image, rank, name in [("1", 1, "Cat"), ("1", 2, "Cat"), ("2", 1, "Dog"), ("3", 1, "Cat")]
+    ]
+    assert top_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [("Cat", 2), ("Dog", 1)]
+
+
+def test_only_failed_findings_count():
+    findings = [{"severity": s, "success": ok} for s, ok in [("critical", True), ("warning", False), ("warning", False)]]
+    assert findings_count(findings) == {"critical": 0, "warning": 2}
+
+
+def test_a_person_reads_what_happened():
+    summary = {
+        "rows": 3,
+        "links": 2,
+        "images": 1,
+        "statuses": {"tagged": 1, "rejected": 1, "pending": 0, "no_link": 1},
+        "reasons": {"not_found": 1},
+        "analyzer": "local",
+        "cost_usd": 0.0,
+        "top_labels": [("Cat", 1)],
+        "people": [],
+        "calls": {"detect_labels": {"billed": 1, "reused": 4, "failed": 0}},
+        "remarks": ["A remark."],
+        "checks": {"critical": 0, "warning": 0},
+        "published": True,
+        "version": "v1",
+        "store": "/s",
+        "run": "r",
+    }
+    text = "\n".join(sentences(summary))
+    for part in (
+        "3 rows, 2 links, 1 distinct image.",
+        "not_found",
+        "1 call made, 4 answers reused",
+        "Cat (1)",
+        "A remark.",
+        "/s/published/v1/",
+    ):
+        assert part in text
+    assert "/s/runs/r/" in "\n".join(sentences({**summary, "published": False}))
+
+
+def test_what_a_reader_of_the_tables_should_know():
+    settings = Settings(source="t.csv", allow_private_addresses=True)
+    remarks = remarks_on(settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"})
+    assert all(word in " ".join(remarks) for word in ("'media'", "--allow-private-addresses", "'image_tags_url'"))
+    assert remarks_on(Settings(source="t.csv"), SourceRead(1, 1, "media", guessed=False), {}) == []
