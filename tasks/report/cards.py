@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from markupsafe import escape
 
 from tasks.report.pictures import Thumb
-from tasks.report.text import shown
+from tasks.report.text import NAME, href, link_text, shown
 from tasks.report.view import ReportInput, records
 
 MOST_TAGS = 40
@@ -19,6 +20,9 @@ MOST_BOXES = 60
 
 MOST_NAMED_WORDS = 12
 """Up to this many word boxes also show their word; more would hide the picture."""
+
+CELL = 120
+"""Characters of a cell of the source that a card shows."""
 
 MOST_CELLS = 6
 """Cells of the source row on a card at most."""
@@ -68,6 +72,14 @@ class Card:
     more: int
     boxes: list[Box]
     cells: dict[str, str]
+
+    @property
+    def size(self) -> int:
+        """About how many characters the card takes in the page, without its thumbnail."""
+        tags = [tag for listed in self.tags.values() for tag in listed]
+        texts = [self.title, link_text(self.url), href(self.url) or "", *self.cells, *self.cells.values()]
+        texts += [text for tag in tags for text in (tag.name, tag.name, tag.flag)] + [box.name for box in self.boxes]
+        return sum(len(escape(text)) for text in texts) + 2_000 + 130 * len(tags) + 330 * len(self.boxes)
 
 
 def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]) -> Card:
@@ -122,14 +134,18 @@ def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> l
     ours = view.tables["images"].num_columns + view.tables["tags_wide"].num_columns - 1
     rows = tagged.select(tagged.column_names[: tagged.num_columns - ours]).take(list(at)).to_pylist()
     return [
-        dict([(name, str(value)) for name, value in row.items() if value not in (None, "", url)][:MOST_CELLS])
+        dict(
+            [(shown(name, NAME), shown(str(value), CELL)) for name, value in row.items() if value not in (None, "", url)][
+                :MOST_CELLS
+            ]
+        )
         for row, url in zip(rows, urls, strict=True)
     ]
 
 
 def _listed(tag: Mapping[str, Any]) -> CardTag:
     several = f" \u00d7{int(tag['instances'])}" if tag["instances"] > 1 else ""
-    return CardTag(tag["name"] + several, tag["confidence"], str(_details(tag).get("flag", "")))
+    return CardTag(shown(tag["name"], NAME) + several, tag["confidence"], shown(str(_details(tag).get("flag", ""))))
 
 
 def _places(tag: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:

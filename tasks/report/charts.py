@@ -7,12 +7,13 @@ no style attribute, so that the page's content security policy can forbid them. 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from tasks.report.facts import Stage
 from tasks.report.text import number, shown
 
-WIDTH = 300
+WIDTH = 310
 """px of the plotting area; axis labels come on top of it."""
 
 NAME_LIMIT = 34
@@ -28,34 +29,38 @@ def funnel_chart(stages: Sequence[Stage]) -> Markup:
     """How many are left at each step from rows to tagged images."""
     import altair as alt
 
-    rows = [{"step": s.name, "n": s.n, "text": f"{number(s.n)}   {s.lost}".rstrip()} for s in stages]
+    rows = [{"step": s.name, "n": s.n, "text": f"{s.name}: {number(s.n)}", "lost": s.lost} for s in stages]
     widest = max(1, *(s.n for s in stages))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("step:N", sort=None, title=None), x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, widest]))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("step:N", sort=None, axis=None))
+    bars = base.mark_bar(color="var(--accent)", height=14).encode(
+        x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, widest]))
     )
-    bars = base.mark_bar(color="var(--accent)", cornerRadiusEnd=3, height=18)
-    text = base.mark_text(align="left", baseline="top", dy=11, x=0, fontSize=12, color="var(--soft)").encode(text="text:N")
-    return _svg((bars + text).properties(width=WIDTH, height=alt.Step(48)), "From rows to tagged images, step by step")
+    names = base.mark_text(align="left", dy=-16, x=0, fontSize=14, color="var(--ink)").encode(text="text:N")
+    lost = base.mark_text(align="right", dy=-16, x=WIDTH, fontSize=13, color="var(--soft)").encode(text="lost:N")
+    chart = (bars + names + lost).properties(width=WIDTH, height=alt.Step(46))
+    return _svg(chart, "From rows to tagged images: " + ", ".join(f"{s.name} {number(s.n)}" for s in stages))
 
 
-def confidence_chart(kind: str, kept: Sequence[float], dropped: Sequence[float]) -> Markup:
+def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
     """How sure the analyzer was of the tags of one kind, kept and removed, in bins of five."""
     import altair as alt
 
     rows = _binned("kept", kept) + _binned("removed", dropped)
+    top = max(sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN))
+    ticks = alt.Axis(values=sorted({0, top // 2, top}), format="~s", grid=True)
     chart = (
         alt.Chart(alt.InlineData(values=rows))
-        .mark_bar(cornerRadiusTopLeft=1, cornerRadiusTopRight=1)
+        .mark_bar()
         .encode(
             x=alt.X(
                 "from:Q",
                 bin="binned",
                 scale=alt.Scale(domain=[0, 100]),
-                axis=alt.Axis(values=[0, 25, 50, 75, 100]),
+                axis=alt.Axis(values=[0, 25, 50, 75, 100], labelFlush=False),
                 title=None,
             ),
             x2="to:Q",
-            y=alt.Y("n:Q", stack=True, title=None, axis=alt.Axis(tickCount=3, format="~s", grid=True)),
+            y=alt.Y("n:Q", stack=True, title=None, scale=alt.Scale(domain=[0, top], nice=False), axis=ticks),
             color=alt.Color(
                 "what:N",
                 scale=alt.Scale(domain=["kept", "removed"], range=["var(--accent)", "var(--faint)"]),
@@ -77,9 +82,9 @@ def seconds_chart(seconds: dict[str, float]) -> Markup:
         y=alt.Y("step:N", sort=None, title=None),
         x=alt.X("s:Q", axis=None, scale=alt.Scale(domain=[0, 1.25 * max([0.1, *seconds.values()])])),
     )
-    bars = base.mark_bar(color="var(--accent)", cornerRadiusEnd=3, height=12)
-    text = base.mark_text(align="left", dx=6, color="var(--soft)").encode(text="text:N")
-    return _svg((bars + text).properties(width=WIDTH - 40, height=alt.Step(24)), "Seconds by step")
+    bars = base.mark_bar(color="var(--accent)", height=14)
+    text = base.mark_text(align="left", dx=6, fontSize=13, color="var(--soft)").encode(text="text:N")
+    return _svg((bars + text).properties(width=WIDTH - 40, height=alt.Step(28)), "Seconds by step")
 
 
 def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
@@ -88,7 +93,7 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
 
     rows = [
         {
-            "tag": shown(f"{e['name']} ({e['kind']})" if e["kind"] != "any" else e["name"], NAME_LIMIT),
+            "tag": shown(e["name"] if e["kind"] in ("any", "label") else f"{e['name']} ({e['kind']})", NAME_LIMIT),
             "difference": e["difference"],
             "low": e["low"],
             "high": e["high"],
@@ -97,7 +102,7 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
         for e in effects
     ]
     base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("tag:N", sort=None, title=None))
-    axis = alt.Axis(format="~s", tickCount=5, grid=True)
+    axis = alt.Axis(format="~s", tickCount=4, grid=True)
     zero = (
         alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="var(--soft)", strokeDash=[3, 3]).encode(x="zero:Q")
     )
@@ -111,20 +116,23 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
     return _svg(chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals")
 
 
-def _binned(what: str, confidences: Sequence[float]) -> list[dict[str, Any]]:
-    bins = [0] * (100 // _BIN)
-    for confidence in confidences:
-        bins[min(int(max(confidence, 0) // _BIN), len(bins) - 1)] += 1
-    return [{"what": what, "from": i * _BIN, "to": (i + 1) * _BIN - 0.4, "n": n} for i, n in enumerate(bins) if n]
+def _binned(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
+    counts, _ = np.histogram(np.clip(confidences, 0, 100), bins=np.arange(0, 101, _BIN))
+    return [{"what": what, "from": i * _BIN, "to": (i + 1) * _BIN - 0.4, "n": int(n)} for i, n in enumerate(counts) if n]
 
 
 def _svg(chart: Any, label: str) -> Markup:
     import vl_convert
 
-    styled = chart.configure(background="transparent", font="system-ui, sans-serif").configure_view(stroke=None)
+    # The page's own font may run wider than the one that Vega measures with: the padding takes that up.
+    styled = chart.configure(
+        background="transparent", font="sans-serif", padding={"left": 18, "right": 18, "top": 4, "bottom": 4}
+    )
+    styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(
         labelColor="var(--soft)", titleColor="var(--soft)", gridColor="var(--line)", domain=False, ticks=False,
-        labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=200, labelPadding=8, grid=False,
+        labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=170, labelPadding=8, grid=False,
+        labelOverlap="greedy",
     )  # fmt: skip
     svg = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
     return Markup('<figure class="chart" role="img" aria-label="{}">{}</figure>').format(shown(label), Markup(svg))  # noqa: S704 - Vega escapes

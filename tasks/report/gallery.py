@@ -1,23 +1,31 @@
 """The gallery: cards for pictures with a thumbnail, short rows for the others, both searchable."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from tasks.report.cards import Card, make_card, source_cells
 from tasks.report.pictures import Thumb
-from tasks.report.text import link_text, shown
+from tasks.report.text import NAME, link_text, shown
 from tasks.report.view import ReportInput, records
+
+CARDS_BUDGET = 1_000_000
+"""Characters that all cards may take in the page, besides their thumbnails."""
+
+ROWS_BUDGET = 1_100_000
+"""Characters that the rows without a thumbnail may take in the page."""
+
+MOST_ROWS = 20_000
+"""Pictures without a thumbnail that are looked at for a row at most."""
 
 ROW_TAGS = 14
 """Tags listed for a picture without a thumbnail."""
-
-ROWS_BUDGET = 1_700_000
-"""Characters that the rows without a thumbnail may take in the page."""
 
 TAG_COLUMNS = ("image_id", "kind", "rank", "name", "confidence", "left", "top", "width", "height", "instances", "details")
 
@@ -52,17 +60,10 @@ def pictures_of(view: ReportInput) -> pd.DataFrame:
 
 def make_gallery(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> Gallery:
     """Cards for the pictures that have a thumbnail; of the others as many rows as the budget allows."""
-    seen = pictures["image_id"].isin(set(thumbs))
-    tags = view.frame("tags_long", *TAG_COLUMNS)
-    of_card = {str(image_id): own for image_id, own in tags[tags["image_id"].isin(set(thumbs))].groupby("image_id")}
-    carded = records(pictures[seen])
-    cells = source_cells(view, [int(p["at"]) for p in carded], [p["url"] for p in carded])
-    cards = [
-        make_card(picture, of_card.get(picture["image_id"], tags.iloc[:0]), thumbs[picture["image_id"]], own)
-        for picture, own in zip(carded, cells, strict=True)
-    ]
-    rows, listed = _rows(pictures[~seen], tags)
-    return Gallery(cards, rows, listed, len(pictures))
+    cards = _cards(view, pictures[pictures["image_id"].isin(list(thumbs))], thumbs)
+    others = pictures[~pictures["image_id"].isin([card.image_id for card in cards])]
+    rows = _rows(view, others.head(MOST_ROWS))
+    return Gallery(cards, script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures))
 
 
 def script_json(value: Any) -> Markup:
@@ -71,21 +72,43 @@ def script_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped here
 
 
-def _rows(pictures: pd.DataFrame, tags: pd.DataFrame) -> tuple[Markup, int]:
-    """Rows of [row number, link, kinds, indices into the list of names], as much as fits the budget."""
-    some = tags[tags["image_id"].isin(set(pictures["image_id"]))].sort_values(["image_id", "kind", "rank"])
-    kinds = some.groupby("image_id")["kind"].agg(lambda kinds: sorted(set(kinds))).to_dict()
-    listed = some.groupby("image_id")["name"].agg(list).to_dict()
+def _cards(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> list[Card]:
+    tags = _tags_of(view, pictures, TAG_COLUMNS)
+    own = {str(image_id): rows for image_id, rows in tags.groupby("image_id")}
+    cells = source_cells(view, list(pictures["at"]), list(pictures["url"]))
+    cards: list[Card] = []
+    left = CARDS_BUDGET
+    for picture, cell in zip(records(pictures), cells, strict=True):
+        image_id = picture["image_id"]
+        card = make_card(picture, own.get(image_id, tags.iloc[:0]), thumbs[image_id], cell)
+        left -= card.size
+        if left < 0:
+            break
+        cards.append(card)
+    return cards
+
+
+def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
+    """Rows of [row number, link, kinds, indices of names], and those names; as much as fits the budget."""
+    tags = _tags_of(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(["image_id", "kind", "rank"])
+    kinds = tags.groupby("image_id")["kind"].agg(lambda kinds: " ".join(sorted(set(kinds)))).to_dict()
+    listed = tags.groupby("image_id")["name"].agg(list).to_dict()
     names: dict[str, int] = {}
-    rows: list[tuple[int, str, str, list[int]]] = []
+    rows: list[list[object]] = []
     left = ROWS_BUDGET
     for picture in records(pictures):
         image_id = picture["image_id"]
-        mine = [shown(name, 60) for name in listed.get(image_id, [])[:ROW_TAGS]]
-        row = (int(picture["row"]), link_text(picture["url"], 60), " ".join(kinds.get(image_id, [])))
-        # Escaping for the script element can make six characters of one.
-        left -= len(script_json([row, [name for name in mine if name not in names]])) + 6 * len(mine)
+        mine = [shown(name, NAME) for name in listed.get(image_id, [])[:ROW_TAGS]]
+        row: list[object] = [int(picture["row"]), link_text(picture["url"], 60), kinds.get(image_id, "")]
+        left -= len(script_json([row, [name for name in mine if name not in names]])) + 7 * len(mine)
         if left < 0:
             break
-        rows.append((*row, [names.setdefault(name, len(names)) for name in mine]))
-    return script_json({"names": list(names), "rows": rows}), len(rows)
+        rows.append([*row, [names.setdefault(name, len(names)) for name in mine]])
+    return rows, list(names)
+
+
+def _tags_of(view: ReportInput, pictures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    tags = view.table("tags_long", *columns)
+    wanted = pa.array(pictures["image_id"], pa.string())
+    frame: pd.DataFrame = tags.filter(pc.is_in(tags["image_id"], wanted)).to_pandas()
+    return frame

@@ -7,20 +7,25 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
+import numpy as np
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from tasks.contracts.reasons import Status
 from tasks.contracts.tables import KINDS
 from tasks.report import charts, facts, text, tops
 from tasks.report.gallery import make_gallery, pictures_of
-from tasks.report.pictures import TINY, Thumb, chosen, shrink, thumbnails
+from tasks.report.pictures import chosen, thumbnails, tiny
 from tasks.report.view import ReportInput, records
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 40
 """How many names of each kind are listed."""
 
-EFFECTS = 20
-"""Tags drawn for each metric."""
+EFFECTS, METRICS = 20, 6
+"""Tags drawn for each metric, and metrics drawn."""
+
+HEAD = ("version", "run", "started", "finished", "source", "store", "analyzer", "cost_usd", "published")
+"""What the head of the page takes from summary.json as it stands."""
 
 
 def render_report(view: ReportInput) -> str:
@@ -42,18 +47,25 @@ def _content(view: ReportInput) -> dict[str, Any]:
     shared = tops.shared_pictures(view)
     groups = [one.examples for one in (*people, *labels)] + [[one.image_id] for one in shared]
     thumbs = thumbnails(chosen(groups, pictures["image_id"]), view.thumbnail)
+    gallery = make_gallery(view, pictures, thumbs)
+    carded = {card.image_id for card in gallery.cards}
+    beside_names = dict.fromkeys(image_id for group in groups for image_id in group if image_id in carded)
     stages = facts.funnel(view)
-    seconds = {str(step): float(s) for step, s in (facts.dig(view.summary, "seconds") or {}).items()}
+    seconds = {str(step): float(s) for step, s in (view.summary.get("seconds") or {}).items()}
     return {
-        "summary": view.summary,
+        "summary": {name: view.summary.get(name) for name in HEAD},
+        "remarks": view.summary.get("remarks") or [],
+        "links": stages[1].n,
+        "tagged_images": stages[-1].n,
         "statuses": {status.value: int(facts.dig(view.summary, f"statuses.{status}") or 0) for status in Status},
+        "tags": view.tables["tags_long"].num_rows,
         "took": _took(view),
         "stages": stages,
         "funnel": charts.funnel_chart(stages),
         "rejected": facts.left_behind(view, Status.REJECTED),
         "pending": facts.left_behind(view, Status.PENDING),
-        "failed_checks": [f for f in view.findings if not f.get("success")],
-        "passed_checks": [f for f in view.findings if f.get("success")],
+        "failed_checks": [f for f in view.findings if not f["success"]],
+        "passed_checks": [f for f in view.findings if f["success"]],
         "labels": labels,
         "people": people,
         "words": tops.top_names(view, "word", TOP_WORDS),
@@ -66,33 +78,27 @@ def _content(view: ReportInput) -> dict[str, Any]:
         "seconds_chart": charts.seconds_chart(seconds) if seconds else "",
         "previous": view.previous,
         "changes": facts.changes(view),
-        "gallery": make_gallery(view, pictures, thumbs),
-        "tiny": _tiny(view, thumbs, groups),
+        "tables": {name: table.num_rows for name, table in view.tables.items()},
+        "gallery": gallery,
+        "tiny": {image_id: tiny(thumbs[image_id]) for image_id in beside_names},
     }
 
 
-def _tiny(view: ReportInput, thumbs: dict[str, Thumb], groups: list[list[str]]) -> dict[str, Thumb]:
-    """Thumbnails beside names: of the pictures that are in the gallery, so that a click can lead there."""
-    wanted = dict.fromkeys(image_id for group in groups for image_id in group if image_id in thumbs)
-    small = {image_id: shrink(view.thumbnail(image_id), TINY) for image_id in wanted}
-    return {image_id: thumb for image_id, thumb in small.items() if thumb}
-
-
 def _confidences(view: ReportInput) -> list[tuple[str, Markup]]:
-    kept, dropped = (view.frame(table, "kind", "confidence").dropna() for table in ("tags_long", "tags_dropped"))
-    return [
-        (kind, charts.confidence_chart(kind, *(list(t.loc[t["kind"] == kind, "confidence"]) for t in (kept, dropped))))
-        for kind in KINDS
-        if (kept["kind"] == kind).any() or (dropped["kind"] == kind).any()
-    ]
+    found = {kind: [_confidence_of(view, table, kind) for table in ("tags_long", "tags_dropped")] for kind in KINDS}
+    return [(kind, charts.confidence_chart(kind, *both)) for kind, both in found.items() if any(map(len, both))]
+
+
+def _confidence_of(view: ReportInput, name: str, kind: str) -> "np.ndarray[Any, Any]":
+    table = view.table(name, "kind", "confidence")
+    return np.asarray(table.filter(pc.equal(table["kind"], kind))["confidence"].drop_null())
 
 
 def _effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]]:
     if "tag_effects" not in view.tables:
         return []
-    effects = view.tables["tag_effects"].to_pandas()
     metrics = []
-    for metric, rows in effects.groupby("metric", sort=True):
+    for metric, rows in list(view.tables["tag_effects"].to_pandas().groupby("metric", sort=True))[:METRICS]:
         strongest = rows.sort_values(["p_corrected", "p_value", "kind", "name"]).head(EFFECTS)
         ordered = records(strongest.sort_values(["difference", "name"], ascending=[False, True]))
         metrics.append((str(metric), charts.effects_chart(str(metric), ordered), ordered))
@@ -101,7 +107,7 @@ def _effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]
 
 def _took(view: ReportInput) -> str:
     try:
-        ends = [datetime.fromisoformat(str(facts.dig(view.summary, end))) for end in ("started", "finished")]
+        ends = [datetime.fromisoformat(str(view.summary.get(end))) for end in ("started", "finished")]
     except ValueError:
         return text.DASH
     return text.duration((ends[1] - ends[0]).total_seconds())
@@ -122,11 +128,9 @@ def _environment() -> jinja2.Environment:
         "percent": text.percent,
         "money": text.money,
         "moment": text.moment,
-        "duration": text.duration,
         "link_text": text.link_text,
     }
     environment.globals["href"] = _href
-    environment.globals["reason_meaning"] = facts.meaning_of
     return environment
 
 

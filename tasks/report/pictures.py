@@ -19,7 +19,7 @@ FEW = 60
 LARGE, SMALL, TINY = 400, 240, 96
 """px of the longer side: in a gallery of few, of many, and beside a name. A gallery card is about 260 CSS px wide."""
 
-BUDGET = 2_300_000
+BUDGET = 2_100_000
 """Characters that all thumbnails together may take in the page."""
 
 MOST = 320
@@ -30,11 +30,16 @@ _READERS = 4
 
 @dataclass(frozen=True)
 class Thumb:
-    """One picture, small, as a data: URI; `width` and `height` in px."""
+    """One picture, small, as WebP; `width` and `height` in px."""
 
-    uri: Markup
+    data: bytes
     width: int
     height: int
+
+    @property
+    def uri(self) -> Markup:
+        """The picture as a data: URI."""
+        return Markup("data:image/webp;base64,") + base64.b64encode(self.data).decode()
 
 
 def pictures_in(store: Store, images: pa.Table) -> Callable[[str], bytes | None]:
@@ -78,6 +83,12 @@ def thumbnails(ids: Sequence[str], read: Callable[[str], bytes | None], budget: 
     return made
 
 
+def tiny(thumb: Thumb) -> Thumb:
+    """The thumbnail once more, as small as it is shown beside a name."""
+    smaller = shrink(thumb.data, TINY)
+    return smaller or thumb
+
+
 def shrink(data: bytes | None, side: int) -> Thumb | None:
     """The picture, upright, at most `side` px a side, as WebP; None if there is none or it cannot be read."""
     if data is None:
@@ -91,8 +102,7 @@ def shrink(data: bytes | None, side: int) -> Thumb | None:
     upright.thumbnail((side, side))
     small = BytesIO()
     upright.save(small, "WEBP", quality=62, method=4)
-    text = base64.b64encode(small.getvalue()).decode()
-    return Thumb(Markup("data:image/webp;base64,") + text, upright.width, upright.height)
+    return Thumb(small.getvalue(), upright.width, upright.height)
 
 
 def _key(image_id: str, address: str) -> str:

@@ -12,6 +12,9 @@ DASH = "\u2013"
 MAX_SHOWN = 300
 """Characters of any one piece of text that the report shows."""
 
+NAME = 60
+"""Characters of a tag's name that the report shows; the same everywhere, so that a search finds what a list shows."""
+
 MAX_HREF = 2_000
 """A longer link is shown, but cannot be clicked."""
 

@@ -1,25 +1,34 @@
-"""What the pictures show: the most frequent names with examples, what cleaning removed, pictures behind many links."""
+"""What the pictures show: the most frequent names with examples, what cleaning removed, pictures behind many links.
 
+Counting is left to Arrow: a run may have some ten million tags.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from tasks.report.text import NAME, shown
 from tasks.report.view import ReportInput
 
-EXAMPLES = 4
-"""Thumbnails beside a name."""
+EXAMPLES = 3
+"""Pictures beside a name."""
 
 SHARED_FROM = 3
 """Links behind one picture from which it is worth showing."""
 
+REMOVED_NAMES = 6
+"""Names shown of what a cleaning rule removed."""
+
 
 @dataclass(frozen=True)
 class Top:
-    """One name: on how many images it is, how sure on average (0-100), the images that show it best."""
+    """One name: on how many images it is, and the images that show it best."""
 
     name: str
     images: int
-    confidence: float
     examples: list[str]
 
 
@@ -43,41 +52,43 @@ class Shared:
 
 def top_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
     """The names of one kind that most images have."""
-    tags = view.frame("tags_long", "image_id", "kind", "name", "confidence")
-    tags = tags[tags["kind"] == kind]
-    best = tags.sort_values(["confidence", "image_id"], ascending=[False, True]).drop_duplicates(["image_id", "name"])
-    grouped = best.groupby("name", sort=True)
-    counts = grouped.size().rename("n").reset_index().sort_values(["n", "name"], ascending=[False, True]).head(limit)
-    means = grouped["confidence"].mean()
-    examples = best[best["name"].isin(set(counts["name"]))].groupby("name")["image_id"]
-    ids = {str(name): list(group.head(EXAMPLES)) for name, group in examples}
-    return [
-        Top(str(name), int(n), float(means[name]), ids[str(name)])
-        for name, n in counts[["name", "n"]].itertuples(index=False)
-    ]
+    tags = view.table("tags_long", "image_id", "kind", "name", "confidence")
+    tags = tags.filter(pc.equal(tags["kind"], kind))
+    counts = _counted(tags, "name", limit, ("image_id", "count_distinct"))
+    some = tags.filter(pc.is_in(tags["name"], pa.array([name for name, _ in counts], pa.string())))
+    examples: dict[str, dict[str, None]] = {}
+    best_first = some.sort_by([("confidence", "descending"), ("image_id", "ascending")])
+    for name, image_id in zip(best_first["name"].to_pylist(), best_first["image_id"].to_pylist(), strict=True):
+        examples.setdefault(name, {})[image_id] = None
+    return [Top(shown(name, NAME), n, list(examples[name])[:EXAMPLES]) for name, n in counts]
 
 
 def removed(view: ReportInput) -> list[Removed]:
     """What each cleaning rule removed, the busiest rule first."""
-    dropped = view.frame("tags_dropped", "rule", "name")
-    found = [
-        Removed(str(rule), len(tags), [str(name) for name in _most_frequent(tags["name"], 6)])
-        for rule, tags in dropped.groupby("rule")
+    dropped = view.table("tags_dropped", "rule", "name")
+    return [
+        Removed(rule, n, [shown(name, NAME) for name, _ in _counted(_where(dropped, "rule", rule), "name", REMOVED_NAMES)])
+        for rule, n in _counted(dropped, "rule", dropped.num_rows)
     ]
-    return sorted(found, key=lambda one: (-one.tags, one.rule))
 
 
 def shared_pictures(view: ReportInput, limit: int = 5) -> list[Shared]:
     """The pictures that most links lead to, if several do."""
-    links = view.frame("images", "image_id", "url").dropna()
-    counts = links.groupby("image_id")["url"].size()
-    many = counts[counts >= SHARED_FROM].reset_index(name="n").sort_values(["n", "image_id"], ascending=[False, True])
+    links = view.table("images", "image_id", "url").drop_null()
     return [
-        Shared(str(image_id), int(n), list(links.loc[links["image_id"] == image_id, "url"].drop_duplicates().head(3)))
-        for image_id, n in many.head(limit).itertuples(index=False)
+        Shared(image_id, n, list(dict.fromkeys(_where(links, "image_id", image_id)["url"].to_pylist()))[:EXAMPLES])
+        for image_id, n in _counted(links, "image_id", limit)
+        if n >= SHARED_FROM
     ]
 
 
-def _most_frequent(names: pd.Series, limit: int) -> list[object]:
-    counts = names.value_counts().rename("n").rename_axis("name").reset_index()
-    return list(counts.sort_values(["n", "name"], ascending=[False, True]).head(limit)["name"])
+def _where(table: pa.Table, column: str, value: str) -> pa.Table:
+    return table.filter(pc.equal(table[column], value))
+
+
+def _counted(table: pa.Table, by: str, limit: int, how: tuple[Any, str] = ([], "count_all")) -> Sequence[tuple[str, int]]:
+    """The most frequent values of a column with their counts; equal counts by name."""
+    groups = table.group_by(by, use_threads=False).aggregate([how])
+    named = groups.rename_columns(["n" if name != by else by for name in groups.column_names])
+    first = named.sort_by([("n", "descending"), (by, "ascending")]).slice(0, limit)
+    return list(zip(first[by].to_pylist(), first["n"].to_pylist(), strict=True))

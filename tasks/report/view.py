@@ -14,7 +14,7 @@ class ReportInput:
 
     Attributes:
         summary: summary.json of this run.
-        tables: `images`, `tags_long`, `tags_dropped`, `tagged`, and `tag_effects` if there is one; others are not read.
+        tables: those published, and `tag_effects` if there is one. `images`, `tags_long` and `tags_dropped` are needed.
         findings: the gate's, each with `table`, `severity`, `success`, `says`, `detail`.
         plan: plan.json of the run, of which `operations.<name>.cost_usd` is read; None if there is none.
         previous: summary.json of the version published before this one; None if this is the first.
@@ -29,11 +29,13 @@ class ReportInput:
     previous: Mapping[str, Any] | None = None
     thumbnail: Callable[[str], bytes | None] = field(default=lambda _: None)
 
-    def frame(self, table: str, *columns: str) -> pd.DataFrame:
-        """Some columns of a table; an empty frame with them if the table is not there."""
-        if table not in self.tables:
-            return pd.DataFrame({column: [] for column in columns})
-        frame: pd.DataFrame = self.tables[table].select(list(columns)).to_pandas()
+    def table(self, name: str, *columns: str) -> pa.Table:
+        """Some columns of a table."""
+        return self.tables[name].select(list(columns))
+
+    def frame(self, name: str, *columns: str) -> pd.DataFrame:
+        """Some columns of a table, for pandas."""
+        frame: pd.DataFrame = self.table(name, *columns).to_pandas()
         return frame
 
 
