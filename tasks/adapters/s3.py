@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from tasks.adapters.s3_errors import code_of, explain, is_passing, status_of
+from tasks.adapters.aws import AWS_ERRORS, client_config, code_of, status_of
+from tasks.adapters.s3_errors import explain, is_passing
 from tasks.adapters.store import NotInStore
 from tasks.contracts.errors import StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
@@ -171,7 +171,8 @@ class S3Store:
             return False
         except _Failed as failed:
             # The answer to an earlier try may have been lost: then what lies there is ours.
-            return failed.retried and self.read_tagged(key) is not None and self.read(key) == data
+            found = self.read_tagged(key) if failed.retried else None
+            return found is not None and found[0] == data
         return True
 
     def _do(self, action: str, request: Callable[[], T]) -> T:
@@ -181,13 +182,13 @@ class S3Store:
             tries += 1
             try:
                 return request()
-            except (ClientError, BotoCoreError) as error:
+            except AWS_ERRORS as error:
                 if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
                     raise NotInStore(f"There is no such object in {self.address}.") from None
                 if status_of(error) == 412:
                     raise _Failed(tries > 1 or _retries(error) > 0) from None
                 if not is_passing(error) or waited >= self._patience:
-                    raise explain(error, action, self.bucket, self.address) from None
+                    raise explain(error, action, self.bucket, self.address, self.client.meta.region_name) from None
             pause = delay * random.uniform(0.5, 1.0)
             self._wait(pause)
             waited, delay = waited + pause, min(delay * 2, 8.0)
@@ -195,9 +196,15 @@ class S3Store:
 
 def _client(settings: StoreSettings) -> "S3Client":
     try:
-        return boto3.Session(region_name=settings.region).client("s3", config=Config(max_pool_connections=CONNECTIONS))
-    except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"AWS is not set up to use the store {settings.store}: {type(error).__name__}: {error}") from None
+        return boto3.Session(region_name=settings.region).client("s3", config=client_config(CONNECTIONS))
+    except ProfileNotFound as error:
+        raise UsageError(f"{error}: correct AWS_PROFILE.") from None
+    except BotoCoreError as error:
+        raise UsageError(f"AWS is not set up right for the store {settings.store}: {code_of(error)}.") from None
+    except ValueError:
+        raise UsageError(
+            "AWS_ENDPOINT_URL_S3 (or the endpoint_url of the profile) is not the address of a server."
+        ) from None
 
 
 def _retries(error: Exception) -> int:

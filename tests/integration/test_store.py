@@ -6,21 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.adapters.s3 import S3Store
 from tasks.adapters.store import JSON, FolderStore, NotInStore, Store, open_store
 from tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 
 
-@pytest.fixture(params=["folder", "s3", "s3 without a prefix"])
+@pytest.fixture(params=["folder", "s3"])
 def store(request, tmp_path) -> Store:
     if request.param == "folder":
         return open_store(StoreSettings(store=str(tmp_path / "store")))
-    s3 = request.getfixturevalue("s3")
-    if request.param == "s3":
-        return open_store(StoreSettings(store=f"s3://{BUCKET}/{uuid.uuid4().hex}/deep/"))
-    bucket = f"b-{uuid.uuid4().hex}"
-    s3.create_bucket(bucket)
-    return open_store(StoreSettings(store=f"s3://{bucket}"))
+    request.getfixturevalue("s3")
+    return open_store(StoreSettings(store=f"s3://{BUCKET}/{uuid.uuid4().hex}/deep/"))
 
 
 def race(n, move):
@@ -71,8 +68,8 @@ class TestContract:
         assert store.read("k") == b"first"
 
     def test_of_many_who_add_one_wins(self, store):
-        for n in range(10):
-            won = race(8, lambda i, n=n: store.add(f"race/{n}", f"{i}".encode(), JSON))
+        for n in range(3):
+            won = race(4, lambda i, n=n: store.add(f"race/{n}", f"{i}".encode(), JSON))
             assert won.count(True) == 1
             assert store.read(f"race/{n}") == f"{won.index(True)}".encode()
 
@@ -112,7 +109,7 @@ class TestContract:
         assert not store.exists("pointer")
 
     def test_of_many_who_swap_in_the_first_version_one_wins(self, store):
-        assert race(8, lambda i: store.swap("first", f"{i}".encode(), JSON, None)).count(True) == 1
+        assert race(4, lambda i: store.swap("first", f"{i}".encode(), JSON, None)).count(True) == 1
 
     def test_is_writable(self, store):
         store.check_writable()
@@ -143,3 +140,23 @@ class TestContract:
 
         with ThreadPoolExecutor(32) as pool:
             assert all(pool.map(one, range(200)))
+
+
+def test_a_whole_bucket_is_a_store(s3):
+    bucket = f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(bucket)
+    store = open_store(StoreSettings(store=f"s3://{bucket}"))
+    store.check_writable()
+    store.write("a/b", b"1", JSON)
+    assert list(store.keys("a/")) == ["a/b"]
+    assert store.read("a/b") == b"1"
+    assert store.locate("a/b") == f"s3://{bucket}/a/b"
+
+
+def test_what_is_put_has_its_type_class_and_encryption(s3):
+    settings = StoreSettings(store=f"s3://{BUCKET}/kept", sse="AES256", storage_class="STANDARD_IA")
+    store = S3Store(settings)
+    store.add("images/ab/x.jpg", b"1", "image/jpeg")
+    about = store.client.head_object(Bucket=BUCKET, Key="kept/images/ab/x.jpg")
+    assert (about["ContentType"], about["StorageClass"]) == ("image/jpeg", "STANDARD_IA")
+    assert about["ServerSideEncryption"] == "AES256"
