@@ -5,20 +5,20 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.check import check_tables
-from tasks.publish import publish_tables
 
 from flows.finish import conclude
 from flows.parameters import flat
 from flows.start import begin, flow_run_name
 from tasks.analyze import analyze_images
 from tasks.assemble import assemble_tables
+from tasks.check import check_tables
 from tasks.clean import clean_tags
 from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images, link_batches
 from tasks.mapping import WORKERS, mapped
 from tasks.plan import plan_analysis
+from tasks.publish import publish_tables
 from tasks.report.step import report_run
 from tasks.reshape import reshape_tags
 from tasks.run import let_go

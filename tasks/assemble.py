@@ -1,6 +1,6 @@
 """The tables that people merge on: `images`, `tags_wide` and `tagged`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 from prefect import task
@@ -27,7 +27,7 @@ def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dic
     source = staged(store, run, "source")
     fetched = {one.url: one for one in load_fetched(store, run, digests)}
     verdicts = load_verdicts(store, run)
-    images = images_table(source.num_rows, load_links(run, settings), fetched, verdicts, store.address)
+    images = images_table(source.num_rows, load_links(run, settings), fetched, verdicts, store.locate)
     widths = {"celebrity": settings.wide_celebrities, "label": settings.wide_labels, "word": settings.wide_words}
     wide = wide_table(staged(store, run, "tags_long"), list(verdicts), widths)
     stage(store, run, "images", images)
@@ -40,7 +40,11 @@ def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dic
 
 
 def images_table(
-    rows: int, links: Iterable[Link], fetched: Mapping[str, Fetched], verdicts: Mapping[str, Verdict], store: str
+    rows: int,
+    links: Iterable[Link],
+    fetched: Mapping[str, Fetched],
+    verdicts: Mapping[str, Verdict],
+    locate: Callable[[str], str],
 ) -> pa.Table:
     """One row a link, and one for each source row without any, in order of row and position.
 
@@ -49,7 +53,7 @@ def images_table(
         links: all links.
         fetched: what became of each URL; one that is missing was not finished and is pending.
         verdicts: what became of each image.
-        store: the store's address, put before each picture's key.
+        locate: a picture's address from its key.
 
     """
     by_row: dict[int, list[Link]] = {}
@@ -59,7 +63,7 @@ def images_table(
     for row in range(rows):
         if row not in by_row:
             out.append({"row": row, "status": Status.NO_LINK})
-        out += [_image_row(link, fetched.get(link.url), verdicts, store) for link in by_row.get(row, ())]
+        out += [_image_row(link, fetched.get(link.url), verdicts, locate) for link in by_row.get(row, ())]
     return pa.Table.from_pylist(out, schema=schema_of(IMAGES))
 
 
@@ -105,7 +109,9 @@ def renamed_columns(source: Sequence[str], *ours: Sequence[str]) -> dict[str, st
     return {was: now for was, now in zip(wanted, given, strict=True) if was != now}
 
 
-def _image_row(link: Link, fetched: Fetched | None, verdicts: Mapping[str, Verdict], store: str) -> dict[str, object]:
+def _image_row(
+    link: Link, fetched: Fetched | None, verdicts: Mapping[str, Verdict], locate: Callable[[str], str]
+) -> dict[str, object]:
     row: dict[str, object] = {"row": link.row, "position": link.position, "url": link.url}
     if fetched is None:
         detail = "The batch that had this link did not finish."
@@ -118,7 +124,7 @@ def _image_row(link: Link, fetched: Fetched | None, verdicts: Mapping[str, Verdi
     verdict = verdicts[picture.image_id]
     return row | {
         "image_id": picture.image_id,
-        "object": f"{store}/{picture.key}",
+        "object": locate(picture.key),
         "width": picture.width,
         "height": picture.height,
         "status": verdict.status,

@@ -20,7 +20,7 @@ from tasks.adapters.web import Page
 from tasks.batches import Batch, BatchDone, batch_size, batches_of
 from tasks.contracts.errors import LinkError
 from tasks.contracts.reasons import Status
-from tasks.contracts.records import Fetched, Picture
+from tasks.contracts.records import Fetched, Picture, picture_key
 from tasks.contracts.settings import FetchSettings, Settings
 from tasks.mapping import threads_of_each
 from tasks.records import save_fetched
@@ -136,7 +136,7 @@ def _stored(url: str, page: Page, store: Store, settings: FetchSettings, now: Ca
     image_id = hashlib.sha256(page.body).hexdigest()
     picture = Picture(
         image_id=image_id,
-        key=f"images/{image_id[:2]}/{image_id}.{verified.extension}",
+        key=picture_key(image_id, verified.extension),
         size=len(verified.data),
         width=verified.width,
         height=verified.height,

@@ -147,7 +147,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
     if summary["published"]:
-        lines.append(f"Published version {summary['version']}: {summary['store']}/published/{summary['version']}/")
+        lines.append(f"Tables and report: {summary['store']}/published/{summary['version']}/")
     else:
         lines.append(f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/")
     return lines

@@ -8,6 +8,11 @@ from tasks.contracts.reasons import Reason
 JsonObject = dict[str, Any]
 
 
+def picture_key(image_id: str, extension: str) -> str:
+    """Where an image lies in the store: `extension` is `jpg` or `png`."""
+    return f"images/{image_id[:2]}/{image_id}.{extension}"
+
+
 @dataclass(frozen=True)
 class Link:
     """One image URL found in a row's cell: `row` and `position` are 0-based."""

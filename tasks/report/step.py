@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prefect import task
 
 from tasks.adapters.store import NotInStore, Store
-from tasks.contracts.records import JsonObject
+from tasks.contracts.records import JsonObject, picture_key
 from tasks.contracts.settings import Settings
 from tasks.contracts.tables import PUBLISHED
 from tasks.records import load_json, run_key
@@ -26,7 +26,7 @@ def report_run(run: str, settings: Settings, summary: JsonObject, findings: Sequ
 
     def thumbnail(image_id: str) -> bytes | None:
         try:
-            return store.read(objects[image_id].removeprefix(f"{store.address}/"))
+            return store.read(picture_key(image_id, objects[image_id].rpartition(".")[2]))
         except (KeyError, NotInStore):
             return None
 

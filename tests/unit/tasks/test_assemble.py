@@ -55,7 +55,7 @@ def test_every_row_and_link_is_accounted_for(cells):
     got = {"u1": fetched("u1"), "u2": fetched("u2"), "dead": Fetched("dead", reason=Reason.NOT_FOUND, detail="404")}
     verdicts = {image_id("u1"): Verdict(image_id("u1"), Status.TAGGED)}
     verdicts[image_id("u2")] = Verdict(image_id("u2"), Status.PENDING, Reason.THROTTLED, "slow")
-    images = images_table(len(cells), links, got, verdicts, "/s")
+    images = images_table(len(cells), links, got, verdicts, lambda key: f"/s/{key}")
     assert images.schema.equals(schema_of(IMAGES))
     rows = images.to_pylist()
     assert [(r["row"], r["position"], r["url"]) for r in rows if r["status"] != "no_link"] == [
@@ -72,7 +72,7 @@ def test_every_row_and_link_is_accounted_for(cells):
 def test_tagged_keeps_the_source_and_says_what_it_renamed():
     source = pa.table({"url": ["u1", None], "label_1": [1.5, 2.5], "image_tags_url": ["x", "y"], "when": [b"a", b"b"]})
     verdicts = {image_id("u1"): Verdict(image_id("u1"), Status.TAGGED)}
-    images = images_table(2, [Link(0, 0, "u1"), Link(0, 1, "u1")], {"u1": fetched("u1")}, verdicts, "/s")
+    images = images_table(2, [Link(0, 0, "u1"), Link(0, 1, "u1")], {"u1": fetched("u1")}, verdicts, lambda key: f"/s/{key}")
     wide = wide_table(long_of({(image_id("u1"), "label"): [("Cat", 99.0)]}), [image_id("u1")], WIDTHS)
     tagged = tagged_table(source, images, wide)
     assert tagged.select(source.column_names).slice(0, 1).equals(source.slice(0, 1))
