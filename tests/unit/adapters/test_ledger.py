@@ -95,3 +95,86 @@ def test_a_free_analyzer_claims_nothing(store):
     ledger.settle(picture(1), "run", lambda: seen.extend(store.keys("claims/")) or Answer({}))
     assert ledger.have([picture(1).image_id])
     assert seen == []
+
+
+class TestHave:
+    class Counting(FolderStore):
+        def __init__(self, address):
+            super().__init__(address)
+            self.listed: list[str] = []
+            self.asked: list[str] = []
+
+        def keys(self, prefix):
+            for key in super().keys(prefix):
+                self.listed.append(key)
+                yield key
+
+        def exists(self, key):
+            self.asked.append(key)
+            return super().exists(key)
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        return self.Counting(str(tmp_path))
+
+    def fill(self, ledger, store, image_ids):
+        for image_id in image_ids:
+            store.write(ledger.key(image_id), b"{}", JSON)
+
+    def shard(self, first, n):
+        return [f"{first:02x}{i:062x}" for i in range(n)]
+
+    def test_many_of_a_shard_are_found_by_listing_it(self, ledger, store):
+        ids = self.shard(0, 40) + self.shard(1, 40)
+        self.fill(ledger, store, ids[::2])
+        assert ledger.have(ids) == set(ids[::2])
+        assert store.asked == []
+
+    def test_few_of_a_large_shard_are_asked_about_one_by_one(self, ledger, store):
+        ids = self.shard(0, 100)
+        self.fill(ledger, store, ids)
+        assert ledger.have([ids[3], "00" + "f" * 62]) == {ids[3]}
+        assert store.listed == []
+
+    def test_listing_stops_at_the_last_image_asked_about(self, ledger, store):
+        ids = self.shard(0, 100)
+        self.fill(ledger, store, ids)
+        assert ledger.have(ids[:10]) == set(ids[:10])
+        assert len(store.listed) == 10
+
+    def test_listing_a_huge_shard_gives_way_to_asking(self, ledger, store, monkeypatch):
+        monkeypatch.setattr("tasks.adapters.ledger.PAGE", 2)
+        ids = self.shard(0, 100)
+        self.fill(ledger, store, ids)
+        wanted = [*ids[::25], "00" + "f" * 62]
+        assert ledger.have(wanted) == set(ids[::25])
+        assert len(store.listed) == 2 * len(wanted)
+        assert len(store.asked) == 4
+
+    def test_of_nothing_there_is_nothing(self, ledger):
+        assert ledger.have([]) == set()
+
+
+class TestReadMany:
+    def test_gives_what_is_there_in_the_order_asked(self, ledger):
+        for n in range(150):
+            if n % 3:
+                ledger.settle(picture(n), "run", lambda n=n: Answer({"n": n}))
+        order = [n * 7 % 150 for n in range(150)]
+        found = [entry.response["n"] for entry in ledger.read_many(picture(n).image_id for n in order)]
+        assert found == [n for n in order if n % 3]
+
+    def test_reads_only_a_little_ahead(self, ledger):
+        for n in range(3):
+            ledger.settle(picture(n), "run", lambda: Answer({}))
+        taken = []
+
+        def ids():
+            for n in range(10_000):
+                taken.append(n)
+                yield picture(n % 3).image_id
+
+        entries = ledger.read_many(ids())
+        next(entries)
+        entries.close()
+        assert len(taken) < 200
