@@ -5,7 +5,6 @@ or from the source (links, labels, words, cells) is hostile; `text.py` says how 
 """
 
 from tasks.report.page import render_report
-from tasks.report.pictures import pictures_in
 from tasks.report.view import ReportInput
 
-__all__ = ["ReportInput", "pictures_in", "render_report"]
+__all__ = ["ReportInput", "render_report"]

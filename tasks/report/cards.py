@@ -116,7 +116,7 @@ def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> 
     return [
         Box(
             kind=tag["kind"],
-            name="" if crowded and tag["kind"] in ("word", "line") else shown(tag["name"], 28),
+            name="" if tag["kind"] == "face" or (crowded and tag["kind"] in ("word", "line")) else shown(tag["name"], 28),
             x=round(left * width, 1),
             y=round(top * height, 1),
             width=round(wide * width, 1),

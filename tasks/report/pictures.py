@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import PurePosixPath
 
-import pyarrow as pa
 from markupsafe import Markup
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-from tasks.adapters.store import NotInStore, Store
 
 FEW = 60
 """Up to this many pictures are shown larger."""
@@ -40,20 +36,6 @@ class Thumb:
     def uri(self) -> Markup:
         """The picture as a data: URI."""
         return Markup("data:image/webp;base64,") + base64.b64encode(self.data).decode()
-
-
-def pictures_in(store: Store, images: pa.Table) -> Callable[[str], bytes | None]:
-    """What ReportInput.thumbnail asks for: the stored picture by image_id, from the `object` column of `images`."""
-    stored = images.select(["image_id", "object"]).to_pandas().dropna().drop_duplicates("image_id")
-    keys = {str(i): _key(str(i), str(o)) for i, o in stored.itertuples(index=False)}
-
-    def read(image_id: str) -> bytes | None:
-        try:
-            return store.read(keys[image_id]) if image_id in keys else None
-        except NotInStore:
-            return None
-
-    return read
 
 
 def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MOST) -> list[str]:
@@ -103,7 +85,3 @@ def shrink(data: bytes | None, side: int) -> Thumb | None:
     small = BytesIO()
     upright.save(small, "WEBP", quality=62, method=4)
     return Thumb(small.getvalue(), upright.width, upright.height)
-
-
-def _key(image_id: str, address: str) -> str:
-    return f"images/{image_id[:2]}/{image_id}{PurePosixPath(address).suffix}"
