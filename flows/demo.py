@@ -41,8 +41,8 @@ def _saved(picture: Image.Image, form: str) -> bytes:
     return out.getvalue()
 
 
-def _rotated_text() -> bytes:
-    return _saved(Image.open(io.BytesIO(_skimage("text.png"))).rotate(90, expand=True), "PNG")
+def _page_on_its_side() -> bytes:
+    return _saved(Image.open(io.BytesIO(_skimage("page.png"))).rotate(90, expand=True), "PNG")
 
 
 def _cat_as_webp() -> bytes:
@@ -71,7 +71,7 @@ PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "/photographer.png": ("image/png", functools.partial(_skimage, "camera.png")),
     "/astronaut.png": ("image/png", functools.partial(_skimage, "astronaut.png")),
     "/page.png": ("image/png", functools.partial(_skimage, "page.png")),
-    "/text-on-its-side.png": ("image/png", _rotated_text),
+    "/page-on-its-side.png": ("image/png", _page_on_its_side),
     "/admiral.jpg": ("image/jpeg", _portrait),
     "/tiny.png": ("image/png", _tiny),
     "/moved.jpg": ("text/html", lambda: b"<!doctype html><title>Moved</title><p>This picture has moved."),
@@ -88,7 +88,7 @@ TWEETS = (
     ("Ready to fly", 1733, "/astronaut.png"),
     ("She found the first computer bug", 2210, "/admiral.jpg"),
     ("What every programmer should read twice", 75, "/page.png"),
-    ("Turn your head", 41, "/text-on-its-side.png"),
+    ("Turn your head", 41, "/page-on-its-side.png"),
     ("Campus, with a camera", 133, "/photographer.png"),
     ("My eye doctor showed me this", 62, "/retina.jpg|/coffee.png"),
     ("No picture today, just thoughts", 12, ""),

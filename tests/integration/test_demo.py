@@ -1,0 +1,101 @@
+"""The demo as a newcomer runs it: no account, no server, real models on real pictures."""
+
+import json
+
+import pytest
+
+from tasks.adapters.store import FolderStore
+from tests.support.command import check_accounted, image_tags, published
+
+BILLED = "billed"
+
+
+@pytest.fixture(scope="module")
+def two_demos(tmp_path_factory):
+    """Two runs of `demo` on one store, with Prefect's own embedded server, in a home of their own."""
+    home = tmp_path_factory.mktemp("demo")
+    env = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}
+    first = image_tags("demo", "--store", "store", "--json", cwd=home, env=env)
+    second = image_tags("demo", "--store", "store", "--json", cwd=home, env=env)
+    return first, second, FolderStore(str(home / "store"))
+
+
+@pytest.fixture
+def tags_of(two_demos):
+    """The tags of the picture behind a link, by the end of its name."""
+    tables = published(two_demos[2])
+    images = tables["images"].to_pylist()
+
+    def of(name, table="tags_long"):
+        found = {row["image_id"] for row in images if row["url"] and row["url"].endswith(name)}
+        return [row for row in tables[table].to_pylist() if row["image_id"] in found]
+
+    return of
+
+
+def names(tags, kind):
+    return [tag["name"] for tag in tags if tag["kind"] == kind]
+
+
+def test_it_publishes_and_says_so(two_demos):
+    first, _, store = two_demos
+    assert first.code == 0, first.err
+    summary = first.summary
+    assert summary["published"]
+    assert summary["checks"]["critical"] == 0
+    assert (summary["rows"], summary["links"]) == (16, 17)
+    assert summary["statuses"] == {"tagged": 14, "rejected": 3, "pending": 0, "no_link": 1}
+    assert summary["reasons"] == {"not_found": 1, "not_an_image": 1, "too_small": 1}
+    for words in ("16 rows, 17 links", "not_found", "Top labels: ", "People: Grace Hopper", "Tables and report: "):
+        assert words in first.out
+    assert "done, " in first.err
+    assert "s left" in first.err
+    check_accounted(two_demos[1].summary, published(store))
+
+
+def test_a_second_demo_asks_the_analyzer_nothing_and_says_what_it_reused(two_demos):
+    first, second, _ = two_demos
+    assert second.code == 0, second.err
+    assert sum(account[BILLED] for account in first.summary["calls"].values()) == 33
+    assert second.summary["calls"] == {op: {"billed": 0, "reused": 11, "failed": 0} for op in second.summary["operations"]}
+    assert "0 calls made, 33 answers reused" in second.out
+
+
+def test_two_links_with_the_same_picture_share_an_image(two_demos):
+    images = published(two_demos[2])["images"].to_pylist()
+    cats = {row["image_id"] for row in images if row["url"] and row["url"].endswith(("/cat.png", "/cat-again.png"))}
+    assert len(cats) == 1
+
+
+def test_the_cat_is_a_cat_and_an_animal(tags_of):
+    labels = {tag["name"]: tag["parents"] for tag in tags_of("/cat.png") if tag["kind"] == "label"}
+    assert "Animal" in labels
+    assert "Animal" in labels["Cat"]
+
+
+@pytest.mark.parametrize("path", ["/page.png", "/page-on-its-side.png"])
+def test_print_gives_its_words_also_on_its_side(tags_of, path):
+    words = " ".join(names(tags_of(path), "word")).lower()
+    assert "region-based segmentation" in words
+    assert "these markers are pixels that we can label unambiguously" in words
+
+
+def test_the_enrolled_person_is_recognised_and_keeps_no_other_labels(tags_of):
+    kept, dropped = tags_of("/admiral.jpg"), tags_of("/admiral.jpg", "tags_dropped")
+    assert names(kept, "celebrity") == ["Grace Hopper"]
+    assert not names(kept, "label")
+    assert {"Person", "Face"} <= {tag["name"] for tag in dropped if tag["rule"] == "celebrity_only"}
+
+
+def test_another_face_stays_without_a_name(tags_of):
+    tags = tags_of("/astronaut.png")
+    assert not names(tags, "celebrity")
+    assert names(tags, "face") == ["Face"]
+    boxes = [tag for tag in tags if tag["name"] in ("Person", "Face") and tag["kind"] == "label"]
+    assert len(boxes) == 2
+    assert all(0 <= tag["left"] <= 1 and tag["instances"] == 1 for tag in boxes)
+
+
+def test_current_json_names_the_newest_version(two_demos):
+    pointer = json.loads(two_demos[2].read("published/current.json"))
+    assert pointer["version"] == two_demos[1].summary["version"] > two_demos[0].summary["version"]
