@@ -6,63 +6,77 @@ gets through, and time is lost while the others fall asleep again. Here they que
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
-CATCHING_UP = 1.015
-"""How much faster than the rate calls may go until time lost in a stall is made up for."""
+UNDER_QUOTA = 0.985
+"""The share of the quota that is used: leaves 15 ms a second for calls that arrive closer together than they left."""
 
-CREDIT = 0.25
-"""Seconds lost that are made up for at most: a pause is no credit."""
+FASTER = 1.2
+"""How much faster than the pace calls may go while time lost in a stall is made up for."""
+
+CREDIT = 0.2
+"""Seconds lost that are made up for at most: a pause is no credit for a burst."""
 
 REFUSAL_COSTS = 5
 """Slots left empty after a refusal. If only every second call is taken, a seventh of the calls is refused at this price."""
 
 
 class Pacer:
-    """Lets callers through one by one, `1 / rate` seconds apart. Never a burst, not even after a stall or a pause.
+    """Lets callers through one by one, evenly, just under `quota` calls a second; no second ever holds more than the quota.
 
     When the other side refuses although the pace is kept (others use the same account), slots stay empty.
     """
 
     def __init__(
         self,
-        rate: float,
+        quota: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.rate = rate
+        self._interval = 1 / (quota * UNDER_QUOTA)
         self._clock = clock
         self._sleep = sleep
         self._turn = threading.Lock()
-        self._slot = self._earliest = clock()
+        self._slot = clock()
+        self._gone: deque[float] = deque(maxlen=max(1, int(quota)))
         self._counting = threading.Lock()
-        self._empty = 0
+        self._refusals = 0
 
     def wait(self) -> None:
         """Return when the caller's slot has come."""
         with self._turn:
             with self._counting:
-                empty, self._empty = self._empty / self.rate, 0
-            self._slot += empty
-            self._earliest += empty
-            pause = max(self._slot, self._earliest) - self._clock()
-            if pause > 0:
-                self._sleep(pause)
-            now = self._clock()
-            self._slot = max(self._slot, now - CREDIT) + 1 / self.rate
-            self._earliest = now + 1 / (self.rate * CATCHING_UP)
+                empty, self._refusals = self._refusals * REFUSAL_COSTS * self._interval, 0
+            self._slot = max(self._slot, self._clock() - CREDIT) + empty
+            self._sleep_until(max(self._slot, self._earliest() + empty))
+            self._gone.append(self._clock())
+            self._slot += self._interval
 
     def slow_down(self) -> None:
         """The other side refused a call for being one too many."""
         with self._counting:
-            self._empty += REFUSAL_COSTS
+            self._refusals += 1
+
+    def _earliest(self) -> float:
+        if not self._gone:
+            return self._slot
+        after_last = self._gone[-1] + self._interval / FASTER
+        if len(self._gone) < (self._gone.maxlen or 0):
+            return after_last
+        return max(after_last, self._gone[0] + len(self._gone) * self._interval)
+
+    def _sleep_until(self, moment: float) -> None:
+        pause = moment - self._clock()
+        if pause > 0:
+            self._sleep(pause)
 
 
 _pacers: dict[tuple[str, str, float], Pacer] = {}
 _pacers_lock = threading.Lock()
 
 
-def shared_pacer(endpoint: str, operation: str, rate: float) -> Pacer:
+def shared_pacer(endpoint: str, operation: str, quota: float) -> Pacer:
     """The process's one pacer for an operation at an endpoint, however many analyzers there are."""
     with _pacers_lock:
-        return _pacers.setdefault((endpoint, operation, rate), Pacer(rate))
+        return _pacers.setdefault((endpoint, operation, quota), Pacer(quota))

@@ -19,17 +19,13 @@ LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 """Regions with the larger default quotas (AWS General Reference, "Amazon Rekognition endpoints and quotas")."""
 
 
-UNDER_QUOTA = 0.985
-"""The share of the quota that is used: room for calls that the network delivers closer together than they left."""
-
-
-def rates(settings: AnalysisSettings, session: boto3.Session, operations: Iterable[str]) -> dict[str, float]:
-    """Calls a second for each operation: just under the quota, and this process's share of that."""
+def quotas_for(settings: AnalysisSettings, session: boto3.Session, operations: Iterable[str]) -> dict[str, float]:
+    """Calls a second that this process may make, by operation: set by hand, the account's, or the region's published."""
     names = list(operations)
     quotas = {name: settings.tps or published_quota(name, session.region_name) for name in names}
     if settings.tps is None and settings.tps_from_service_quotas:
         quotas |= account_quotas(session.client("service-quotas", config=client_config(1)), names)
-    return {name: quota * UNDER_QUOTA * settings.rate_share for name, quota in quotas.items()}
+    return {name: quota * settings.rate_share for name, quota in quotas.items()}
 
 
 def published_quota(operation: str, region: str) -> float:

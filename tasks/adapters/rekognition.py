@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tasks.adapters.aws import AWS_ERRORS, client_config, code_of, open_session, status_of, stop_for
 from tasks.adapters.bucket import bucket_problem
 from tasks.adapters.limiter import Pacer, shared_pacer
-from tasks.adapters.quotas import rates
+from tasks.adapters.quotas import quotas_for
 from tasks.adapters.shrink import shrink
 from tasks.adapters.store import NotInStore, Store
 from tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
@@ -72,7 +72,7 @@ class Rekognition:
         self._sleep = sleep
         session = open_session(region)
         self.region: str = session.region_name
-        self._rates = rates(settings, session, OPERATIONS)
+        self._quotas = quotas_for(settings, session, OPERATIONS)
         connections = sum(self.threads(operation) for operation in settings.operations)
         self._client: Any = session.client("rekognition", config=client_config(connections))
         self._s3 = session.client("s3", config=client_config(1))
@@ -88,7 +88,7 @@ class Rekognition:
 
     def threads(self, operation: str) -> int:
         """See Analyzer."""
-        return self._settings.analyzer_threads or min(64, 1 + math.ceil(self._rates[operation] * LATENCY))
+        return self._settings.analyzer_threads or min(64, 1 + math.ceil(self._quotas[operation] * LATENCY))
 
     def refusal(self, operation: str, picture: Picture) -> LinkError | None:
         """See Analyzer. Bytes never are a reason: what is too large for the service is re-encoded."""
@@ -177,7 +177,7 @@ class Rekognition:
     def _pace(self, operation: str) -> None:
         """Let every try of the operation, botocore's own too, wait for its turn, and slow down when throttled."""
         meta = self._client.meta
-        pacer: Pacer = shared_pacer(meta.endpoint_url, operation, self._rates[operation])
+        pacer: Pacer = shared_pacer(meta.endpoint_url, operation, self._quotas[operation])
 
         def wait(**_: object) -> None:
             self._go_on()

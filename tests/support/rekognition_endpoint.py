@@ -27,7 +27,7 @@ from botocore.credentials import Credentials
 from PIL import Image
 
 from tests.support import rekognition_answers
-from tests.support.shapes import assert_request, assert_response
+from tests.support.shapes import assert_request, assert_response, service
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIATESTTESTTESTTEST", "stand-in-secret", "us-east-1"
 OPERATIONS = ("DetectLabels", "DetectText", "RecognizeCelebrities", "DetectModerationLabels", "DetectFaces")
@@ -118,6 +118,7 @@ class RekognitionEndpoint:
         """What to answer instead, by operation and identity of the picture."""
         self.seen = Seen()
         self._windows: dict[str, deque[float]] = {name: deque() for name in OPERATIONS}
+        service()  # loading the model takes a second, which the first request should not wait for
         self._in_flight = 0
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks.adapters.bucket import bucket_problem
-from tasks.adapters.quotas import UNDER_QUOTA, account_quotas, published_quota, rates
+from tasks.adapters.quotas import account_quotas, published_quota, quotas_for
 from tasks.contracts.settings import AnalysisSettings
 
 ASKED = {"ServiceCode": "rekognition"}
@@ -34,12 +34,11 @@ def test_published_quotas_by_region() -> None:
     assert published_quota("detect_faces", "eu-central-1") == 25
 
 
-def test_rates_stay_just_under_the_quota_and_are_shared() -> None:
+def test_the_quota_is_published_or_set_and_shared() -> None:
     session = boto3.Session(region_name="eu-west-1")
-    assert rates(AnalysisSettings(), session, ["detect_text"]) == {"detect_text": 50 * UNDER_QUOTA}
-    assert rates(AnalysisSettings(tps=8), session, ["detect_text"]) == {"detect_text": 8 * UNDER_QUOTA}
-    assert rates(AnalysisSettings(tps=8, rate_share=0.25), session, ["detect_faces"]) == {"detect_faces": 2 * UNDER_QUOTA}
-    assert 0.95 < UNDER_QUOTA < 1
+    assert quotas_for(AnalysisSettings(), session, ["detect_text"]) == {"detect_text": 50}
+    assert quotas_for(AnalysisSettings(tps=8), session, ["detect_text"]) == {"detect_text": 8}
+    assert quotas_for(AnalysisSettings(tps=8, rate_share=0.25), session, ["detect_faces"]) == {"detect_faces": 2}
 
 
 def test_the_accounts_quotas_over_several_pages(quotas: Stubber) -> None:
@@ -62,15 +61,15 @@ def test_what_cannot_be_read_is_said_and_left_to_the_published_quota(
     session = Mock(region_name="us-east-1")
     session.client.return_value = quotas.client
     with caplog.at_level(logging.WARNING):
-        found = rates(AnalysisSettings(tps_from_service_quotas=True), session, ["detect_text"])
-    assert found == {"detect_text": 50 * UNDER_QUOTA}
+        found = quotas_for(AnalysisSettings(tps_from_service_quotas=True), session, ["detect_text"])
+    assert found == {"detect_text": 50}
     assert "servicequotas:ListServiceQuotas" in caplog.text
     assert "published quota" in caplog.text
 
 
 def test_a_rate_set_by_hand_asks_nobody(quotas: Stubber) -> None:
     session = Mock(region_name="us-east-1")
-    rates(AnalysisSettings(tps=3, tps_from_service_quotas=True), session, ["detect_text"])
+    quotas_for(AnalysisSettings(tps=3, tps_from_service_quotas=True), session, ["detect_text"])
     session.client.assert_not_called()
 
 
