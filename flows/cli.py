@@ -59,6 +59,45 @@ def demo(store: str, as_json: bool) -> None:
     _exit_with(lambda: _demo(store, as_json))
 
 
+@main.command()
+@click.option("--store", default=Settings.model_fields["store"].default, show_default=True, help="the store")
+def versions(store: str) -> None:
+    """List the published versions that are kept, the latest first."""
+    _exit_with(lambda: _versions(store))
+
+
+@main.command()
+@click.argument("version")
+@click.option("--store", default=Settings.model_fields["store"].default, show_default=True, help="the store")
+def rollback(version: str, store: str) -> None:
+    """Point readers back to a published VERSION."""
+    _exit_with(lambda: _rollback(version, store))
+
+
+def _versions(address: str) -> int:
+    from tasks.adapters.store import open_store
+    from tasks.contracts.settings import StoreSettings
+    from tasks.versions import read_pointer
+
+    pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
+    if pointer is None:
+        click.echo(f"Nothing was published yet in the store {address!r}.")
+        return 0
+    for one in pointer.history:
+        click.echo(f"{one.version}  published {one.published}{'  <- current' if one.version == pointer.version else ''}")
+    return 0
+
+
+def _rollback(version: str, address: str) -> int:
+    from tasks.adapters.store import open_store
+    from tasks.contracts.settings import StoreSettings
+    from tasks.versions import rollback
+
+    back = rollback(open_store(StoreSettings(store=address)), version)
+    click.echo(f"Readers see version {back.version} again.")
+    return 0
+
+
 def _demo(store: str, as_json: bool) -> int:
     from flows.demo import feed
 

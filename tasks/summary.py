@@ -76,7 +76,7 @@ def summarize_run(
         "tables": {name: table.num_rows for name, table in tables.items()},
         "top_labels": top_names(tables["tags_long"], "label"),
         "people": top_names(tables["tags_long"], "celebrity"),
-        "remarks": list(remarks),
+        "remarks": [*remarks, *shared_pictures(tables["images"], settings.max_links_an_image)],
         "published": not stopped and not checks["critical"],
     }
     save_json(store, run_key(run, "summary.json"), summary)
@@ -93,6 +93,17 @@ def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str
     for was, now in renamed.items():
         remarks.append(f"The source has a column {was!r} of its own; ours is called {now!r} in `tagged`.")
     return remarks
+
+
+def shared_pictures(images: pa.Table, most: int) -> list[str]:
+    """Remarks on pictures that more than so many links lead to: often a host's "image removed"."""
+    links = Counter(image_id for image_id in images.column("image_id").to_pylist() if image_id)
+    shared = [(image_id, n) for image_id, n in links.most_common(TOP) if n > most]
+    urls = dict(zip(images.column("image_id").to_pylist(), images.column("url").to_pylist(), strict=True))
+    return [
+        f"{n:,} links lead to one picture ({urls[image_id]}): perhaps a host's placeholder for what is gone."
+        for image_id, n in shared
+    ]
 
 
 def counts_of(images: pa.Table) -> JsonObject:

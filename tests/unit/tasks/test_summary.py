@@ -6,7 +6,7 @@ from tasks.contracts.settings import Settings
 from tasks.contracts.tables import IMAGES, schema_of
 from tasks.reshape import LONG_SCHEMA
 from tasks.source import SourceRead
-from tasks.summary import counts_of, findings_count, remarks_on, sentences, top_names
+from tasks.summary import counts_of, findings_count, remarks_on, sentences, shared_pictures, top_names
 
 
 def test_counts_are_those_of_the_images_table():
@@ -75,3 +75,11 @@ def test_what_a_reader_of_the_tables_should_know():
     remarks = remarks_on(settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"})
     assert all(word in " ".join(remarks) for word in ("'media'", "--allow-private-addresses", "'image_tags_url'"))
     assert remarks_on(Settings(source="t.csv"), SourceRead(1, 1, "media", guessed=False), {}) == []
+
+
+def test_one_picture_behind_very_many_links_is_pointed_out():
+    rows = [{"row": n, "position": 0, "url": f"u{n}", "image_id": "gone", "status": "tagged"} for n in range(4)]
+    images = pa.Table.from_pylist([*rows, {"row": 4, "status": "no_link"}], schema=schema_of(IMAGES))
+    assert shared_pictures(images, 4) == []
+    (remark,) = shared_pictures(images, 3)
+    assert "4 links lead to one picture" in remark
