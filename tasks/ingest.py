@@ -118,7 +118,7 @@ def ingest_link(url: str, web: Fetcher, store: Store, settings: FetchSettings, n
 
 def _known(url: str, store: Store, settings: FetchSettings) -> tuple[Fetched, bool] | None:
     known = links.recall(store, url, settings)
-    if known and known[0].picture and not store.exists(known[0].picture.key):
+    if known and known[0].picture and store.size(known[0].picture.key) != known[0].picture.size:
         return None
     return known
 
@@ -141,7 +141,10 @@ def _stored(url: str, page: Page, store: Store, settings: FetchSettings, now: Ca
         width=verified.width,
         height=verified.height,
     )
-    store.add(picture.key, verified.data, CONTENT_TYPES[verified.extension])
+    content_type = CONTENT_TYPES[verified.extension]
+    added = store.add(picture.key, verified.data, content_type, durable=False)
+    if not added and store.size(picture.key) != picture.size:  # a power cut came between
+        store.write(picture.key, verified.data, content_type, durable=False)
     return Fetched(
         url=url,
         picture=picture,

@@ -40,7 +40,7 @@ def rests_on(reason: Reason | None, settings: FetchSettings) -> JsonObject:
 def remember(store: Store, fetched: Fetched, settings: FetchSettings) -> None:
     """Write down what became of a link."""
     record = {"schema": SCHEMA, "rests_on": rests_on(fetched.reason, settings), **asdict(fetched)}
-    store.write(key_of(fetched.url), json.dumps(record, ensure_ascii=True).encode(), JSON)
+    store.write(key_of(fetched.url), json.dumps(record, ensure_ascii=True).encode(), JSON, durable=False)
 
 
 def recall(store: Store, url: str, settings: FetchSettings) -> tuple[Fetched, bool] | None:

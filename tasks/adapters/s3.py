@@ -64,21 +64,25 @@ class S3Store:
         """See Store."""
         return self._get(key)[0]
 
-    def write(self, key: str, data: bytes, content_type: str) -> None:
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - always
         """See Store."""
         self._put(key, data, content_type)
 
-    def add(self, key: str, data: bytes, content_type: str) -> bool:
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
         """See Store."""
         return self._put_if(key, data, content_type, IfNoneMatch="*")
 
     def exists(self, key: str) -> bool:
         """See Store."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """See Store."""
         try:
-            self._do("s3:GetObject", lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)))
+            head = self._do("s3:GetObject", lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)))
         except NotInStore:
-            return False
-        return True
+            return None
+        return head["ContentLength"]
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See Store."""

@@ -28,7 +28,8 @@ class Store(Protocol):
     """The contract that a folder and S3 both keep; the same tests run against each.
 
     Keys are relative POSIX paths such as `images/ab/abcd.jpg`. Every write is atomic: a reader sees the whole old or the
-    whole new object. All methods may be called from many threads.
+    whole new object. All methods may be called from many threads. What is put with `durable=False` can be made again, and
+    need not outlive a power cut: it may then be gone or cut short, as `size` tells.
     """
 
     address: str
@@ -37,14 +38,17 @@ class Store(Protocol):
     def read(self, key: str) -> bytes:
         """The object's bytes; NotInStore if there is none."""
 
-    def write(self, key: str, data: bytes, content_type: str) -> None:
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:
         """Put the object, in place of an older one if there is one."""
 
-    def add(self, key: str, data: bytes, content_type: str) -> bool:
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:
         """Put the object only if nothing is there; False if something was (which is left as it is)."""
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
+
+    def size(self, key: str) -> int | None:
+        """The object's bytes, counted; None if there is none."""
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys below a prefix that ends in `/`, in order."""
@@ -95,17 +99,22 @@ class FolderStore:
         except OSError as error:
             raise self._stop(error, "read") from None
 
-    def write(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 - a folder keeps no types
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - no types
         """See Store."""
-        self._put(key, data, lambda: True)
+        self._put(key, data, lambda: True, durable)
 
-    def add(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
         """See Store."""
-        return not self.exists(key) and self._put(key, data, lambda: not self.exists(key))
+        return not self.exists(key) and self._put(key, data, lambda: not self.exists(key), durable)
 
     def exists(self, key: str) -> bool:
         """See Store."""
         return self._path(key).is_file()
+
+    def size(self, key: str) -> int | None:
+        """See Store."""
+        path = self._path(key)
+        return path.stat().st_size if path.is_file() else None
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See Store."""
@@ -153,8 +162,8 @@ class FolderStore:
             raise ValueError(f"not a key: {key!r}")
         return self._root.joinpath(*parts)
 
-    def _put(self, key: str, data: bytes, may: Callable[[], bool]) -> bool:
-        """Put the object if it may be put once the lock is held. On disk before it is seen: no power cut halves it."""
+    def _put(self, key: str, data: bytes, may: Callable[[], bool], durable: bool = True) -> bool:
+        """Put the object if it may be put once the lock is held. Durable, it is on disk before it is seen."""
         target = self._path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +172,8 @@ class FolderStore:
                 try:
                     file.write(data)
                     file.flush()
-                    os.fsync(file.fileno())
+                    if durable:
+                        os.fsync(file.fileno())
                     temporary.chmod(0o666 & ~_UMASK)
                     with self._locked():
                         if may():

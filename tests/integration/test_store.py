@@ -44,6 +44,14 @@ class TestContract:
         assert store.read("empty") == b""
         assert store.exists("empty")
 
+    def test_what_need_not_last_is_put_all_the_same_and_counted(self, store):
+        assert store.size("images/1.jpg") is None
+        assert store.add("images/1.jpg", b"123", JSON, durable=False)
+        assert not store.add("images/1.jpg", b"12345", JSON, durable=False)
+        assert store.size("images/1.jpg") == 3
+        store.write("images/1.jpg", b"12345", JSON, durable=False)
+        assert store.size("images/1.jpg") == 5
+
     def test_takes_large_objects(self, store):
         data = bytes(range(256)) * 70_000  # 17.9 MB, more than any picture
         store.write("large", data, "application/octet-stream")
