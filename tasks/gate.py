@@ -1,7 +1,7 @@
 """The gate: the staged files, exactly as they will be published, against the suites in `expectations/`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found, and the version's profile for the next one to be compared with; none if a file is unreadable."""
+    """What was found, and the version's profile for the next one to be compared with; none if it is blocked."""
 
     findings: list[Finding]
     profile: JsonObject | None
@@ -59,20 +59,22 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
             what = "the table was not staged" if isinstance(error, KeyError) else f"the file cannot be read: {error}"
             says = "The staged file is there and whole."
             unread.append(Finding(name, "file", Severity.CRITICAL, False, says, _short(what), exception=True))
-    return Checked(unread, None) if unread else _validated(tables, context)
+    return Checked(unread, None) if unread else validate(tables, context)
 
 
-def _validated(tables: Mapping[str, pa.Table], context: CheckContext) -> Checked:
+def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str] = PUBLISHED) -> Checked:
+    """Check some of the tables, each in the sight of all. Arguments and errors as `check`, files read."""
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
     from expectations.custom.shape import contract_schema
     from expectations.subject import Subject, looking_at
     from expectations.suite import load_suite
 
     known, whole = parameters(context), Subject(tables, context)
-    suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in tables}
+    suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
     with looking_at(whole):
-        found = [one for name, batch in _batches(tables) for one in _findings(name, suites[name], batch, known)]
-    return Checked(found, asdict(whole.profile))
+        found = [one for name, batch in _batches(tables, names) for one in _findings(name, suites[name], batch, known)]
+    # What is blocked is never compared with, and may not even have the columns for it.
+    return Checked(found, None if any(one.blocks for one in found) else asdict(whole.profile))
 
 
 def parameters(context: CheckContext) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def parameters(context: CheckContext) -> dict[str, Any]:
     }
 
 
-def _batches(tables: Mapping[str, pa.Table]) -> "Iterator[tuple[str, Batch]]":
+def _batches(tables: Mapping[str, pa.Table], names: Sequence[str]) -> "Iterator[tuple[str, Batch]]":
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -101,10 +103,10 @@ def _batches(tables: Mapping[str, pa.Table]) -> "Iterator[tuple[str, Batch]]":
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
     source = context.data_sources.add_pandas("staged")
-    for name, table in tables.items():
+    for name in names:
         whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("file")
         # Arrow's own types: what is in the file is looked at, not what pandas makes of it, and ten times as fast.
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        frame = tables[name].to_pandas(types_mapper=pd.ArrowDtype)
         yield name, whole.get_batch({"dataframe": frame})
 
 

@@ -36,7 +36,8 @@ class ExpectTagsAnImageLikeLastVersion(TableExpectation):
         now, last = whole.profile, whole.last
         if last is None or not (now.images and last.images):
             return FIRST if last is None else Seen(True, "no images to compare")
-        error = math.sqrt(now.tags_sd**2 / now.images + last.tags_sd**2 / last.images)
+        # The larger deviation for both: that of very few images says little.
+        error = max(now.tags_sd, last.tags_sd) * math.sqrt(1 / now.images + 1 / last.images)
         limit = number(self.max_change) * last.tags_mean + ERRORS * error
         words = f"{now.tags_mean:.1f} tags an image, last time {last.tags_mean:.1f}"
         return Seen(abs(now.tags_mean - last.tags_mean) <= limit, words)
@@ -88,6 +89,7 @@ def _moved(
     for name, (share, was) in sorted(moves.items(), key=lambda move: (-abs(move[1][0] - move[1][1]), move[0])):
         # Of the images of both versions together: the best guess at the share if nothing changed.
         pooled = min(1.0, (share * images[0] + was * images[1]) / sum(images))
-        if abs(share - was) > allowed + margin(pooled, *images):
+        one_picture = 1 / min(images)
+        if abs(share - was) > allowed + margin(pooled, *images) + one_picture:
             broken.append(f"{name} {share:.1%}, last time {was:.1%}")
     return verdict(broken, len(moves), noun)

@@ -51,26 +51,42 @@ class Staged:
 
     Rows 0, 10, 20, ... have no link, rows 1, 11, ... two links of which the second is rejected; the others lead to one
     picture each, the last two rows to the same.
+
+    Args:
+        rows: rows of the source, which has the columns `likes` and `url`.
+        cleaning: settings to clean by.
+        last: the profile of the last version.
+        reachable: whether any link leads to a picture.
+        rename: other names for the source's columns.
+        more: more columns of the source.
+        thresholds: settings of the gate.
     """
 
-    def __init__(self, rows=30, cleaning=None, last=None, **thresholds):
+    def __init__(self, rows=30, cleaning=None, last=None, *, reachable=True, rename=None, more=None, **thresholds):
         self.cleaning = cleaning or CleaningSettings()
         self.thresholds = CheckSettings(**thresholds)
         self.last = last
         numbers = [row for row in range(rows) if row % 10]
         picture_of = {row: min(row, rows - 2) for row in numbers}
         urls = [f"http://x/{row}.jpg" if row % 10 else None for row in range(rows)]
-        self.source = pa.table({"likes": [float(row) for row in range(rows)], "url": pa.array(urls, pa.string())})
+        columns = {
+            "likes": pa.array([float(row) for row in range(rows)]),
+            "url": pa.array(urls, pa.string()),
+            **(more or {}),
+        }
+        self.source = pa.table({(rename or {}).get(name, name): column for name, column in columns.items()})
         self.links = [Link(row, 0, urls[row]) for row in numbers] + [
             Link(row, 1, "x:bad") for row in numbers if row % 10 == 1
         ]
         self.links.sort(key=lambda link: (link.row, link.position))
         fetched = {"x:bad": Fetched("x:bad", reason=Reason.INVALID_URL, detail="not http")}
-        for row in numbers:
+        for row in numbers if reachable else []:
             image = image_id_of(picture_of[row])
             picture = Picture(image, f"images/{image[:2]}/{image}.jpg", 900, 320, 240)
             fetched[urls[row]] = Fetched(urls[row], picture, "JPEG", 900)
-        self.read = sorted(set(picture_of.values()))
+        if not reachable:
+            fetched |= {url: Fetched(url, reason=Reason.NOT_FOUND, detail="404") for url in urls if url}
+        self.read = sorted(set(picture_of.values())) if reachable else []
         verdicts = {image_id_of(image): Verdict(image_id_of(image), Status.TAGGED) for image in self.read}
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
