@@ -6,10 +6,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.finish import conclude
+from flows.finish import conclude, rerun_command
 from flows.parameters import flat
 from flows.start import begin, flow_run_name
 from tasks.analyze import analyze_images
+from tasks.artifacts import explain_run
 from tasks.assemble import assemble_tables
 from tasks.check import check_tables
 from tasks.clean import clean_tags
@@ -69,6 +70,8 @@ def image_tags(settings: Settings) -> State[Any]:
         report_run(run, settings, summary, findings)
         if summary["published"]:
             lost_to = publish_tables(run, settings, summary)
+            summary["published"] = lost_to is None
+        explain_run(run, settings, summary, findings, rerun_command(settings))
     finally:
         let_go(run)
     return conclude(settings, summary, findings, stopped, lost_to).state()

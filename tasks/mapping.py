@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import Task, unmapped
-from prefect.futures import wait
+from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
 from tasks.adapters import progress
 from tasks.adapters.results import StoreResults
+from tasks.artifacts import live_progress
 from tasks.batches import Batch
 from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings, StoreSettings
@@ -36,9 +37,13 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
         retry_jitter_factor=0.5,
         result_storage=StoreResults.for_store(part(settings, StoreSettings)),
     )
-    with progress.watching(step.name, sum(len(batch.items) for batch in batches)):
+    total = sum(len(batch.items) for batch in batches)
+    with progress.watching(step.name, total), live_progress(step.name, total) as live:
         futures = configured.map(batches, run=unmapped(run), settings=unmapped(settings))
-        # Waiting first: while others still run, a future's state can lag and hide a failure.
+        sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
+        for future in as_completed(list(futures)):
+            live.add(sizes[future])
+        # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     for error in errors:
