@@ -75,7 +75,7 @@ class Rekognition:
         self._quotas = quotas_for(settings, session, OPERATIONS)
         connections = sum(self.threads(operation) for operation in settings.operations)
         self._client: Any = session.client("rekognition", config=client_config(connections))
-        self._s3 = session.client("s3", config=client_config(1))
+        self._session, self._session_lock = session, threading.Lock()
         self._stopped: StopRun | None = None
         self._first = {operation: threading.Lock() for operation in OPERATIONS}
         self._tried: set[str] = set()
@@ -156,7 +156,9 @@ class Rekognition:
         code = code_of(error)
         stop = stop_for(error, action, self.region)
         if code == "InvalidS3ObjectException" and "S3Object" in image:
-            stop = bucket_problem(self._s3, image["S3Object"]["Bucket"], self.region)
+            with self._session_lock:  # making clients is not thread-safe
+                s3 = self._session.client("s3", config=client_config(1))
+            stop = bucket_problem(s3, image["S3Object"]["Bucket"], self.region)
             if stop is None and not self._store.exists(picture.key):
                 return Passing(Reason.ANALYZER_UNAVAILABLE, GONE)
         if stop:
