@@ -59,6 +59,7 @@ class S3Store:
         self._patience = patience
         self._wait = wait
         self.client = _client(settings)
+        self.region: str = self.client.meta.region_name
 
     def read(self, key: str) -> bytes:
         """See Store."""
@@ -192,7 +193,7 @@ class S3Store:
                 if status_of(error) == 412:
                     raise _Failed(tries > 1 or _retries(error) > 0) from None
                 if not is_passing(error) or waited >= self._patience:
-                    raise explain(error, action, self.bucket, self.address, self.client.meta.region_name) from None
+                    raise explain(error, action, self.bucket, self.address, self.region) from None
             pause = delay * random.uniform(0.5, 1.0)
             self._wait(pause)
             waited, delay = waited + pause, min(delay * 2, 8.0)

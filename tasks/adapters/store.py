@@ -151,8 +151,8 @@ class FolderStore:
     def check_writable(self) -> None:
         """See Store."""
         try:
-            self.write(".check", b"ok", "text/plain")
-            self.delete(".check")
+            self.write(".check/object", b"ok", "text/plain")
+            self.delete(".check/object")
         except StopRun as error:
             raise UsageError(str(error)) from None
 

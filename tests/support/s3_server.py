@@ -17,11 +17,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.support.rekognition_endpoint import ACCESS_KEY, SECRET_KEY
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUCKET = "itest"
-KEY, SECRET = "test-key", "test-secret-0123456789"
+# The one key that the stand-in for Amazon Rekognition knows too.
+KEY, SECRET = ACCESS_KEY, SECRET_KEY
 READY_WITHIN = 60.0
 _PORTS = ["s3.port", "s3.port.grpc", "filer.port", "filer.port.grpc", "volume.port", "volume.port.grpc", "admin.port"]
 _PORTS += ["admin.port.grpc", "master.port", "master.port.grpc"]

@@ -1,0 +1,197 @@
+"""Is everything there that a run needs? One check a line, each failure with its fix, for `image-tags doctor`."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from tasks.adapters.analyzer import Analyzer
+from tasks.adapters.store import NotInStore, Store, open_store
+from tasks.contracts.errors import ImageTagsError, LinkError, Passing
+from tasks.contracts.operations import OPERATIONS
+from tasks.contracts.reasons import Reason
+from tasks.contracts.records import Picture
+from tasks.contracts.settings import AnalysisSettings, StoreSettings
+from tasks.findings import Check, closing, failed, render
+from tasks.run import open_analyzer
+
+if TYPE_CHECKING:
+    from tasks.adapters.s3 import S3Store
+
+__all__ = ["Check", "closing", "render", "run_doctor"]
+
+SIDE = 160
+"""px of the tiny picture; Rekognition asks for 80 at least."""
+
+
+def run_doctor(
+    store: StoreSettings, analysis: AnalysisSettings, *, spend: bool = False, create_bucket: bool = False
+) -> Iterator[Check]:
+    """Look at everything that a run with these settings needs, in the order in which it would meet it.
+
+    What cannot work before something else is fixed is left out.
+
+    Args:
+        store: where everything is kept.
+        analysis: who is asked, and what.
+        spend: make one paid call an operation, on a tiny built-in picture.
+        create_bucket: make the bucket if it is not there, with public access blocked.
+
+    """
+    on_s3 = store.store.startswith("s3://")
+    looks: list[Callable[[], Iterator[Check]]] = [lambda: _objects(_opened(store))]
+    if on_s3:
+        looks.insert(0, lambda: _bucket(_impatient(store), create_bucket))
+    if on_s3 or analysis.analyzer == "rekognition":
+        looks.insert(0, lambda: _credentials(store))
+    looks.append(lambda: _analyzer(store, analysis, spend))
+    for look in looks:
+        well = True
+        for check in look():
+            yield check
+            well = well and check.ok is not False
+        if not well:
+            return
+
+
+def _opened(store: StoreSettings) -> Store:
+    return _impatient(store) if store.store.startswith("s3://") else open_store(store)
+
+
+def _impatient(store: StoreSettings) -> "S3Store":
+    from tasks.adapters.s3 import S3Store  # boto3 is slow to import
+
+    return S3Store(store, patience=0)
+
+
+def _credentials(store: StoreSettings) -> Iterator[Check]:
+    from tasks.adapters import account
+
+    try:
+        found = f"from {account.credentials_kind()}"
+        if store.store.startswith("s3://") and not account.is_aws(_impatient(store)):
+            who = "the S3 server is not Amazon's, so no account is asked for"
+        else:
+            who = account.identity(store.region) or "which account could not be asked"
+    except ImageTagsError as error:
+        yield failed("credentials", error)
+    else:
+        yield Check("credentials", True, f"{found}; {who}")
+
+
+def _bucket(store: "S3Store", create: bool) -> Iterator[Check]:
+    from tasks.adapters import account
+
+    made = False
+    try:
+        try:
+            home = account.bucket_region(store)
+        except account.NoBucket:
+            if not create:
+                raise
+            account.create_bucket(store)
+            made, home = True, account.bucket_region(store)
+    except ImageTagsError as error:
+        yield failed("bucket", error)
+        return
+    yield Check("bucket", True, f"{store.bucket} {'was made' if made else 'is there'}{f', in {home}' if home else ''}")
+    if not made:  # what somebody else has set up is left as it is
+        return
+    try:
+        account.block_public_access(store)
+    except ImageTagsError as error:
+        # Servers that are not Amazon's need not have public access to block.
+        yield failed("public access", error) if account.is_aws(store) else Check("public access", None, str(error))
+    else:
+        yield Check("public access", True, "blocked")
+
+
+def _objects(store: Store) -> Iterator[Check]:
+    """Put, read, list and remove one small object."""
+    key = f".check/{uuid.uuid4().hex}"
+
+    def gone() -> bool:
+        store.delete(key)
+        return not store.exists(key)
+
+    steps: list[tuple[str, Callable[[], bool]]] = [
+        ("write", lambda: store.add(key, b"ok", "text/plain") and not store.add(key, b"again", "text/plain")),
+        ("read", lambda: store.read(key) == b"ok"),
+        ("list", lambda: key in store.keys(".check/")),
+        ("delete", gone),
+    ]
+    for name, step in steps:
+        try:
+            good = step()
+        except NotInStore:
+            good = False
+        except ImageTagsError as error:
+            yield failed(name, error)
+            if name == "write":
+                return
+            continue
+        fix = "" if good else "Use a folder, S3, or a server that keeps what it is given and honours If-None-Match."
+        yield Check(name, good, f"{store.address} {'allows it' if good else 'does not do it as a store must'}", fix)
+
+
+def _analyzer(store: StoreSettings, analysis: AnalysisSettings, spend: bool) -> Iterator[Check]:
+    try:
+        opened = _opened(store)
+        analyzer = open_analyzer(analysis, opened, store.region)
+    except ImageTagsError as error:
+        yield failed("analyzer", error)
+        return
+    if analyzer.name == "rekognition":
+        yield _region(opened, str(getattr(analyzer, "region", "")))
+    for operation in analysis.operations:
+        if operation not in OPERATIONS:
+            yield Check(operation, False, "there is no such operation", f"Choose from {', '.join(OPERATIONS)}.")
+        elif analyzer.name == "rekognition" and not spend:
+            says = "not asked, as every call is billed; --spend makes one call to see that it is allowed"
+            yield Check(operation, None, says)
+        else:
+            yield _operation(opened, analyzer, operation)
+
+
+def _region(store: Store, asked: str) -> Check:
+    if store.bucket_and_key("") is None:
+        return Check("region", True, f"Rekognition is asked in {asked} and gets the pictures with the calls")
+    from tasks.adapters import account
+    from tasks.adapters.s3 import S3Store
+
+    home = account.bucket_region(store) if isinstance(store, S3Store) else None
+    if home is None:
+        return Check("region", None, f"the server does not say where the bucket is; Rekognition is asked in {asked}")
+    if home != asked:
+        says = f"the bucket is in {home}, Rekognition is asked in {asked}"
+        return Check("region", False, says, f"Use --region {home}, or a bucket in {asked}.")
+    return Check("region", True, f"bucket and Rekognition are both in {home}")
+
+
+def _operation(store: Store, analyzer: Analyzer, operation: str) -> Check:
+    data = tiny_picture()
+    picture = Picture("0" * 64, f".check/{uuid.uuid4().hex}.jpg", len(data), SIDE, SIDE)
+    try:
+        store.write(picture.key, data, "image/jpeg")
+        try:
+            answer = analyzer.answer(operation, picture)
+        finally:
+            store.delete(picture.key)
+    except Passing as error:
+        if error.reason is Reason.THROTTLED:
+            return Check(operation, True, "allowed, but asked to slow down just now")
+        return Check(operation, False, error.detail, "Try again in a minute; check the network and the region.")
+    except LinkError as error:
+        return Check(operation, False, error.detail, "Look at what the service says of the picture: it should do.")
+    except ImageTagsError as error:
+        return failed(operation, error)
+    return Check(operation, True, f"answers{f' (model {answer.model_version})' if answer.model_version else ''}")
+
+
+def tiny_picture() -> bytes:
+    """A grey square as JPEG."""
+    file = BytesIO()
+    Image.new("RGB", (SIDE, SIDE), "grey").save(file, "JPEG")
+    return file.getvalue()

@@ -1,0 +1,57 @@
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.contracts.errors import UsageError
+from tasks.contracts.operations import OPERATIONS
+from tasks.policy import api_name, policy
+
+
+def actions(document):
+    return [action for statement in document["Statement"] for action in statement["Action"]]
+
+
+def test_without_a_prefix_the_whole_bucket_is_the_store():
+    document = policy("my-bucket", operations=["detect_labels"])
+    by_sid = {statement["Sid"]: statement for statement in document["Statement"]}
+    assert by_sid["ListTheStore"]["Resource"] == "arn:aws:s3:::my-bucket"
+    assert "Condition" not in by_sid["ListTheStore"]
+    assert by_sid["KeepTheStore"]["Resource"] == "arn:aws:s3:::my-bucket/*"
+
+
+def test_with_a_prefix_nothing_else_in_the_bucket_can_be_touched():
+    by_sid = {statement["Sid"]: statement for statement in policy("b-b", "/tags/2026/")["Statement"]}
+    assert by_sid["KeepTheStore"]["Resource"] == "arn:aws:s3:::b-b/tags/2026/*"
+    assert by_sid["ListTheStore"]["Condition"] == {"StringLikeIfExists": {"s3:prefix": "tags/2026/*"}}
+
+
+@given(st.lists(st.sampled_from(sorted(OPERATIONS)), unique=True))
+def test_only_the_operations_asked_for_are_allowed(operations):
+    asked = [action for action in actions(policy("b-b", operations=operations)) if action.startswith("rekognition:")]
+    assert asked == [f"rekognition:{api_name(name)}" for name in operations]
+
+
+def test_every_operation_has_the_name_that_aws_gives_it():
+    names = boto3.Session().client("rekognition", region_name="us-east-1").meta.method_to_api_mapping
+    assert {name: api_name(name) for name in OPERATIONS} == {name: names[name] for name in OPERATIONS}
+
+
+def test_no_action_or_resource_is_wider_than_need_be():
+    document = policy("b-b", "p", OPERATIONS, kms_key="arn:aws:kms:eu-west-1:111122223333:key/k", quotas=True)
+    assert not [action for action in actions(document) if "*" in action]
+    for statement in document["Statement"]:
+        # Rekognition and Service Quotas have no resources to name.
+        if statement["Sid"] not in ("AskRekognition", "ReadTheQuotas"):
+            assert statement["Resource"].startswith(("arn:aws:s3:::b-b", "arn:aws:kms:eu-west-1:111122223333:key/k"))
+
+
+def test_keys_and_quotas_are_allowed_only_if_they_are_used():
+    assert not [action for action in actions(policy("b-b")) if action.startswith(("kms:", "servicequotas:"))]
+    wide = actions(policy("b-b", kms_key="arn:key", quotas=True))
+    assert {"kms:GenerateDataKey", "kms:Decrypt", "servicequotas:ListServiceQuotas"} <= set(wide)
+
+
+def test_an_unknown_operation_is_wrong_usage():
+    with pytest.raises(UsageError, match="detect_lables"):
+        policy("b-b", operations=["detect_lables"])
