@@ -14,7 +14,7 @@ from tasks.adapters.aws import AWS_ERRORS, client_config, code_of, open_session,
 from tasks.adapters.bucket import bucket_problem
 from tasks.adapters.limiter import Pacer, shared_pacer
 from tasks.adapters.quotas import quotas_for
-from tasks.adapters.shrink import shrink
+from tasks.adapters.shrink import UNREADABLE, shrink
 from tasks.adapters.store import NotInStore, Store
 from tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
 from tasks.contracts.operations import OPERATIONS
@@ -76,6 +76,7 @@ class Rekognition:
         connections = sum(self.threads(operation) for operation in settings.operations)
         self._client: Any = session.client("rekognition", config=client_config(connections))
         self._session, self._session_lock = session, threading.Lock()
+        self._shrinking = threading.Lock()
         self._stopped: StopRun | None = None
         self._first = {operation: threading.Lock() for operation in OPERATIONS}
         self._tried: set[str] = set()
@@ -144,10 +145,11 @@ class Rekognition:
             raise Passing(Reason.ANALYZER_UNAVAILABLE, GONE) from None
         if len(data) <= BYTES_LIMIT:
             return {"Bytes": data}, None
-        try:
-            data, remark = shrink(data, BYTES_LIMIT)
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow's errors for a picture that it cannot read
-            raise Rejected(Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}") from None
+        with self._shrinking:  # one at a time: large pictures unpack to hundreds of megabytes
+            try:
+                data, remark = shrink(data, BYTES_LIMIT)
+            except UNREADABLE as error:
+                raise Rejected(Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}") from None
         return {"Bytes": data}, remark
 
     def _problem(self, operation: str, picture: Picture, image: JsonObject, error: Exception) -> LinkError | StopRun:

@@ -7,6 +7,9 @@ from PIL import Image, ImageOps
 QUALITIES = range(75, 96)
 """JPEG qualities worth having: above 95 a file only grows (Pillow's documentation), below 75 fewer pixels keep more."""
 
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for a picture that it cannot read."""
+
 STEP = 0.85
 """How much smaller each side becomes when even the lowest quality is too large."""
 
