@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
+from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
 from tasks.contracts.errors import Rejected
 from tasks.contracts.reasons import Reason
+from tasks.contracts.settings import FetchSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -118,3 +120,27 @@ def is_lifted(address: Address) -> bool:
     """Whether --allow-private-addresses lets it pass; an IPv4-mapped address counts as the IPv4 address inside."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return kind_of(mapped or address) in LIFTED
+
+
+def check_address(address: Address, port: int, settings: FetchSettings) -> None:
+    """Rejected (`unsafe_address`) unless this address and port may be connected to.
+
+    The port rule guards public hosts: behind an address that --allow-private-addresses lets pass, any port will do.
+    """
+    kind = kind_of(address)
+    if kind and not (settings.allow_private_addresses and is_lifted(address)):
+        hint = "" if settings.allow_private_addresses or not is_lifted(address) else " (see --allow-private-addresses)"
+        raise Rejected(Reason.UNSAFE_ADDRESS, f"the link leads to {kind}, which is not allowed{hint}")
+    if kind:
+        return
+    check_port(port, settings)
+    try:
+        filter_host(str(address), port, allow_loopback=False)  # a second opinion by requests-hardened
+    except InvalidIPAddress:
+        raise Rejected(Reason.UNSAFE_ADDRESS, "the link leads to an address that is not allowed") from None
+
+
+def check_port(port: int, settings: FetchSettings) -> None:
+    """Rejected (`unsafe_address`) unless a public host may be asked at this port."""
+    if port not in (*DEFAULT_PORTS.values(), *settings.extra_ports):
+        raise Rejected(Reason.UNSAFE_ADDRESS, f"the link leads to port {port}, which is not allowed (see --extra-ports)")

@@ -1,0 +1,69 @@
+"""Reading one answer of a server: where it redirects to, its body within the cap, what it says of itself."""
+
+import time
+from contextlib import suppress
+from urllib.parse import urljoin
+
+from requests import Response
+from urllib3.response import HTTPResponse
+
+from tasks.adapters.web import manners
+from tasks.adapters.web.addresses import Target, parse
+from tasks.adapters.web.budget import Budget
+from tasks.adapters.web.failures import NETWORK_ERRORS
+from tasks.contracts.errors import LinkError, Rejected
+from tasks.contracts.reasons import Reason
+
+MAX_HEADER = 65_536
+"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send some 10 KB at most."""
+
+
+def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
+    """The decoded body, read no further than the cap."""
+    cap = budget.settings.max_bytes
+    too_large = Rejected(Reason.TOO_LARGE, f"more than {cap:,} bytes (max_bytes)")
+    if raw.length_remaining is not None and raw.length_remaining > cap:
+        raise too_large
+    # Chunked bodies carry more than their bytes, but never as much again unless somebody means harm.
+    budget.allow(2 * cap + MAX_HEADER, too_large)
+    body = raw.read(cap + 1, decode_content=True)
+    if len(body) <= cap:
+        return body
+    if raw.headers.get("Content-Encoding"):
+        raise Rejected(Reason.DECOMPRESSION_BOMB, f"the body unpacks to more than {cap:,} bytes (max_bytes)")
+    raise too_large
+
+
+def redirected(target: Target, location: str) -> Target:
+    """Where a redirect leads, if one may follow it."""
+    with suppress(UnicodeError):
+        location = location.encode("latin-1").decode("utf-8")  # http.client reads headers as Latin-1
+    try:
+        url = urljoin(target.url, location)
+    except ValueError:
+        raise Rejected(Reason.HTTP_ERROR, "the server redirects to a link that cannot be read") from None
+    if not url.lower().startswith(("http://", "https://")):
+        raise Rejected(Reason.UNSAFE_ADDRESS, "the server redirects to something other than http or https")
+    try:
+        return parse(url)
+    except Rejected as error:
+        reason = Reason.HTTP_ERROR if error.reason is Reason.INVALID_URL else error.reason
+        raise Rejected(reason, f"after a redirect: {error.detail}") from None
+
+
+def discard(raw: HTTPResponse) -> None:
+    """Read a short body that nobody needs, so that the connection can be used again; if that fails it is closed."""
+    if raw.length_remaining is not None and raw.length_remaining <= MAX_HEADER:
+        with suppress(*NETWORK_ERRORS, LinkError):
+            raw.read(decode_content=False)
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that the server asks to wait, if it does."""
+    return manners.retry_after(response.headers.get("Retry-After"), time.time)
+
+
+def validator(response: Response, name: str) -> str | None:
+    """A header to send back in a conditional request, if it is one that can be sent."""
+    value = response.headers.get(name)
+    return value if value and len(value) <= 1024 and value.isascii() and value.isprintable() else None

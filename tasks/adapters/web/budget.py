@@ -1,0 +1,70 @@
+"""What one link may cost: the time it still has, and the bytes that may still come."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.contracts.errors import LinkError, Passing
+from tasks.contracts.reasons import Reason
+from tasks.contracts.settings import FetchSettings
+
+
+class Budget:
+    """The time and the bytes one link still has. Used by one thread.
+
+    Attributes:
+        settings: where the limits come from.
+        deadline: on time.monotonic()'s clock.
+
+    """
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self.settings = settings
+        self.deadline = time.monotonic() + settings.deadline
+        self._bytes_left = 0
+        self._exceeded: LinkError | None = None
+
+    def left(self) -> float:
+        """Seconds left; Passing (`timeout`) if there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise Passing(Reason.TIMEOUT, f"not done within {self.settings.deadline:g} s (deadline)")
+        return left
+
+    def to_connect(self) -> float:
+        """Seconds that a connection may take now."""
+        return min(self.left(), self.settings.connect_timeout)
+
+    def to_read(self) -> float:
+        """Seconds that the next bytes may take now."""
+        return min(self.left(), self.settings.read_timeout)
+
+    def allow(self, count: int, exceeded: LinkError) -> None:
+        """From here on `count` bytes may come; one more raises `exceeded`."""
+        self._bytes_left = count
+        self._exceeded = exceeded
+
+    def spend(self, count: int) -> None:
+        """Note that `count` bytes came."""
+        self._bytes_left -= count
+        if self._bytes_left < 0 and self._exceeded:
+            raise self._exceeded
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Let the connections that this thread uses spend from this budget."""
+        _thread.budget = self
+        try:
+            yield
+        finally:
+            del _thread.budget
+
+
+_thread = threading.local()
+
+
+def current_budget() -> Budget:
+    """The budget of the link that this thread is busy with."""
+    budget: Budget = _thread.budget
+    return budget

@@ -1,0 +1,165 @@
+"""Following links on the open web: each answer judged, redirects and retries within one deadline a link."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+from requests import Response
+
+from tasks.adapters.web import answers, failures, manners
+from tasks.adapters.web.addresses import Target, parse
+from tasks.adapters.web.budget import Budget
+from tasks.adapters.web.hosts import Hosts
+from tasks.adapters.web.resolver import Lookup, Resolver, Unreachable
+from tasks.adapters.web.robots import MAX_ROBOTS, Robots
+from tasks.adapters.web.session import Session
+from tasks.contracts.errors import Passing, Rejected
+from tasks.contracts.reasons import Reason
+from tasks.contracts.settings import FetchSettings
+
+FIRST_BACKOFF = 0.5
+"""Seconds to the second try; each further one waits twice as long. Half of it is left to chance."""
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PICTURES = (200, 203)
+_ASK_TO_WAIT = (429, 503)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a link led to. `body` is empty when the server says that nothing changed."""
+
+    body: bytes
+    etag: str | None
+    last_modified: str | None
+    not_modified: bool = False
+
+
+class Web:
+    """Fetches links; one for a process and its settings. Thread-safe. Proxy settings of the environment are ignored."""
+
+    def __init__(self, settings: FetchSettings, lookup: Lookup | None = None) -> None:
+        self.settings = settings
+        self._resolver = Resolver(settings.fetch_threads, lookup)
+        self._hosts = Hosts(settings.per_host)
+        self._robots = Robots()
+        self._session = Session(settings, self._resolver)
+
+    def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
+        """The page behind a link, after redirects and retries; LinkError (Rejected or Passing) if there is none.
+
+        With `etag` or `last_modified` the server is asked only for what changed since.
+        """
+        target = parse(url)
+        headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        asked = {name: value for name, value in headers.items() if value}
+        budget = Budget(self.settings)
+        cut_at: set[int] = set()
+        attempt = 0
+        while True:
+            try:
+                with budget.current():
+                    return self._followed(target, asked, budget)
+            except Passing as failure:
+                if isinstance(failure, failures.CutShort):
+                    if failure.received in cut_at:
+                        raise Rejected(Reason.TRUNCATED, f"{failure.detail}, each time") from None
+                    cut_at.add(failure.received)
+                self._back_off(attempt, failure, budget)
+            attempt += 1
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+        self._resolver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _back_off(self, attempt: int, failure: Passing, budget: Budget) -> None:
+        """Wait for the next try; raise the failure if there is none, or none in time."""
+        wait = max(FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0)
+        if attempt >= self.settings.fetch_retries or time.monotonic() + wait >= budget.deadline:
+            raise failure
+        time.sleep(wait)
+
+    def _followed(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
+        for _ in range(self.settings.max_redirects + 1):
+            if self.settings.respect_robots_txt:
+                self._robots.check(target.url, lambda url: self._robots_txt(url, budget), budget.left)
+            outcome = self._exchange(target, asked, budget, lambda answer: self._page(answer, bool(asked), budget))
+            if isinstance(outcome, Page):
+                return outcome
+            target = outcome
+        raise Rejected(Reason.TOO_MANY_REDIRECTS, f"more than {self.settings.max_redirects} redirects (max_redirects)")
+
+    def _robots_txt(self, url: str, budget: Budget) -> str:
+        """The text of a robots.txt; empty where there is none: 4xx means no rules, 5xx to ask later (RFC 9309, 2.3.1)."""
+        target = parse(url)
+        for _ in range(self.settings.max_redirects + 1):
+            outcome = self._exchange(target, {}, budget, lambda answer: self._rules(answer, budget))
+            if isinstance(outcome, str):
+                return outcome
+            target = outcome
+        return ""
+
+    def _exchange(
+        self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
+    ) -> T | Target:
+        """One request and what `read` makes of its answer; or where it redirects to."""
+        with self._hosts.turn(target.site) as waited:
+            budget.deadline += waited  # our own queue is not the server's fault
+            budget.allow(
+                answers.MAX_HEADER, Rejected(Reason.HTTP_ERROR, f"headers of more than {answers.MAX_HEADER:,} bytes")
+            )
+            try:
+                response = self._session.get_once(target.url, headers)
+                with response:
+                    self._note_manners(target, response)
+                    location = response.headers.get("Location")
+                    if response.status_code in _REDIRECTS and location:
+                        answers.discard(response.raw)
+                        return answers.redirected(target, location)
+                    return read(response)
+            except Unreachable:
+                self._hosts.unreachable(target.site)
+                raise
+            except failures.NETWORK_ERRORS as error:
+                raise failures.of_exception(error) from None
+
+    def _note_manners(self, target: Target, response: Response) -> None:
+        if response.status_code in _ASK_TO_WAIT:
+            self._hosts.slow_down(target.site, answers.retry_after(response))
+        else:
+            self._hosts.answered(target.site)
+
+    def _page(self, response: Response, conditional: bool, budget: Budget) -> Page:
+        status = response.status_code
+        not_modified = status == 304 and conditional
+        if status not in _PICTURES and not not_modified:
+            answers.discard(response.raw)
+            raise failures.of_status(status, answers.retry_after(response))
+        if self.settings.respect_opt_outs:
+            directive = manners.opted_out(response.raw.headers.getlist("X-Robots-Tag"))
+            if directive:
+                raise Rejected(Reason.OPTED_OUT, f"the site asks not to use it (X-Robots-Tag: {directive})")
+        body = b"" if not_modified else answers.body_of(response.raw, budget)
+        return Page(body, answers.validator(response, "ETag"), answers.validator(response, "Last-Modified"), not_modified)
+
+    def _rules(self, response: Response, budget: Budget) -> str:
+        status = response.status_code
+        if status in _ASK_TO_WAIT or status >= 500:
+            raise failures.of_status(status, answers.retry_after(response))
+        if status not in _PICTURES:
+            answers.discard(response.raw)
+            return ""
+        budget.allow(2 * MAX_ROBOTS + answers.MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be"))
+        text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
+        return text.decode("utf-8", "replace")

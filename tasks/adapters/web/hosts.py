@@ -1,0 +1,123 @@
+"""Manners towards one site: a cap on simultaneous requests, a slower pace when it asks for one, rest when it is down."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tasks.contracts.errors import Passing
+from tasks.contracts.reasons import Reason
+
+FIRST_GAP = 0.1
+"""Seconds between two requests to a site that has asked once to slow down; each further time doubles it."""
+
+LONGEST_GAP = 3.2
+
+DOWN_AFTER = 5
+"""Failed connections in a row after which a site counts as down."""
+
+DOWN_FOR = 60.0
+"""Seconds for which a site that is down is not asked."""
+
+REMEMBERED = 10_000
+"""Sites out of use that are remembered at most."""
+
+
+class _Site:
+    def __init__(self, at_once: int) -> None:
+        self.slots = threading.BoundedSemaphore(at_once)
+        self.users = 0
+        self.gap = 0.0
+        self.next = 0.0
+        self.failures = 0
+        self.down_until = 0.0
+
+
+class Hosts:
+    """Whose turn it is. Thread-safe."""
+
+    def __init__(
+        self, at_once: int, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._at_once = at_once
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._sites: dict[str, _Site] = {}
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[float]:
+        """Wait for this site's turn and keep one of its slots for the block; yields the seconds waited.
+
+        Raises Passing (`connection_failed`) at once if the site is down.
+        """
+        start = self._clock()
+        with self._lock:
+            site = self._site(name)
+            site.users += 1
+        try:
+            with site.slots:
+                pause = self._pause(site)
+                if pause > 0:
+                    self._sleep(pause)
+                yield self._clock() - start
+        finally:
+            with self._lock:
+                site.users -= 1
+                self._tidy(name, site)
+
+    def slow_down(self, name: str, retry_after: float | None) -> None:
+        """The site answered 429 or 503: double the gap between requests, and pause as long as it asks for.
+
+        The pause is at most ten gaps: one odd answer does not hold up a whole site, and a site that means it is left
+        alone longer with each such answer.
+        """
+        with self._lock:
+            site = self._site(name)
+            site.failures = 0
+            site.gap = min(max(2 * site.gap, FIRST_GAP), LONGEST_GAP)
+            site.next = max(site.next, self._clock() + min(retry_after or site.gap, 10 * site.gap))
+
+    def unreachable(self, name: str) -> None:
+        """No connection to the site came about."""
+        with self._lock:
+            site = self._site(name)
+            site.failures += 1
+            if site.failures >= DOWN_AFTER:
+                site.down_until = self._clock() + DOWN_FOR
+
+    def answered(self, name: str) -> None:
+        """The site answered: it is not down, and the gap is halved."""
+        with self._lock:
+            site = self._site(name)
+            site.failures = 0
+            site.gap = site.gap / 2 if site.gap >= FIRST_GAP else 0.0
+
+    def _site(self, name: str) -> _Site:
+        site = self._sites.get(name)
+        if site is None:
+            site = self._sites[name] = _Site(self._at_once)
+        return site
+
+    def _pause(self, site: _Site) -> float:
+        """Seconds until this request may go."""
+        with self._lock:
+            now = self._clock()
+            if site.failures >= DOWN_AFTER and now < site.down_until:
+                raise Passing(
+                    Reason.CONNECTION_FAILED,
+                    f"no connection to the host {site.failures} times in a row; it is left alone for a minute",
+                    retry_after=site.down_until - now,
+                )
+            if not site.gap:
+                return 0.0
+            begin = max(now, site.next)
+            site.next = begin + site.gap
+            return begin - now
+
+    def _tidy(self, name: str, site: _Site) -> None:
+        if not site.users and not site.gap and not site.failures:
+            self._sites.pop(name, None)
+        elif len(self._sites) > REMEMBERED:
+            for idle in [one for one, other in self._sites.items() if not other.users]:
+                del self._sites[idle]

@@ -1,0 +1,92 @@
+"""robots.txt: what a site asks of robots, read once a site and remembered while there is room."""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+from tasks.adapters.web.manners import AGENT
+from tasks.contracts.errors import LinkError, Passing, Rejected
+from tasks.contracts.reasons import Reason
+
+MAX_ROBOTS = 512_000
+"""Bytes that are read of a robots.txt. RFC 9309, 2.5: a limit must be at least 500 kibibytes."""
+
+ROOM = 16_000_000
+"""Characters of robots.txt that are remembered in all."""
+
+_AGENT_LINE = re.compile(r"^\s*user[-\s]*agent\b[\s:]*([^#\r\n]*).*$", re.IGNORECASE | re.MULTILINE)
+
+
+class Robots:
+    """Who may fetch what. Thread-safe: many links of one site ask for its robots.txt once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: OrderedDict[str, Future[Protego]] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+
+    def check(self, url: str, read: Callable[[str], str], left: Callable[[], float]) -> None:
+        """Rejected (`opted_out`) if the site asks robots not to fetch this URL.
+
+        `read` gives the text behind a URL, empty if there is none; what it raises is raised here. `left`: seconds to wait
+        for another thread that is reading the same.
+        """
+        parts = urlsplit(url)
+        site = f"{parts.scheme}://{parts.netloc}"
+        with self._lock:
+            rules = self._rules.get(site)
+            mine = rules is None
+            if rules is None:
+                rules = self._rules[site] = Future()
+            self._rules.move_to_end(site)
+        if mine:
+            self._learn(site, rules, read)
+        try:
+            allowed = rules.result(timeout=left()).can_fetch(url, AGENT)
+        except TimeoutError:
+            raise Passing(Reason.TIMEOUT, "the site's robots.txt did not come in time") from None
+        if not allowed:
+            raise Rejected(Reason.OPTED_OUT, "the site asks robots not to fetch it (robots.txt)")
+
+    def _learn(self, site: str, rules: "Future[Protego]", read: Callable[[str], str]) -> None:
+        try:
+            text = read(f"{site}/robots.txt")
+            rules.set_result(Protego.parse(concerning_us(text)))
+        except BaseException as error:
+            with self._lock:
+                del self._rules[site]  # the next link asks again
+            rules.set_exception(_of_robots(error))
+            if not isinstance(error, LinkError):
+                raise
+            return
+        with self._lock:
+            self._sizes[site] = len(text)
+            while sum(self._sizes.values()) > ROOM:
+                oldest = next(iter(self._sizes))
+                del self._sizes[oldest]
+                self._rules.pop(oldest, None)
+
+
+def concerning_us(text: str) -> str:
+    """The same rules with all other robots under one name: Protego's work grows with robots times rules."""
+
+    def ours(line: re.Match[str]) -> str:
+        name = line[1].strip().lower()
+        return (
+            f"User-agent: {name}" if name == "*" or (name.strip("*") and name.strip("*") in AGENT) else "User-agent: other"
+        )
+
+    return _AGENT_LINE.sub(ours, text)
+
+
+def _of_robots(error: BaseException) -> BaseException:
+    if isinstance(error, Passing):
+        return Passing(error.reason, f"robots.txt: {error.detail}", error.retry_after)
+    if isinstance(error, Rejected):
+        return Rejected(error.reason, f"robots.txt: {error.detail}")
+    return error

@@ -1,0 +1,70 @@
+"""A requests session that follows nothing, keeps nothing and goes nowhere by itself.
+
+What requests-hardened gives is the session that never redirects, and a second opinion on each address. Its own adapter is
+not used: it looks names up without a deadline and knows no exception but loopback. The rules on addresses, time and bytes
+are kept by the connections in `tasks.adapters.web.sockets`.
+"""
+
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests_hardened import Config, HTTPSession
+
+from tasks.adapters.web import sockets
+from tasks.adapters.web.manners import user_agent
+from tasks.adapters.web.resolver import Resolver
+from tasks.contracts.settings import FetchSettings
+
+ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
+"""What the analyzer takes first: a server that can choose then sends what need not be converted."""
+
+
+class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints
+    """Sends one request at a time: no redirects, cookies, proxies or .netrc. Thread-safe, as nothing is kept."""
+
+    def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
+        super().__init__(
+            Config(
+                ip_filter_enable=False,  # see the module's docstring
+                ip_filter_allow_loopback_ips=False,
+                never_redirect=True,
+                default_timeout=(settings.connect_timeout, settings.read_timeout),
+            )
+        )
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._headers = {
+            "User-Agent": user_agent(settings.contact),
+            "Accept": ACCEPT,
+            "Accept-Encoding": "identity",  # pictures are compressed already
+        }
+        adapter = _Adapter(settings, resolver)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_once(self, url: str, headers: dict[str, str]) -> Response:
+        """The answer to one GET, its body not yet read."""
+        request = PreparedRequest()
+        request.prepare("GET", url, headers={**self._headers, **headers})
+        response: Response = self.send(request, stream=True, verify=True, cert=None, proxies={})
+        return response
+
+    def get_redirect_target(self, resp: Any) -> None:
+        """Never: requests would read a redirect's whole body, however long, to find the next request."""
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections keep the rules of `tasks.adapters.web.sockets`."""
+
+    def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
+        self._pools = sockets.pools(resolver)
+        super().__init__(pool_connections=settings.fetch_threads * 2, pool_maxsize=settings.per_host)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=sockets.tls_context(), **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to do: the context has its authorities already, requests would load them for every connection."""

@@ -1,0 +1,120 @@
+"""Connections that keep the rules: which address may be connected to, for how long, and how many bytes may come.
+
+Every byte that urllib3 reads passes `recv_into` below, so a drip, an endless header, an endless chunk line or an endless
+body all meet the same two limits, whatever the layers above do.
+"""
+
+import ipaddress
+import socket
+import ssl
+from typing import Any
+
+import certifi
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from tasks.adapters.web.addresses import check_address, check_port
+from tasks.adapters.web.budget import Budget, current_budget
+from tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
+from tasks.contracts.errors import Passing
+from tasks.contracts.reasons import Reason
+
+
+class _Socket(socket.socket):
+    """A socket whose reads keep the current budget."""
+
+    def recv_into(self, *args: Any) -> int:
+        budget = _ready(self)
+        try:
+            count = super().recv_into(*args)
+        except TimeoutError:
+            raise _too_slow(budget) from None
+        budget.spend(count)
+        return count
+
+
+class _TLSSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    def recv_into(self, *args: Any) -> int:
+        budget = _ready(self)
+        try:
+            count = super().recv_into(*args)
+        except TimeoutError:
+            raise _too_slow(budget) from None
+        budget.spend(count)
+        return count
+
+
+def _ready(sock: socket.socket) -> Budget:
+    budget = current_budget()
+    sock.settimeout(budget.to_read())
+    return budget
+
+
+def _too_slow(budget: Budget) -> Passing:
+    budget.left()
+    return Passing(Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)")
+
+
+def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
+    """A socket connected to one of the host's addresses. Each is checked before, and none is looked up again."""
+    budget = current_budget()
+    if not budget.settings.allow_private_addresses:
+        check_port(port, budget.settings)
+    found = resolver.addresses(host, port, budget.to_connect())
+    for _, address in found:
+        check_address(ipaddress.ip_address(address[0]), port, budget.settings)
+    failure: OSError | None = None
+    for one in found[:MAX_ADDRESSES]:
+        try:
+            return _connected_to(one, budget)
+        except OSError as error:
+            failure = error
+    if isinstance(failure, TimeoutError):
+        raise Unreachable(Reason.TIMEOUT, f"no connection within {budget.settings.connect_timeout:g} s (connect_timeout)")
+    why = failure.strerror if failure else "it has no address"
+    raise Unreachable(Reason.CONNECTION_FAILED, f"no connection to the host: {why}")
+
+
+def _connected_to(one: Found, budget: Budget) -> socket.socket:
+    family, address = one
+    sock = _Socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(budget.to_connect())
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
+    """For urllib3.PoolManager.pool_classes_by_scheme: pools whose connections keep the rules."""
+
+    class Connection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self.host, self.port, resolver)
+
+    class TLSConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self.host, self.port, resolver)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TLSPool(HTTPSConnectionPool):
+        ConnectionCls = TLSConnection
+
+    return {"http": Pool, "https": TLSPool}
+
+
+def tls_context() -> ssl.SSLContext:
+    """A context that checks certificates against certifi's authorities and the machine's own (SSL_CERT_FILE)."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_verify_locations(certifi.where())
+    context.load_default_certs()
+    context.sslsocket_class = _TLSSocket
+    return context
