@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 
+from tasks.changes import changes_sentence, changes_since
 from tasks.contracts.prices import prices_for
 from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
@@ -69,6 +70,7 @@ def summarize_run(
         "operations": list(settings.operations),
         "rows": source.rows,
         **counts_of(tables["images"]),
+        "changes": changes_since(store, tables["images"]),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(seconds),
@@ -140,6 +142,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     failed = sum(account["failed"] for account in calls.values())
     lines = [
         f"{_n(summary['rows'], 'row')}, {_n(summary['links'], 'link')}, {_n(summary['images'], 'distinct image')}.",
+        changes_sentence(summary["changes"]),
         f"Tagged: {_n(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
         f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
     ]

@@ -43,6 +43,7 @@ def test_a_person_reads_what_happened():
         "rows": 3,
         "links": 2,
         "images": 1,
+        "changes": {"since": "v0", "rows_new": 1},
         "statuses": {"tagged": 1, "rejected": 1, "pending": 0, "no_link": 1},
         "reasons": {"not_found": 1},
         "analyzer": "local",
@@ -60,6 +61,7 @@ def test_a_person_reads_what_happened():
     text = "\n".join(sentences(summary))
     for part in (
         "3 rows, 2 links, 1 distinct image.",
+        "Since version v0: 1 row new.",
         "not_found",
         "1 call made, 4 answers reused",
         "Cat (1)",
