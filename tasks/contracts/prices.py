@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from botocore.exceptions import ProfileNotFound
+from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.contracts.errors import UsageError
@@ -73,10 +75,13 @@ BUILT_IN = PriceList(
 
 
 def prices_for(settings: AnalysisSettings, region: str | None = None) -> PriceList | None:
-    """The prices that hold for a run; None where calls cost nothing. UsageError if the file is no price list."""
+    """The prices that hold for a run in the region, by default the one that boto3 finds; None where calls cost nothing.
+
+    UsageError if the file is no price list.
+    """
     if settings.analyzer != "rekognition":
         return None
-    prices = read_price_list(settings.price_list) if settings.price_list else _built_in(region)
+    prices = read_price_list(settings.price_list) if settings.price_list else _built_in(region or _usual_region())
     return prices if settings.image_properties else prices.model_copy(update={"image_properties": ()})
 
 
@@ -92,6 +97,14 @@ def read_price_list(path: str) -> PriceList:
         raise UsageError(
             f"The price list {path!r} is not valid{f' at {where}' if where else ''}: {first['msg']}."
         ) from None
+
+
+def _usual_region() -> str | None:
+    try:
+        region: str | None = get_session().get_config_variable("region")
+    except ProfileNotFound:  # said where the client is made
+        return None
+    return region
 
 
 def _built_in(region: str | None) -> PriceList:
