@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import escape
 
+from tasks.contracts.members import as_list, box_of, clipped
 from tasks.report.pictures import Thumb
 from tasks.report.text import NAME, href, link_text, shown
 from tasks.report.view import ReportInput, records
@@ -24,11 +25,20 @@ MOST_NAMED_WORDS = 12
 CELL = 120
 """Characters of a cell of the source that a card shows."""
 
+NAME_ON_BOX = 30
+"""Characters written into a box at most."""
+
 MOST_CELLS = 6
 """Cells of the source row on a card at most."""
 
 SIDE = 260
 """The longer side of a card's drawing area, so that text in it has about the same size on every picture."""
+
+TEXT = ("word", "line")
+"""The kinds that are read."""
+
+SIDES = ("left", "top", "width", "height")
+"""A box's columns in `tags_long`."""
 
 ORDER = ("celebrity", "label", "word", "line", "face", "moderation")
 """The order of kinds on a card."""
@@ -109,21 +119,22 @@ def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cell
 
 
 def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
-    """The boxes to draw: every instance of a label, the one place of any other tag; lines only where there are no words."""
+    """The boxes to draw: every instance of a label, the one place of any other tag; lines only where there are no words.
+
+    Tags that share a place share a box, which bears all their names.
+    """
     words = any(tag["kind"] == "word" for tag in tags)
-    placed = [(tag, place) for tag in tags if not (words and tag["kind"] == "line") for place in _places(tag)][:MOST_BOXES]
-    crowded = sum(tag["kind"] in ("word", "line") for tag, _ in placed) > MOST_NAMED_WORDS
-    return [
-        Box(
-            kind=tag["kind"],
-            name="" if tag["kind"] == "face" or (crowded and tag["kind"] in ("word", "line")) else shown(tag["name"], 28),
-            x=round(left * width, 1),
-            y=round(top * height, 1),
-            width=round(wide * width, 1),
-            height=round(high * height, 1),
-        )
-        for tag, (left, top, wide, high) in placed
-    ]
+    placed = [(tag, place) for tag in tags if not (words and tag["kind"] == "line") for place in _places(tag)]
+    crowded = sum(tag["kind"] in TEXT for tag, _ in placed) > MOST_NAMED_WORDS
+    boxes: dict[tuple[float, ...], tuple[str, list[str]]] = {}
+    for tag, place in placed:
+        sides = tuple(round(side * whole, 1) for side, whole in zip(place, (width, height) * 2, strict=True))
+        _, names = boxes.setdefault(sides, (tag["kind"], []))
+        # A nameless face is told by its colour.
+        if tag["kind"] != "face" and not (crowded and tag["kind"] in TEXT):
+            names.append(tag["name"])
+    drawn = list(boxes.items())[:MOST_BOXES]
+    return [Box(kind, shown(", ".join(names), NAME_ON_BOX), *sides) for sides, (kind, names) in drawn]
 
 
 def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> list[dict[str, str]]:
@@ -144,22 +155,23 @@ def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> l
 
 
 def _listed(tag: Mapping[str, Any]) -> CardTag:
-    several = f" \u00d7{int(tag['instances'])}" if tag["instances"] > 1 else ""
+    several = f" \u00d7{int(tag['instances'])}" if _several(tag) else ""
     return CardTag(shown(tag["name"], NAME) + several, tag["confidence"], shown(str(_details(tag).get("flag", ""))))
 
 
-def _places(tag: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:
-    sides = ("left", "top", "width", "height")
-    first = tuple(tag[side] for side in sides)
+def _places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
+    """Left, top, width and height (0-1) of each place where the tag is."""
+    first = tuple(tag[side] for side in SIDES)
     if any(pd.isna(side) for side in first):
         return []
-    if not tag["instances"] > 1:
-        return [first]
-    boxes = [instance.get("BoundingBox", {}) for instance in _details(tag).get("instances", [])]
-    places = [tuple(box.get(side.capitalize()) for side in sides) for box in boxes]
-    return [place for place in places if all(isinstance(side, int | float) for side in place)] or [first]
+    boxes = [box_of(instance) for instance in as_list(_details(tag), "instances")] if _several(tag) else []
+    return [tuple(clipped(box)[side] for side in SIDES) for box in boxes if box] or [first]
+
+
+def _several(tag: Mapping[str, Any]) -> bool:
+    return bool((tag["instances"] or 0) > 1)
 
 
 def _details(tag: Mapping[str, Any]) -> dict[str, Any]:
-    details = json.loads(tag["details"]) if isinstance(tag["details"], str) else {}
-    return details if isinstance(details, dict) else {}
+    details: dict[str, Any] = json.loads(tag["details"]) if isinstance(tag["details"], str) else {}
+    return details

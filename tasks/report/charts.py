@@ -16,8 +16,8 @@ from tasks.report.text import number, shown
 WIDTH = 310
 """px of the plotting area; axis labels come on top of it."""
 
-NAME_LIMIT = 34
-"""Characters of a name beside a bar."""
+NAME_LIMIT = 22
+"""Characters of a name beside a bar. Vega must not cut: it would cut an emoji in half, and fail."""
 
 SURE = 0.05
 """Corrected p-value below which an effect is drawn filled."""
@@ -107,7 +107,7 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
         alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="var(--soft)", strokeDash=[3, 3]).encode(x="zero:Q")
     )
     span = base.mark_rule(color="var(--accent)", strokeWidth=2).encode(
-        x=alt.X("low:Q", axis=axis, title=shown(f"difference in {metric}", 60)), x2="high:Q"
+        x=alt.X("low:Q", axis=axis, title=shown(f"difference in {metric}", 45)), x2="high:Q"
     )
     points = base.mark_point(stroke="var(--accent)", strokeWidth=2, size=60, opacity=1).encode(
         x="difference:Q", fill=alt.Fill("fill:N", scale=None)
@@ -131,8 +131,8 @@ def _svg(chart: Any, label: str) -> Markup:
     styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(
         labelColor="var(--soft)", titleColor="var(--soft)", gridColor="var(--line)", domain=False, ticks=False,
-        labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=170, labelPadding=8, grid=False,
-        labelOverlap="greedy",
+        labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=0, titleLimit=0, labelPadding=8,
+        labelOverlap="greedy", grid=False,
     )  # fmt: skip
     svg = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
     return Markup('<figure class="chart" role="img" aria-label="{}">{}</figure>').format(shown(label), Markup(svg))  # noqa: S704 - Vega escapes

@@ -95,7 +95,7 @@ def funnel(view: ReportInput) -> list[Stage]:
         Stage("Rows in the source", int(dig(view.summary, "rows") or 0), ""),
         Stage("Links in them", links, f"{without:,} without a link" if without else ""),
         Stage("Links with a picture", len(pictures), f"{links - len(pictures):,} without" if links > len(pictures) else ""),
-        Stage("Distinct images", distinct, f"{len(pictures) - distinct:,} repeats" if len(pictures) > distinct else ""),
+        Stage("Distinct images", distinct, _repeats(len(pictures) - distinct)),
         Stage("Images tagged", tagged, f"{distinct - tagged:,} not yet or never" if distinct > tagged else ""),
     ]
 
@@ -136,6 +136,10 @@ def changes(view: ReportInput) -> list[Change]:
         return []
     both = [(name, dig(view.previous, path), dig(view.summary, path)) for path, name in CHANGES]
     return [Change(name, before or 0, now or 0) for name, before, now in both if before is not None or now is not None]
+
+
+def _repeats(n: int) -> str:
+    return f"{n:,} repeat{'' if n == 1 else 's'}" if n else ""
 
 
 def _examples(links: pd.DataFrame) -> list[Example]:

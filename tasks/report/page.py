@@ -18,7 +18,7 @@ from tasks.report.gallery import make_gallery, pictures_of
 from tasks.report.pictures import chosen, thumbnails, tiny
 from tasks.report.view import ReportInput, records
 
-TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 40
+TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
 
 EFFECTS, METRICS = 20, 6

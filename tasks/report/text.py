@@ -79,7 +79,7 @@ def money(usd: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the unit a person would use."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -176,3 +176,64 @@ def made_effects():
                 }
             )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema_of(TAG_EFFECTS))
+
+
+HOSTILE = (
+    "<script>pwned=1</script><img src=x onerror=pwned=1>",
+    "\"><svg onload=pwned=1> ' onmouseover=pwned=1 x='",
+    "</script><!--<script>pwned=1</script>--></style></title>",
+    "&lt;b&gt;&amp;&#60;script&#62;{{ 7*7 }}{% raw %}",
+    '=HYPERLINK("http://evil.example","x") +1 @SUM(A1) $x^2$',
+    "javascript:pwned=1//\u2028\u2029\r\n\ttwo lines",
+    "\u202egnp.exe\u202c \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd \U0001f600 \x00\x01\x7f\x9b",
+    "m<" * 500_000,
+)
+"""What the web and a source may hold: markup, templates, formulas, line breaks, directions, controls, a million letters."""
+
+
+def hostile_run(text):
+    """A run that has the text wherever text from outside can be."""
+    url = f"https://host.example/{text}"
+    images = []
+    long = []
+    for number in range(4):
+        one = image_id_of(number)
+        for address in (url, text):
+            images.append(
+                {"row": len(images), "position": 0, "url": address, "image_id": one, "status": "tagged", "object": text}
+            )
+        for rank, kind in enumerate(("label", "word", "line", "celebrity", "face", "moderation"), start=1):
+            box = {"left": 0.1 * rank, "top": 0.1, "width": 0.2, "height": 0.3}
+            details = json.dumps({"flag": text, "instances": []})
+            tag = {"image_id": one, "kind": kind, "rank": rank, "name": f"{kind} {text}", "confidence": 90.0, **box}
+            long.append({**tag, "instances": 2, "details": details, "analyzer": text})
+    for reason, status in (("timeout", "pending"), ("not_found", "rejected")):
+        images.append({"row": len(images), "position": 0, "url": text, "status": status, "reason": reason, "detail": text})
+    dropped = [{**tag, "rule": text} for tag in long]
+    effects = made_effects().slice(0, 3).to_pylist()
+    wide = pa.table({"image_id": [image_id_of(n) for n in range(4)]})
+    source = {text: [text] * len(images), "url": [image["url"] for image in images], "likes": [[text]] * len(images)}
+    columns = schema_of(IMAGES).names
+    ours = {f"image_tags_{name}": [image.get(name) for image in images] for name in columns}
+    return report_input(
+        images,
+        long,
+        dropped,
+        tables={
+            "tag_effects": pa.Table.from_pylist([{**effect, "name": text, "metric": text} for effect in effects]),
+            "tags_wide": wide,
+            "tagged": pa.table(source | ours),
+        },
+        summary={
+            **dict.fromkeys(("version", "run", "started", "finished", "source", "store", "analyzer"), text),
+            "calls": {text: {"billed": 1, "reused": 1, "failed": 1}},
+            "seconds": {text: 1.0},
+            "remarks": [text],
+        },
+        findings=[
+            {"table": text, "severity": severity, "success": success, "says": text, "detail": text}
+            for severity in ("critical", "warning")
+            for success in (True, False)
+        ],
+        previous={"version": text, "finished": text, "rows": 1},
+    )

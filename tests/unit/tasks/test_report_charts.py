@@ -1,0 +1,63 @@
+"""Charts draw whatever they are given, and bring nothing into the page but shapes and text."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tasks.report import charts
+from tasks.report.facts import Stage
+from tests.support.made_run import HOSTILE, made_effects
+
+ALLOWED = {"svg", "g", "path", "rect", "line", "text"}
+
+
+def drawn(figure):
+    """The chart as a tree; what is no XML fails here."""
+    return ET.fromstring(re.sub(r"[\x00-\x08]", "", str(figure)))
+
+
+def texts(figure):
+    return [element.text or "" for element in drawn(figure).iter() if element.tag.endswith("}text")]
+
+
+@settings(max_examples=25)
+@given(st.text(min_size=1, max_size=60) | st.text(st.sampled_from("😀👩‍🚀🇺🇳é한ا\u0301W"), min_size=20))
+@example(HOSTILE[6])
+@example("😀" * 80)
+def test_any_name_can_be_drawn_and_is_text_only(name):
+    effects = [{**effect, "name": name} for effect in made_effects().slice(0, 2).to_pylist()]
+    for figure in (charts.effects_chart(name, effects), charts.seconds_chart({name: 1.0})):
+        elements = {element.tag.rpartition("}")[2] for element in drawn(figure).iter()}
+        assert elements <= ALLOWED | {"figure"}
+
+
+def test_no_chart_has_a_style_attribute_or_an_identifier_that_another_could_share():
+    confidences = np.array([1.0, 50.0, 99.0])
+    figures = [
+        charts.funnel_chart([Stage("Rows", 5, ""), Stage("Links", 3, "2 lost")]),
+        charts.confidence_chart("label", confidences, confidences),
+        charts.seconds_chart({"read": 0.0, "analyze": 12.5}),
+        charts.effects_chart("likes", made_effects().to_pylist()[:14]),
+    ]
+    for figure in figures:
+        names = {name for element in drawn(figure).iter() for name in element.attrib}
+        assert not names & {"style", "id", "clip-path", "href"}
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', figure))
+        assert {
+            colour for colour in colours if colour not in ("none", "transparent") and not colour.startswith("var(--")
+        } <= set()
+
+
+def test_the_funnel_says_every_number_and_loss():
+    said = texts(charts.funnel_chart([Stage("Rows", 1200, ""), Stage("Links", 0, "1,200 lost")]))
+    assert {"Rows: 1,200", "Links: 0", "1,200 lost"} <= set(said)
+
+
+@pytest.mark.parametrize(("kept", "dropped"), [([100.0], []), ([], [0.0]), ([-1.0, 101.0], [50.0])])
+def test_confidences_at_the_ends_are_counted(kept, dropped):
+    figure = charts.confidence_chart("word", np.array(kept), np.array(dropped))
+    assert str(figure).count('aria-roledescription="bar"') == len({*kept, *dropped})

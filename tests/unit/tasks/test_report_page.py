@@ -1,0 +1,153 @@
+"""The page as a whole: it renders for every run, stays small, says the same for the same input and trusts no text."""
+
+import dataclasses
+import json
+from html.parser import HTMLParser
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from tasks.report import render_report
+from tests.support.made_run import HOSTILE, hostile_run, made_effects, made_run, report_input
+
+LIMIT = 5_000_000
+
+
+class Outline(HTMLParser):
+    """Every element with the names of its attributes, the links, and the text of the scripts."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.links, self.scripts, self.sources = set(), [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.add((tag, tuple(sorted(name for name, _ in attrs))))
+        self.links += [value for name, value in attrs if name == "href"]
+        self.sources += [value for name, value in attrs if name == "src"]
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data):
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+
+
+@pytest.fixture(scope="module")
+def harmless():
+    """The outline of a run with a plain word in every place."""
+    return Outline(render_report(hostile_run("plain")))
+
+
+def rich_run(n=12):
+    previous = dict(made_run(5).summary)
+    return made_run(n, tables={"tag_effects": made_effects()}, previous=previous)
+
+
+def test_the_same_input_gives_the_same_bytes():
+    assert render_report(rich_run()) == render_report(rich_run())
+
+
+def test_nothing_in_the_page_is_asked_from_elsewhere_and_no_style_or_handler_stands_in_an_attribute():
+    html = render_report(rich_run())
+    outline = Outline(html)
+    assert all(source.startswith("data:image/webp;base64,") for source in outline.sources)
+    assert "default-src 'none'" in html
+    assert "unsafe-inline" not in html
+    names = {name for _, attributes in outline.elements for name in attributes}
+    assert not {name for name in names if name == "style" or name.startswith("on") or name == "srcset"}
+    assert "url(" not in html
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_in_every_place_adds_no_element_no_attribute_no_script_and_no_foreign_link(hostile, harmless):
+    outline = Outline(render_report(hostile_run(hostile)))
+    assert outline.elements <= harmless.elements
+    assert len(outline.scripts) == len(harmless.scripts) == 2
+    assert outline.scripts[1] == harmless.scripts[1]
+    assert isinstance(json.loads(outline.scripts[0]), dict)
+    assert all(link.startswith(("#", "https://host.example/")) for link in outline.links)
+
+
+def test_hostile_text_is_there_to_be_read_in_every_table():
+    html = render_report(hostile_run("<b>=1+1</b>"))
+    assert html.count("&lt;b&gt;=1+1&lt;/b&gt;") > 60
+    assert "<b>" not in html
+
+
+def test_text_that_is_no_text_does_not_stop_the_report():
+    html = render_report(
+        made_run(1, summary={"source": "folder/\udcff.csv", "store": None, "seconds": None, "calls": None})
+    )
+    assert "folder/\ufffd.csv" in html
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_an_empty_run_renders_and_says_so(published):
+    view = report_input([], [], summary={"published": published, "version": None, "seconds": {}, "calls": {}}, findings=[])
+    html = render_report(view)
+    for says in (
+        "Nothing to tag",
+        "No tag was found.",
+        "This run has no picture.",
+        "No check was made.",
+        "No call was made.",
+    ):
+        assert says in html
+    assert ("Not published" in html) is not published
+
+
+def test_a_run_with_nothing_but_rejected_links_shows_every_reason():
+    links = [
+        {"row": n, "position": 0, "url": f"https://a.example/{n}", "status": "rejected", "reason": reason}
+        for n, reason in enumerate(("not_found", "too_small", "truncated"))
+    ]
+    html = render_report(report_input(links, []))
+    assert "No picture behind 3 links" in html
+    for reason in ("not_found", "too_small", "truncated"):
+        assert f"<code>{reason}</code>" in html
+
+
+def test_pictures_that_cannot_be_read_are_listed_without_a_thumbnail():
+    html = render_report(made_run(5, thumbnail=lambda _: None))
+    assert "0 of 5 pictures are shown" in html
+    assert "a search also looks through 5 of the others" in html
+    assert "<img" not in html
+
+
+def test_ten_thousand_images_with_large_thumbnails_and_awkward_tags_stay_below_five_megabytes():
+    view = made_run(10_000)
+    long = view.tables["tags_long"]
+    awkward = [f"{name} {at} " + "&<" * 30 for at, name in enumerate(long["name"].to_pylist())]
+    noise = BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8)).save(noise, "JPEG")
+    tables = {**view.tables, "tags_long": long.set_column(long.column_names.index("name"), "name", pa.array(awkward))}
+    html = render_report(dataclasses.replace(view, tables=tables, thumbnail=lambda _: noise.getvalue()))
+    assert len(html.encode()) < LIMIT
+    assert html.count('class="card"') > 40
+    assert "of 10,000 pictures are shown" in html
+
+
+def test_every_section_of_a_rich_run_is_there():
+    html = render_report(rich_run(40))
+    for heading in (
+        "From rows to tags",
+        "Checks",
+        "What is missing, and why",
+        "One picture behind many links",
+        "What the pictures show",
+        "How sure the analyzer was",
+        "What cleaning removed",
+        "Does the picture matter?",
+        "Association, not cause",
+        "Cost and time",
+        "Since the last version",
+        "The tables",
+        "Gallery",
+    ):
+        assert heading in html
+    assert "Published with warnings" in html
