@@ -87,7 +87,7 @@ class LocalAnalyzer:
     def _text(self, picture: Picture) -> Answer:
         from tasks.adapters.local import answers, text
 
-        return self._answer("detect_text", answers.text(text.read_lines(self._pixels(picture)), self._settings))
+        return self._answer("detect_text", answers.text(text.reader().read(self._pixels(picture)), self._settings))
 
     def _celebrities(self, picture: Picture) -> Answer:
         from tasks.adapters.local import answers, faces

@@ -3,6 +3,7 @@
 Shapes and limits: Amazon Rekognition API Reference (DetectLabels, DetectText, RecognizeCelebrities, DetectFaces).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def _wanted(label: Label, settings: AnalysisSettings) -> bool:
     return label.name in settings.label_include or label.category in settings.label_category_include
 
 
-def text(lines: list[Line], settings: AnalysisSettings) -> JsonObject:
-    """DetectText: the lines, then their words. A line goes with its last word, and after 100 words no more are given."""
+def text(lines: Iterable[Line], settings: AnalysisSettings) -> JsonObject:
+    """DetectText: the lines, then their words. A line goes with its last word; after 100 words no more are asked for."""
     kept: list[tuple[Line, list[Word]]] = []
     left = MOST_WORDS
     for line in lines:
@@ -67,6 +68,8 @@ def text(lines: list[Line], settings: AnalysisSettings) -> JsonObject:
         left -= len(words)
         if words:
             kept.append((line, words))
+        if not left:
+            break
     found = [_text("LINE", n, line) for n, (line, _) in enumerate(kept)]
     for parent, (_, words) in enumerate(kept):
         found += [{**_text("WORD", len(found) + n, word), "ParentId": parent} for n, word in enumerate(words)]

@@ -97,7 +97,7 @@ def _middle(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, floa
 
 
 def _confidence(score: float) -> float:
-    """The detector's score, which has no upper end, as 0-100: 0.15 is 57, 1 is 95.3, 2 is 99.8."""
+    """The detector's score, which has no upper end, as 0-100: 0.15 is 61, 1 is 95, 2 is 99.8."""
     return 100 / (1 + math.exp(-3 * score)) if score < 20 else 100.0
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.ExifTags import Base as Exif
 
 from tasks.contracts.errors import Rejected
 from tasks.contracts.reasons import Reason
@@ -17,6 +18,17 @@ LONGEST_SIDE = 1600
 """px that any model gets to see of a side: enough for small print, a sixteenth of the memory of a camera's picture."""
 
 _BACKGROUND = (255, 255, 255)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation (tag 0x0112, Exif 2.3)."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +53,15 @@ def read_pixels(data: bytes) -> Rgb:
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8 if that is still enough
-            upright = ImageOps.exif_transpose(image) if image.format in ("JPEG", "MPO") else image
-            return np.asarray(_fit(_opaque(_eight_bit(upright))))
+            return np.asarray(_fit(_opaque(_eight_bit(_upright(image)))))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Rejected(Reason.REFUSED_BY_ANALYZER, f"the local analyzer cannot read this picture: {error}") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the EXIF says. Pillow's own exif_transpose writes the EXIF anew and falls over what is broken in it."""
+    turn = _TURNS.get(image.getexif().get(Exif.Orientation)) if image.format in ("JPEG", "MPO") else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

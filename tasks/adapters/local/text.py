@@ -12,11 +12,14 @@ from tasks.adapters.local.packages import model_file
 from tasks.adapters.local.pixels import Rgb
 from tasks.adapters.local.shared import once
 
-DETECTION_SIDE = 736
+DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
 
-LEAST_CONFIDENCE = 50.0
-"""Lines read with less (0-100) are noise: RapidOCR's own default."""
+LEAST_SIDE = 8
+"""px: no letter can be read in less, and RapidOCR would blow a strip up to 30 px and its length with it."""
+
+LEAST_CONFIDENCE = 75.0
+"""Lines read with less (0-100) are mostly noise: coins and lenses read as zeros. RapidOCR's own default is 50."""
 
 SURE = 90.0
 """A line read with less may stand on its head and is read turned round as well; the better reading counts. RapidOCR's own
@@ -55,32 +58,80 @@ class _Reading:
     centres: list[float]
 
 
-def read_lines(pixels: Rgb) -> list[Line]:
-    """The lines in the picture from top to bottom, those side by side from left to right."""
-    height, width = pixels.shape[:2]
-    found = []
-    for box, strip in _strips(pixels):
-        reading, turned = _read_either_way(strip)
-        if reading.confidence >= LEAST_CONFIDENCE and reading.text.strip():
-            quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
-            found.append(Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad))))
-    return found
+class Reader:
+    """RapidOCR's detector of lines and its recogniser, each run by itself. May be used from many threads."""
+
+    def __init__(self, side: int = DETECTION_SIDE, least: float = LEAST_CONFIDENCE, sure: float = SURE) -> None:
+        """Load the models: silent, one thread a picture, named one by one so that nothing is looked for elsewhere."""
+        from rapidocr import RapidOCR
+
+        cv2.setNumThreads(1)
+        self._least, self._sure = least, sure
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.return_word_box": True,
+                "Global.use_cls": False,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                "Det.model_path": str(model_file("rapidocr", "*_det_*.onnx")),
+                "Det.limit_type": "max",
+                "Det.limit_side_len": side,
+                "Rec.model_path": str(model_file("rapidocr", "*_rec_*.onnx")),
+            }
+        )
+
+    def read(self, pixels: Rgb) -> Iterator[Line]:
+        """The lines in the picture from top to bottom, those side by side from left to right.
+
+        A line is read (some 45 ms) when it is asked for: who has enough words stops there.
+        """
+        height, width = pixels.shape[:2]
+        if min(height, width) < LEAST_SIDE:
+            return
+        turned = False
+        for box, strip in self._strips(pixels):
+            reading, turned = self._read_either_way(strip, turned)
+            if reading.confidence >= self._least and reading.text.strip():
+                quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
+                yield Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad)))
+
+    def _strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
+        """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and laid flat."""
+        from rapidocr.main import RapidOCRError
+
+        image, record = self._engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
+        try:
+            strips, found = self._engine.detect_and_crop(image, record)
+        except RapidOCRError:  # its way to say that there is no text
+            return
+        margin, scale = record["padding_1"], record["preprocess"]
+        for box, strip in zip(found.boxes, strips, strict=True):
+            corners = np.asarray(box, np.float64) - (margin["left"], margin["top"])
+            yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
+
+    def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
+        """Begin as the line before stood: on an upside-down page that saves half the readings."""
+        first = self._read(strip, turned)
+        if first.confidence >= self._sure:
+            return first, turned
+        second = self._read(strip, not turned)
+        return (second, not turned) if second.confidence > first.confidence else (first, turned)
+
+    def _read(self, strip: Rgb, turned: bool) -> _Reading:
+        result = self._engine.recognize_txt([np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip])
+        info = result.word_results[0]
+        columns = [column for word in info.word_cols for column in word]
+        return _Reading(
+            text=result.txts[0],
+            confidence=100 * float(result.scores[0]),
+            confidences=[100 * confidence for confidence in info.confs],
+            centres=[(column + 0.5) / max(info.line_txt_len, 1) for column in columns],
+        )
 
 
-def _strips(pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
-    """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and laid flat."""
-    from rapidocr.main import RapidOCRError
-
-    engine = _engine()
-    image, record = engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
-    try:
-        strips, found = engine.detect_and_crop(image, record)
-    except RapidOCRError:  # its way to say that there is no text
-        return
-    margin, scale = record["padding_1"], record["preprocess"]
-    for box, strip in zip(found.boxes, strips, strict=True):
-        corners = np.asarray(box, np.float64) - (margin["left"], margin["top"])
-        yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
+reader = once(Reader)
+"""The one reader of this process."""
 
 
 def _as_read(box: Quad, turned: bool) -> Quad:
@@ -89,26 +140,6 @@ def _as_read(box: Quad, turned: bool) -> Quad:
     down = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
     steps = (1 if down >= 1.5 * across else 0) + (2 if turned else 0)
     return np.roll(box, -steps, axis=0)
-
-
-def _read_either_way(strip: Rgb) -> tuple[_Reading, bool]:
-    straight = _read(strip)
-    if straight.confidence >= SURE:
-        return straight, False
-    turned = _read(np.ascontiguousarray(strip[::-1, ::-1]))
-    return (turned, True) if turned.confidence > straight.confidence else (straight, False)
-
-
-def _read(strip: Rgb) -> _Reading:
-    result = _engine().recognize_txt([strip])
-    info = result.word_results[0]
-    columns = [column for word in info.word_cols for column in word]
-    return _Reading(
-        text=result.txts[0],
-        confidence=100 * float(result.scores[0]),
-        confidences=[100 * confidence for confidence in info.confs],
-        centres=[(column + 0.5) / max(info.line_txt_len, 1) for column in columns],
-    )
 
 
 def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
@@ -134,24 +165,3 @@ def _between(quad: Quad, begin: float, end: float) -> Quad:
     along = np.array([begin, end, end, begin]).clip(0.0, 1.0)[:, None]
     starts, ends = quad[[0, 0, 3, 3]], quad[[1, 1, 2, 2]]
     return np.asarray(starts + along * (ends - starts))
-
-
-@once
-def _engine() -> Any:
-    """The reader: silent, one thread a picture, with its models named so that it never looks for them elsewhere."""
-    from rapidocr import RapidOCR
-
-    cv2.setNumThreads(1)
-    return RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "Global.return_word_box": True,
-            "Global.use_cls": False,
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            "Det.model_path": str(model_file("rapidocr", "*_det_*.onnx")),
-            "Det.limit_type": "max",
-            "Det.limit_side_len": DETECTION_SIDE,
-            "Rec.model_path": str(model_file("rapidocr", "*_rec_*.onnx")),
-        }
-    )
