@@ -18,14 +18,13 @@ FASTER = 1.2
 CREDIT = 0.2
 """Seconds lost that are made up for at most: a pause is no credit for a burst."""
 
-REFUSAL_COSTS = 5
-"""Slots left empty after a refusal. If only every second call is taken, a seventh of the calls is refused at this price."""
-
 
 class Pacer:
     """Lets callers through one by one, evenly, just under `quota` calls a second; no second ever holds more than the quota.
 
-    When the other side refuses although the pace is kept (others use the same account), slots stay empty.
+    When the other side refuses although the pace is kept, slots stay empty: one for the first refusal within a second, as
+    that may be an accident of the network; one more for each further one, as then others use the same quota. If the quota is
+    half of what was thought, some 15% of the calls are refused, and the rest goes through at that half.
     """
 
     def __init__(
@@ -41,13 +40,14 @@ class Pacer:
         self._slot = clock()
         self._gone: deque[float] = deque(maxlen=max(1, int(quota)))
         self._counting = threading.Lock()
-        self._refusals = 0
+        self._refusals: list[float] = []
+        self._empty = 0
 
     def wait(self) -> None:
         """Return when the caller's slot has come."""
         with self._turn:
             with self._counting:
-                empty, self._refusals = self._refusals * REFUSAL_COSTS * self._interval, 0
+                empty, self._empty = self._empty * self._interval, 0
             self._slot = max(self._slot, self._clock() - CREDIT) + empty
             self._sleep_until(max(self._slot, self._earliest() + empty))
             self._gone.append(self._clock())
@@ -56,7 +56,9 @@ class Pacer:
     def slow_down(self) -> None:
         """The other side refused a call for being one too many."""
         with self._counting:
-            self._refusals += 1
+            now = self._clock()
+            self._refusals = [*(refusal for refusal in self._refusals if refusal > now - 1), now]
+            self._empty += len(self._refusals)
 
     def _earliest(self) -> float:
         if not self._gone:

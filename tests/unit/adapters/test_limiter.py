@@ -4,10 +4,11 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.limiter import CREDIT, FASTER, REFUSAL_COSTS, UNDER_QUOTA, Pacer, shared_pacer
+from tasks.adapters.limiter import CREDIT, FASTER, UNDER_QUOTA, Pacer, shared_pacer
 
 
 class Clock:
@@ -66,16 +67,47 @@ def test_a_stall_is_made_up_for_and_a_long_pause_is_no_credit() -> None:
     assert times[-1] - times[0] > 499 / 50 - CREDIT
 
 
-def test_refusals_leave_slots_empty() -> None:
+def test_the_first_refusal_costs_a_slot_and_each_further_one_within_a_second_one_more() -> None:
+    clock = Clock()
+    pacer = Pacer(10, clock, clock.sleep)
+    interval = 1 / (10 * UNDER_QUOTA)
+    admitted(pacer, clock, [0.0] * 20)
+    for refusals, slots in ((1, 1), (3, 1 + 2 + 3)):
+        for _ in range(refusals):
+            pacer.slow_down()
+        before = clock.now
+        admitted(pacer, clock, [0.0])
+        assert clock.now - before == pytest.approx((1 + slots) * interval)
+        admitted(pacer, clock, [0.0] * 20)
+
+
+def test_time_lost_in_a_pause_does_not_pay_for_refusals() -> None:
     clock = Clock()
     pacer = Pacer(10, clock, clock.sleep)
     clock.now += 60
-    pacer.wait()
-    pacer.slow_down()
     pacer.slow_down()
     before = clock.now
     pacer.wait()
-    assert clock.now - before > 2 * REFUSAL_COSTS / 10
+    pacer.slow_down()
+    pacer.wait()
+    assert clock.now - before > 2 / 10
+
+
+def test_a_quota_of_half_the_size_is_found_out() -> None:
+    clock = Clock()
+    pacer = Pacer(50, clock, clock.sleep)
+    taken: list[float] = []
+    refused = 0
+    for _ in range(1000):
+        pacer.wait()
+        taken = [time for time in taken if time > clock.now - 1]
+        if len(taken) < 25:
+            taken.append(clock.now)
+        else:
+            refused += 1
+            pacer.slow_down()
+    assert refused < 200
+    assert 1000 - refused > 0.9 * 25 * (clock.now - 1000)
 
 
 def test_the_first_caller_does_not_wait() -> None:
