@@ -137,6 +137,14 @@ class TableSettings(Group):
     metric: tuple[str, ...] = Field((), description="numeric column of the source to compare with and without each tag")
 
 
+class EffectSettings(Group):
+    """How tags are compared by a metric of the source."""
+
+    effect_min_rows: int = Field(10, ge=2, description="leave out tags that fewer rows than this have, or lack")
+    effect_resamples: int = Field(1000, ge=100, description="bootstrap resamples for the interval of a difference")
+    effect_seed: int = Field(0, ge=0, description="seed of the resampling: the same tables give the same intervals")
+
+
 class CheckSettings(Group):
     """When the gate warns. Shares are 0-1; three standard errors are added to each, so that small tables cry no wolf."""
 
@@ -186,6 +194,7 @@ class Settings(
     FetchSettings,
     CleaningSettings,
     TableSettings,
+    EffectSettings,
     CheckSettings,
     PublishSettings,
     WorkSettings,

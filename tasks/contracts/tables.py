@@ -72,12 +72,12 @@ def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
 
 
 TAG_EFFECTS = (
-    Column("kind", pa.string(), "kind of the tag, or `any` for has-any-image, has-text, has-celebrity"),
+    Column("kind", pa.string(), "kind of the tag, or `any` for has_image, has_text and has_celebrity"),
     Column("name", pa.string(), "the tag"),
     Column("metric", pa.string(), "the source's column"),
-    Column("with_n", pa.int64(), "rows that have it"),
+    Column("with_n", pa.int64(), "source rows that have it in any of their pictures"),
     Column("with_mean", pa.float64(), "mean of the metric over them"),
-    Column("without_n", pa.int64(), "rows that do not"),
+    Column("without_n", pa.int64(), "rows with a picture that do not have it; for has_image, rows without any link"),
     Column("without_mean", pa.float64(), "mean of the metric over them"),
     Column("difference", pa.float64(), "with_mean - without_mean"),
     Column("low", pa.float64(), "lower end of the 95% bootstrap interval of the difference"),

@@ -1,0 +1,201 @@
+"""Does the picture matter? Each tag's source rows against the others, by a numeric column of the source.
+
+What is found is association, never cause: rows with a tag may differ in anything else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from prefect import task
+from prefect.logging import get_run_logger
+from scipy import sparse, special, stats
+
+from tasks.contracts.errors import UsageError
+from tasks.contracts.reasons import Status
+from tasks.contracts.settings import EffectSettings, Settings
+from tasks.contracts.tables import TAG_EFFECTS, schema_of
+from tasks.run import part, store_for
+from tasks.staging import stage, staged
+
+CHUNK = 100
+"""Resamples that are in memory at the same time."""
+
+NUMERIC = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+)
+"""The types that a metric may have; text must be all numbers."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Having:
+    """Which source rows have what.
+
+    Attributes:
+        rows: the source rows that can be compared.
+        traits: what they may have: `kind` and `name`.
+        has: rows x traits, 1 where the row has the trait.
+    """
+
+    rows: npt.NDArray[np.int64]
+    traits: pd.DataFrame
+    has: sparse.csr_array
+
+
+@task(task_run_name="compare {settings.metric} by tag")
+def measure_effects(run: str, settings: Settings) -> int:
+    """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
+    store = store_for(run, settings)
+    source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
+    effects = tag_effects(source, images, long, settings.metric, part(settings, EffectSettings))
+    stage(store, run, "tag_effects", effects)
+    get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
+    return int(effects.num_rows)
+
+
+def tag_effects(
+    source: pa.Table, images: pa.Table, long: pa.Table, metrics: Sequence[str], settings: EffectSettings
+) -> pa.Table:
+    """Compare the rows that have a tag with those that do not, for every tag and metric.
+
+    A row has a tag if any of its pictures does; a row of whose pictures none was read takes no part. Tags are compared
+    among rows that have a picture, so that having one at all is not counted as each tag's effect: that is `has_image`,
+    which compares them with the rows that have no link.
+
+    Args:
+        source: the source.
+        images: `images`, schema IMAGES.
+        long: `tags_long`, schema TAGS_LONG.
+        metrics: numeric columns of the source; a row without a finite number in one takes no part in it.
+        settings: the least number of rows on either side; resamples and seed of the bootstrap.
+
+    Returns:
+        Schema TAG_EFFECTS: by metric, `any` first, then by p-value. The interval is the 95% percentile bootstrap over
+        rows; the p-value that of the two-sided Mann-Whitney test (normal approximation, corrected for ties and
+        continuity); its correction is Benjamini-Hochberg over the metric.
+
+    Raises:
+        UsageError: a metric is no column of the source, or not numeric.
+    """
+    schema = schema_of(TAG_EFFECTS)
+    found = []
+    for metric in dict.fromkeys(metrics):
+        values = metric_values(source, metric)
+        effects = pd.concat([_compare(having, values, settings) for having in (_by_image(images), _by_tag(images, long))])
+        effects["metric"] = metric
+        effects["p_corrected"] = stats.false_discovery_control(effects["p_value"].to_numpy(dtype="float64"))
+        by = effects.assign(tag=effects["kind"] != "any").sort_values(["tag", "p_value", "kind", "name"])
+        found.append(pa.Table.from_pandas(by[schema.names], schema=schema, preserve_index=False).cast(schema))
+    return pa.concat_tables([schema.empty_table(), *found]).replace_schema_metadata(None)
+
+
+def metric_values(source: pa.Table, metric: str) -> Floats:
+    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers counts as numbers.
+
+    Raises:
+        UsageError: there is no such column, or it is not numeric.
+    """
+    places = source.schema.get_all_field_indices(metric)
+    if len(places) != 1:
+        raise UsageError(f"The source has {len(places) or 'no'} columns called {metric!r} to compare tags by.")
+    column = source.column(places[0])
+    kind = column.type
+    if not any(fits(kind) for fits in NUMERIC):
+        raise UsageError(f"The column {metric!r} is not numeric ({kind}): tags cannot be compared by it.")
+    try:
+        numbers = column.cast(pa.float64(), safe=False) if not pa.types.is_boolean(kind) else column.cast(pa.int8())
+    except pa.ArrowInvalid:
+        raise UsageError(f"The column {metric!r} holds text that is no number: tags cannot be compared by it.") from None
+    return np.asarray(numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64")
+
+
+def _by_image(images: pa.Table) -> Having:
+    """Rows with a picture that was read, and rows without any link."""
+    links = images.select(["row", "status"]).to_pandas()
+    rows = links[links["status"].isin([Status.TAGGED, Status.NO_LINK])].groupby("row")["status"].agg("max")
+    has = (rows == Status.TAGGED).to_numpy(dtype="float64")[:, None]
+    traits = pd.DataFrame({"kind": ["any"], "name": ["has_image"]})
+    return Having(rows.index.to_numpy(dtype="int64"), traits, sparse.csr_array(has))
+
+
+def _by_tag(images: pa.Table, long: pa.Table) -> Having:
+    """Rows with a picture that was read, and the tags of their pictures."""
+    links = images.select(["row", "image_id", "status"]).to_pandas()
+    links = links.loc[links["status"] == Status.TAGGED, ["row", "image_id"]].drop_duplicates()
+    rows = np.sort(links["row"].unique()).astype("int64")
+    tags = links.merge(long.select(["image_id", "kind", "name"]).to_pandas(), on="image_id")[["row", "kind", "name"]]
+    any_of = {"word": "has_text", "line": "has_text", "celebrity": "has_celebrity"}
+    wider = tags[tags["kind"].isin(any_of)]
+    wider = wider.assign(name=wider["kind"].map(any_of).astype("str"), kind="any")
+    tags = pd.concat([tags, wider]).drop_duplicates()
+    traits = tags[["kind", "name"]].drop_duplicates().reset_index(drop=True)
+    place = tags.merge(traits.reset_index(names="trait"), on=["kind", "name"])
+    spots = (np.searchsorted(rows, place["row"].to_numpy()), place["trait"].to_numpy())
+    return Having(rows, traits, sparse.csr_array((np.ones(len(place)), spots), shape=(len(rows), len(traits))))
+
+
+def _compare(having: Having, metric: Floats, settings: EffectSettings) -> pd.DataFrame:
+    """One row for each trait that enough rows have and enough lack."""
+    values = metric[having.rows]
+    there = np.isfinite(values)
+    values, has = values[there], having.has[there]
+    with_n = has.sum(axis=0)
+    enough = np.minimum(with_n, len(values) - with_n) >= settings.effect_min_rows
+    has, with_n = has[:, enough], with_n[enough]
+    without_n = len(values) - with_n
+    with_sum = values @ has
+    effects: pd.DataFrame = having.traits[enough].assign(
+        with_n=with_n.astype("int64"),
+        with_mean=with_sum / with_n,
+        without_n=without_n.astype("int64"),
+        without_mean=(values.sum() - with_sum) / without_n,
+        p_value=rank_test(values, has, with_n),
+    )
+    effects["difference"] = effects["with_mean"] - effects["without_mean"]
+    effects["low"], effects["high"] = bootstrap(values, has, settings.effect_resamples, settings.effect_seed)
+    return effects
+
+
+def rank_test(values: Floats, has: sparse.csr_array, with_n: Floats) -> Floats:
+    """Two-sided p-values of the Mann-Whitney U test, a trait each, by the normal approximation with its two corrections.
+
+    The formulas are those of `scipy.stats.mannwhitneyu(method="asymptotic")`, for all traits at once.
+    """
+    n, without_n = len(values), len(values) - with_n
+    u = stats.rankdata(values) @ has - with_n * (with_n + 1) / 2
+    middle = with_n * without_n / 2
+    _, ties = np.unique(values, return_counts=True)
+    tied = (ties.astype("float64") ** 3 - ties).sum() / max(n * (n - 1), 1)
+    error = np.sqrt(with_n * without_n / 12 * (n + 1 - tied))
+    z = (np.abs(u - middle) - 0.5) / np.where(error > 0, error, np.inf)
+    return np.asarray(np.minimum(1.0, 2 * special.ndtr(-z)))
+
+
+def bootstrap(values: Floats, has: sparse.csr_array, resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """The 2.5th and 97.5th percentile of the difference of means over resampled rows, a trait each."""
+    random = np.random.default_rng(seed)
+    n, (_, traits) = len(values), has.shape
+    if not traits:
+        return np.empty(0), np.empty(0)
+    differences = np.empty((resamples, traits))
+    for start in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - start)
+        drawn = random.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
+        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype("float64")
+        weighted = weights * values
+        count, total = weights @ has, weighted @ has
+        with np.errstate(invalid="ignore", divide="ignore"):  # a resample without any such row says nothing
+            others = (weighted.sum(axis=1, keepdims=True) - total) / (n - count)
+            differences[start : start + size] = total / count - others
+    low, high = np.nanpercentile(differences, [2.5, 97.5], axis=0)
+    return low, high
