@@ -18,7 +18,7 @@ from tasks.contracts.findings import Severity
 
 MEMBERS = {"type", "kwargs", "severity", "description"}
 PLACE = "place"
-COLUMNS = ("column", "column_list", "facts")
+COLUMNS = ("column", "column_A", "column_B", "column_list", "facts")
 """The members of `kwargs` that name columns of the own table."""
 
 

@@ -18,6 +18,7 @@ from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images, link_batches
 from tasks.mapping import WORKERS, mapped
+from tasks.metrics import measure_effects
 from tasks.plan import plan_analysis
 from tasks.publish import publish_tables
 from tasks.report.step import report_run
@@ -55,6 +56,9 @@ def image_tags(settings: Settings) -> State[Any]:
             clean_tags(run, settings)
         with clock("assemble_tables"):
             renamed = assemble_tables(digests, run, settings)
+        if settings.metric:
+            with clock("measure_effects"):
+                measure_effects(run, settings)
         with clock("check_tables"):
             findings = check_tables(run, settings)
         summary = summarize_run(

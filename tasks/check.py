@@ -11,7 +11,7 @@ from tasks.adapters.tables import parquet_table
 from tasks.contracts.findings import CheckContext, Finding, Severity
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
-from tasks.contracts.tables import PUBLISHED
+from tasks.contracts.tables import published_tables
 from tasks.gate import Checked, check
 from tasks.records import run_key, save_json
 from tasks.run import part, store_for
@@ -46,9 +46,11 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
         cleaning=part(settings, CleaningSettings),
         thresholds=part(settings, CheckSettings),
         last=profile_at(store, pointer),
+        metrics=settings.metric,
+        effect_min_rows=settings.effect_min_rows,
     )
     files = {}
-    for name in PUBLISHED:
+    for name in published_tables(settings.metric):
         try:
             files[name] = store.read(staged_key(run, name))
         except NotInStore:

@@ -10,31 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from prefect import task
-from prefect.logging import get_run_logger
 from scipy import sparse, special, stats
 
-from tasks.contracts.errors import UsageError
 from tasks.contracts.reasons import Status
-from tasks.contracts.settings import EffectSettings, Settings
+from tasks.contracts.settings import EffectSettings
 from tasks.contracts.tables import TAG_EFFECTS, schema_of
-from tasks.run import part, store_for
-from tasks.staging import stage, staged
+from tasks.metrics import Floats, metric_values
 
 CHUNK = 100
 """Resamples that are in memory at the same time."""
-
-NUMERIC = (
-    pa.types.is_boolean,
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_decimal,
-    pa.types.is_string,
-    pa.types.is_large_string,
-)
-"""The types that a metric may have; text must be all numbers."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,17 +34,6 @@ class Having:
     rows: npt.NDArray[np.int64]
     traits: pd.DataFrame
     has: sparse.csr_array
-
-
-@task(task_run_name="compare {settings.metric} by tag")
-def measure_effects(run: str, settings: Settings) -> int:
-    """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
-    store = store_for(run, settings)
-    source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
-    effects = tag_effects(source, images, long, settings.metric, part(settings, EffectSettings))
-    stage(store, run, "tag_effects", effects)
-    get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
-    return int(effects.num_rows)
 
 
 def tag_effects(
@@ -97,26 +70,6 @@ def tag_effects(
         by = effects.assign(tag=effects["kind"] != "any").sort_values(["tag", "p_value", "kind", "name"])
         found.append(pa.Table.from_pandas(by[schema.names], schema=schema, preserve_index=False).cast(schema))
     return pa.concat_tables([schema.empty_table(), *found]).replace_schema_metadata(None)
-
-
-def metric_values(source: pa.Table, metric: str) -> Floats:
-    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers counts as numbers.
-
-    Raises:
-        UsageError: there is no such column, or it is not numeric.
-    """
-    places = source.schema.get_all_field_indices(metric)
-    if len(places) != 1:
-        raise UsageError(f"The source has {len(places) or 'no'} columns called {metric!r} to compare tags by.")
-    column = source.column(places[0])
-    kind = column.type
-    if not any(fits(kind) for fits in NUMERIC):
-        raise UsageError(f"The column {metric!r} is not numeric ({kind}): tags cannot be compared by it.")
-    try:
-        numbers = column.cast(pa.float64(), safe=False) if not pa.types.is_boolean(kind) else column.cast(pa.int8())
-    except pa.ArrowInvalid:
-        raise UsageError(f"The column {metric!r} holds text that is no number: tags cannot be compared by it.") from None
-    return np.asarray(numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64")
 
 
 def _by_image(images: pa.Table) -> Having:

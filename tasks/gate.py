@@ -14,7 +14,7 @@ from tasks.contracts.findings import CheckContext, Finding, Severity
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import AnalysisSettings
-from tasks.contracts.tables import KINDS, PUBLISHED
+from tasks.contracts.tables import KINDS, published_tables
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
@@ -52,17 +52,17 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
     """
     tables: dict[str, pa.Table] = {}
     unread: list[Finding] = []
-    for name in PUBLISHED:
+    for name in published_tables(context.metrics):
         try:
             tables[name] = parquet_table(staged[name])
         except (KeyError, pa.ArrowException, OSError) as error:
             what = "the table was not staged" if isinstance(error, KeyError) else f"the file cannot be read: {error}"
             says = "The staged file is there and whole."
             unread.append(Finding(name, "file", Severity.CRITICAL, False, says, _short(what), exception=True))
-    return Checked(unread, None) if unread else validate(tables, context)
+    return Checked(unread, None) if unread else validate(tables, context, published_tables(context.metrics))
 
 
-def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str] = PUBLISHED) -> Checked:
+def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]) -> Checked:
     """Check some of the tables, each in the sight of all. Arguments and errors as `check`, files read."""
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
     from expectations.custom.shape import contract_schema
@@ -84,6 +84,9 @@ def parameters(context: CheckContext) -> dict[str, Any]:
         "statuses": [str(status) for status in Status],
         "reasons": [str(reason) for reason in Reason],
         "kinds": list(KINDS),
+        "effect_kinds": ["any", *KINDS],
+        "effect_min_rows": context.effect_min_rows,
+        "metrics": list(context.metrics),
         "rules": [rule.name for rule in RULES],
         "analyzers": list(AnalysisSettings.model_fields["analyzer"].annotation.__args__),  # type: ignore[union-attr]
     }

@@ -27,7 +27,6 @@ from tasks.versions import (
     swap_pointer,
 )
 
-EFFECTS = "tag_effects"
 BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
 """What is published beside the tables, if the run has it."""
 
@@ -87,9 +86,8 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
 
 def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> dict[str, str]:
     version = summary["version"]
-    names = [*PUBLISHED, *([EFFECTS] if store.exists(staged_key(run, EFFECTS)) else [])]
     keys, counts = {}, {}
-    for name in names:
+    for name in dict.fromkeys([*PUBLISHED, *summary["tables"]]):
         data = store.read(staged_key(run, name))
         table = parquet_table(data, columns=None if settings.csv else [])
         keys[name] = FILES.format(version=version, name=f"{name}.parquet")
@@ -114,12 +112,9 @@ def check_summary(summary: JsonObject, rows: Mapping[str, int]) -> None:
     Raises:
         StopRun: it does not; nothing is published then.
     """
-    said = summary.get("tables", {})
-    counted = {*PUBLISHED, *said} & set(rows)
-    wrong = [
-        f"{name}: {said.get(name)} said, {rows[name]} there" for name in sorted(counted) if said.get(name) != rows[name]
-    ]
-    links, without = summary.get("links", 0), summary.get("statuses", {}).get("no_link", 0)
+    said = summary["tables"]
+    wrong = [f"{name}: {said.get(name)} said, {n} there" for name, n in sorted(rows.items()) if said.get(name) != n]
+    links, without = summary["links"], summary["statuses"]["no_link"]
     if links + without != rows["images"]:
         wrong.append(f"{links} links and {without} rows without any said, {rows['images']} rows in images")
     if wrong:

@@ -11,6 +11,7 @@ from tasks.cells import is_attempt, links_in, looks_like_links
 from tasks.contracts.errors import UsageError
 from tasks.contracts.records import Link
 from tasks.contracts.settings import Settings
+from tasks.metrics import check_metrics
 from tasks.run import store_for
 from tasks.staging import stage, staged
 
@@ -43,6 +44,7 @@ class SourceRead:
 def read_source(run: str, settings: Settings) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
     source = load_source(settings.source, settings.url_column)
+    check_metrics(source.table, settings.metric)
     links = links_of(source.table, source.url_column)
     store = store_for(run, settings)
     stage(store, run, "source", source.table)

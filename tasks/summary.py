@@ -15,7 +15,7 @@ from tasks.contracts.prices import prices_for
 from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
-from tasks.contracts.tables import PUBLISHED
+from tasks.contracts.tables import published_tables
 from tasks.records import run_key, save_json
 from tasks.reshape import load_calls
 from tasks.run import store_for
@@ -52,7 +52,7 @@ def summarize_run(
 
     """
     store = store_for(run, settings)
-    tables = {name: staged(store, run, name) for name in PUBLISHED}
+    tables = {name: staged(store, run, name) for name in published_tables(settings.metric)}
     calls = load_calls(store, run)
     prices = prices_for(settings, settings.region)
     billed = {operation: account.billed for operation, account in calls.items()}

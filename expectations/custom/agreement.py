@@ -46,7 +46,7 @@ def _disagreeing(images: pa.Array, cells: pa.Table, tags: pa.Table) -> list[str]
     wrong = tags["image_id"].filter(pc.invert(pc.fill_null(same, False))).to_pylist()
     filled = pc.or_(pc.is_valid(cells.column(0)), pc.is_valid(cells.column(1))).to_numpy().copy()
     filled[spots.drop_null().to_numpy()] = False
-    return wrong + images.filter(pa.array(filled)).to_pylist()
+    return [*wrong, *images.filter(pa.array(filled)).to_pylist()]
 
 
 class ExpectTaggedToAgreeWithItsParts(TableExpectation):

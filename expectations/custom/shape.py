@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from expectations.custom.base import Seen, TableExpectation, verdict
 from expectations.subject import Subject
-from tasks.contracts.tables import IMAGES, TAGS_DROPPED, TAGS_LONG, schema_of, wide_columns
+from tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of, wide_columns
 
 PREFIX = "image_tags_"
 """What may stand before a column of ours in `tagged`, where the source has one of that name."""
@@ -42,6 +42,7 @@ def contract_schema(contract: str, whole: Subject) -> pa.Schema:
         "tags_long": schema_of(TAGS_LONG),
         "tags_dropped": schema_of(TAGS_DROPPED),
         "tags_wide": wide,
+        "tag_effects": schema_of(TAG_EFFECTS),
     }[contract]
 
 

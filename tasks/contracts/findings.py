@@ -57,6 +57,8 @@ class CheckContext:
         cleaning: the rules that the tags were cleaned by.
         thresholds: when to warn.
         last: the profile of the last published version; None if there is none.
+        metrics: what tags are compared by; with any, `tag_effects` is published too.
+        effect_min_rows: the least number of rows on either side of a comparison.
     """
 
     source: pa.Table
@@ -66,3 +68,5 @@ class CheckContext:
     cleaning: CleaningSettings
     thresholds: CheckSettings
     last: JsonObject | None = None
+    metrics: tuple[str, ...] = ()
+    effect_min_rows: int = 0

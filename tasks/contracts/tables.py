@@ -1,5 +1,6 @@
 """The published tables: one schema each, from which writing, checking and documentation follow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -88,3 +89,8 @@ TAG_EFFECTS = (
 
 PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged")
 """The five published tables, in the order they are written and checked. `tag_effects` joins them with --metric."""
+
+
+def published_tables(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The tables that a run publishes."""
+    return (*PUBLISHED, "tag_effects") if metrics else PUBLISHED

@@ -11,8 +11,9 @@ from tasks.clean import clean
 from tasks.contracts.findings import CheckContext
 from tasks.contracts.reasons import Reason, Status
 from tasks.contracts.records import Fetched, Link, Picture
-from tasks.contracts.settings import CheckSettings, CleaningSettings
+from tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
+from tasks.effects import tag_effects
 from tasks.reshape import Verdict
 
 WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
@@ -57,15 +58,19 @@ class Staged:
         cleaning: settings to clean by.
         last: the profile of the last version.
         reachable: whether any link leads to a picture.
+        metrics: what tags are compared by: `likes`.
         rename: other names for the source's columns.
         more: more columns of the source.
         thresholds: settings of the gate.
     """
 
-    def __init__(self, rows=30, cleaning=None, last=None, *, reachable=True, rename=None, more=None, **thresholds):
+    def __init__(
+        self, rows=30, cleaning=None, last=None, *, reachable=True, metrics=(), rename=None, more=None, **thresholds
+    ):
         self.cleaning = cleaning or CleaningSettings()
         self.thresholds = CheckSettings(**thresholds)
         self.last = last
+        self.metrics = metrics
         numbers = [row for row in range(rows) if row % 10]
         picture_of = {row: min(row, rows - 2) for row in numbers}
         urls = [f"http://x/{row}.jpg" if row % 10 else None for row in range(rows)]
@@ -91,11 +96,15 @@ class Staged:
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
         long, dropped = clean(pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning)
-        images = images_table(rows, self.links, fetched, verdicts, "store")
+        images = images_table(rows, self.links, fetched, verdicts, "store/{}".format)
         wide = wide_table(long, list(verdicts), WIDTHS)
         self.tables = dict(
             zip(PUBLISHED, (images, long, dropped, wide, tagged_table(self.source, images, wide)), strict=True)
         )
+
+        if metrics:
+            effects = EffectSettings(effect_min_rows=3, effect_resamples=100)
+            self.tables["tag_effects"] = tag_effects(self.source, images, long, metrics, effects)
 
     def change(self, table, column, values):
         """Put other values into a column: a function of the row number and the old value, or None for 'leave it'."""
@@ -108,8 +117,16 @@ class Staged:
     @property
     def context(self):
         return CheckContext(
-            self.source, len(self.links), self.n_tags, WIDTHS, self.cleaning, self.thresholds, self.last
-        )  # fmt: skip
+            self.source,
+            len(self.links),
+            self.n_tags,
+            WIDTHS,
+            self.cleaning,
+            self.thresholds,
+            self.last,
+            metrics=self.metrics,
+            effect_min_rows=3,
+        )
 
     @property
     def files(self):

@@ -8,7 +8,8 @@ from scipy import stats
 from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import EffectSettings
 from tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
-from tasks.effects import metric_values, tag_effects
+from tasks.effects import tag_effects
+from tasks.metrics import check_metrics, metric_values
 
 
 def tables(links, tags):
@@ -213,5 +214,9 @@ def test_a_metric_that_is_not_numeric_is_one_sentence(column, says):
 
 
 def test_a_metric_that_is_no_column_is_one_sentence():
-    with pytest.raises(UsageError, match="no columns called 'hearts'"):
-        metric_values(pa.table({"likes": [1]}), "hearts")
+    with pytest.raises(UsageError, match="no column called 'hearts'"):
+        check_metrics(pa.table({"likes": [1]}), ["likes", "hearts"])
+
+
+def test_metrics_that_can_be_compared_by_are_let_through():
+    check_metrics(pa.table({"likes": [1]}), ["likes"])

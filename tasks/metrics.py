@@ -1,0 +1,71 @@
+"""Metrics: numeric columns of the source that source rows are compared by, with and without each tag."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.contracts.errors import UsageError
+from tasks.contracts.settings import EffectSettings, Settings
+from tasks.run import part, store_for
+from tasks.staging import stage, staged
+
+NUMERIC = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+)
+"""The types that a metric may have; text must be all numbers."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@task(task_run_name="compare {settings.metric} by tag")
+def measure_effects(run: str, settings: Settings) -> int:
+    """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
+    from tasks.effects import tag_effects  # scipy.stats is slow to import
+
+    store = store_for(run, settings)
+    source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
+    effects = tag_effects(source, images, long, settings.metric, part(settings, EffectSettings))
+    stage(store, run, "tag_effects", effects)
+    get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
+    return int(effects.num_rows)
+
+
+def check_metrics(source: pa.Table, metrics: Sequence[str]) -> None:
+    """See that tags can be compared by these columns, before anything is fetched.
+
+    Raises:
+        UsageError: one is no column of the source, or not numeric.
+    """
+    for metric in metrics:
+        metric_values(source, metric)
+
+
+def metric_values(source: pa.Table, metric: str) -> Floats:
+    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers counts as numbers.
+
+    Raises:
+        UsageError: there is no such column, or it is not numeric.
+    """
+    places = source.schema.get_all_field_indices(metric)
+    if len(places) != 1:
+        raise UsageError(
+            f"The source has {'several columns' if places else 'no column'} called {metric!r} to compare tags by."
+        )
+    column = source.column(places[0])
+    kind = column.type
+    if not any(fits(kind) for fits in NUMERIC):
+        raise UsageError(f"The column {metric!r} is not numeric ({kind}): tags cannot be compared by it.")
+    try:
+        numbers = column.cast(pa.float64(), safe=False) if not pa.types.is_boolean(kind) else column.cast(pa.int8())
+    except pa.ArrowInvalid:
+        raise UsageError(f"The column {metric!r} holds text that is no number: tags cannot be compared by it.") from None
+    return np.asarray(numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64")
