@@ -31,7 +31,7 @@ BYTES_LIMIT = 5 * 1024 * 1024
 MIN_SIDE = 80
 """px; same source."""
 
-LATENCY = 0.4
+LATENCY = 0.5
 """Seconds a call may take with the quota still used up: so many calls are kept in flight."""
 
 LONGEST_PAUSE = 20.0
