@@ -89,7 +89,7 @@ class Card:
         tags = [tag for listed in self.tags.values() for tag in listed]
         texts = [self.title, link_text(self.url), href(self.url) or "", *self.cells, *self.cells.values()]
         texts += [text for tag in tags for text in (tag.name, tag.name, tag.flag)] + [box.name for box in self.boxes]
-        return sum(len(escape(text)) for text in texts) + 2_000 + 130 * len(tags) + 330 * len(self.boxes)
+        return sum(len(escape(text)) for text in texts) + 1_300 + 120 * len(tags) + 210 * len(self.boxes)
 
 
 def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]) -> Card:

@@ -75,6 +75,15 @@ class Change:
     now: float
 
 
+@dataclass(frozen=True)
+class Turnover:
+    """Names that came to the most frequent ones and names that went, since the last version."""
+
+    what: str
+    came: list[str]
+    went: list[str]
+
+
 def dig(record: Mapping[str, Any] | None, path: str) -> Any:
     """The member at a dotted path; None where the way ends."""
     found: Any = record
@@ -136,6 +145,17 @@ def changes(view: ReportInput) -> list[Change]:
         return []
     both = [(name, dig(view.previous, path), dig(view.summary, path)) for path, name in CHANGES]
     return [Change(name, before or 0, now or 0) for name, before, now in both if before is not None or now is not None]
+
+
+def turnover(view: ReportInput) -> list[Turnover]:
+    """How the most frequent labels and people changed since the last version; kinds that did not change are left out."""
+    found = []
+    for member, what in (("top_labels", "labels"), ("people", "people")):
+        before, now = ([name for name, _ in dig(one, member) or []] for one in (view.previous, view.summary))
+        came, went = [name for name in now if name not in before], [name for name in before if name not in now]
+        if view.previous is not None and (came or went):
+            found.append(Turnover(what, came, went))
+    return found
 
 
 def _repeats(n: int) -> str:

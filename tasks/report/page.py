@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from tasks.changes import changes_sentence
 from tasks.contracts.reasons import Status
 from tasks.contracts.tables import KINDS
 from tasks.report import charts, facts, text, tops
@@ -78,6 +79,8 @@ def _content(view: ReportInput) -> dict[str, Any]:
         "seconds_chart": charts.seconds_chart(seconds) if seconds else "",
         "previous": view.previous,
         "changes": facts.changes(view),
+        "turnover": facts.turnover(view),
+        "news": changes_sentence(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
         "gallery": gallery,
         "tiny": {image_id: tiny(thumbs[image_id]) for image_id in beside_names},

@@ -15,7 +15,7 @@ FEW = 60
 LARGE, SMALL, TINY = 400, 240, 96
 """px of the longer side: in a gallery of few, of many, and beside a name. A gallery card is about 260 CSS px wide."""
 
-BUDGET = 2_100_000
+BUDGET = 2_000_000
 """Characters that all thumbnails together may take in the page."""
 
 MOST = 320

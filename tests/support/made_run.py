@@ -8,10 +8,11 @@ from io import BytesIO
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from tasks.changes import changes_between
 from tasks.contracts.reasons import Reason
 from tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of
 from tasks.report import ReportInput
-from tasks.summary import counts_of
+from tasks.summary import counts_of, top_names
 
 LABELS = (
     "Person",
@@ -131,6 +132,9 @@ def report_input(images, long, dropped=(), **changes):
         "analyzer": "local",
         "rows": rows,
         **counts_of(tables["images"]),
+        "changes": {"since": None, **changes_between(None, tables["images"])},
+        "top_labels": top_names(tables["tags_long"], "label"),
+        "people": top_names(tables["tags_long"], "celebrity"),
         "calls": {
             "detect_labels": {"billed": 10, "reused": 2, "failed": 1},
             "detect_text": {"billed": 12, "reused": 0, "failed": 0},
@@ -229,11 +233,12 @@ def hostile_run(text):
             "calls": {text: {"billed": 1, "reused": 1, "failed": 1}},
             "seconds": {text: 1.0},
             "remarks": [text],
+            "changes": {"since": text},
         },
         findings=[
             {"table": text, "severity": severity, "success": success, "says": text, "detail": text}
             for severity in ("critical", "warning")
             for success in (True, False)
         ],
-        previous={"version": text, "finished": text, "rows": 1},
+        previous={"version": text, "finished": text, "rows": 1, "people": [[text, 1]]},
     )

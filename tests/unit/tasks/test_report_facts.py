@@ -59,6 +59,13 @@ def test_changes_stand_beside_the_last_version_and_what_neither_has_is_left_out(
     assert facts.changes(made_run(4)) == []
 
 
+def test_names_that_came_to_the_most_frequent_or_went_are_told():
+    summary = {"top_labels": [["Cat", 3], ["Dog", 2]], "people": []}
+    view = made_run(1, summary=summary, previous={"top_labels": [["Cat", 9], ["Ant", 1]], "people": []})
+    assert facts.turnover(view) == [facts.Turnover("labels", ["Dog"], ["Ant"])]
+    assert facts.turnover(made_run(1, summary=summary)) == []
+
+
 def test_calls_carry_the_cost_of_the_plan_if_there_is_one():
     planned = made_run(1, plan={"operations": {"detect_labels": {"cost_usd": 0.5}}})
     assert {call.operation: call.cost for call in facts.calls(planned)} == {"detect_labels": 0.5, "detect_text": None}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 from tasks.report import render_report
+from tasks.report.gallery import make_gallery, pictures_of
+from tasks.report.pictures import thumbnails
 from tests.support.made_run import HOSTILE, hostile_run, made_effects, made_run, report_input
 
 LIMIT = 5_000_000
@@ -130,6 +133,20 @@ def test_ten_thousand_images_with_large_thumbnails_and_awkward_tags_stay_below_f
     assert len(html.encode()) < LIMIT
     assert html.count('class="card"') > 40
     assert "of 10,000 pictures are shown" in html
+
+
+@pytest.mark.parametrize(
+    "view", [made_run(40), hostile_run("plain"), hostile_run(HOSTILE[3])], ids=["made", "plain", "hostile"]
+)
+def test_a_card_takes_no_more_than_it_says(view):
+    html = render_report(view)
+    rendered = re.findall(r'<li class="card".*?</details>\s*</div>\s*</li>', html, re.DOTALL)
+    pictures = pictures_of(view)
+    thumbs = thumbnails(list(pictures["image_id"]), view.thumbnail)
+    cards = make_gallery(view, pictures, thumbs).cards
+    assert len(rendered) == len(cards) > 0
+    for text, card in zip(rendered, cards, strict=True):
+        assert len(text) - len(card.thumb.uri) <= card.size
 
 
 def test_every_section_of_a_rich_run_is_there():
