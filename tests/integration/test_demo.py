@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks.adapters.store import FolderStore
-from tests.support.command import check_accounted, image_tags, published
+from tests.support.command import check_accounted, image_tags_process, published
 
 BILLED = "billed"
 
@@ -15,8 +15,8 @@ def two_demos(tmp_path_factory):
     """Two runs of `demo` on one store, with Prefect's own embedded server, in a home of their own."""
     home = tmp_path_factory.mktemp("demo")
     env = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}
-    first = image_tags("demo", "--store", "store", "--json", cwd=home, env=env)
-    second = image_tags("demo", "--store", "store", "--json", cwd=home, env=env)
+    first = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
+    second = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
     return first, second, FolderStore(str(home / "store"))
 
 

@@ -148,7 +148,7 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(feed, tmp_path, words, sent
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
     paths = {"feed": feed, "empty": tmp_path / "empty.csv", "picture": tmp_path / "picture.csv"}
-    result = image_tags("run", *(word.format(**paths) for word in words), cwd=tmp_path)
+    result = image_tags("run", *(word.format(**paths) for word in words))
     assert result.code == 2
     assert sentence in result.err
     assert result.out == ""

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
+from click.testing import CliRunner
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cli import main
 from tasks.adapters.store import Store
 from tasks.adapters.tables import parquet_table
 
@@ -32,7 +36,23 @@ class Result:
         return found
 
 
-def image_tags(*words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 180) -> Result:
+def image_tags(*words: str, env: Mapping[str, str] | None = None) -> Result:
+    """Run `image-tags` with these words in this process, which has paid for the imports already.
+
+    `env` has PREFECT_API_URL if the command starts a flow. No traceback is ever printed.
+    """
+    given = dict(env or {})
+    with patch.dict(os.environ, given), temporary_settings({PREFECT_API_URL: given.get("PREFECT_API_URL")}):
+        done = CliRunner().invoke(main, list(words))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr[-4000:]
+    return Result(done.exit_code, done.stdout, done.stderr)
+
+
+def image_tags_process(
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 240
+) -> Result:
     """Run `image-tags` with these words in a process of its own; it never prints a traceback."""
     command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
     done = subprocess.run(
