@@ -1,7 +1,8 @@
-"""How much of the quota the Rekognition analyzer uses, and how often it is throttled: `uv run python -m benchmarks.rekognition_rate`.
+"""How much of the quota the Rekognition analyzer uses, and how often it is throttled.
 
-The stand-in endpoint runs as a process of its own, with a quota of 50 calls a second and operation over a sliding second and
-300 ms for an answer. Three operations at once, each image asked once; figures are the endpoint's own counts.
+`uv run python -m benchmarks.rekognition_rate`: the stand-in endpoint runs as a process of its own, with a quota of 50 calls
+a second and operation over a sliding second, and 300 ms for an answer. Three operations at once, each image asked once;
+figures are the endpoint's own counts.
 """
 
 import argparse

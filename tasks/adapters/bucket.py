@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.adapters.aws import status_of
 from tasks.contracts.errors import StopRun
@@ -19,6 +19,8 @@ def bucket_problem(client: "S3Client", bucket: str, region: str) -> StopRun | No
         if status_of(error) == 404:
             return StopRun(f"The bucket {bucket} is gone: create it again, or choose another with --store.")
         metadata = error.response.get("ResponseMetadata", {})
+    except BotoCoreError:  # no answer about the bucket is no answer about what is wrong with it
+        return None
     home = metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", region)
     if home == region:
         return None

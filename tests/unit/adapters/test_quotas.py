@@ -6,6 +6,7 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from tasks.adapters.bucket import bucket_problem
@@ -99,3 +100,9 @@ def test_a_bucket_that_is_gone_elsewhere_or_hidden(s3: Stubber) -> None:
     assert "use --region eu-west-1" in str(bucket_problem(s3.client, "hidden", "us-east-1"))
     s3.add_client_error("head_bucket", "403", http_status_code=403)
     assert bucket_problem(s3.client, "mine", "us-east-1") is None
+
+
+def test_no_answer_about_the_bucket_says_nothing() -> None:
+    client = Mock()
+    client.head_bucket.side_effect = EndpointConnectionError(endpoint_url="https://s3.amazonaws.com")
+    assert bucket_problem(client, "here", "us-east-1") is None
