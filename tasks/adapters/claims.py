@@ -32,6 +32,8 @@ LEASE = 60.0
 """Seconds without a beat after which a claim is free."""
 BEAT = 15.0
 """Seconds between two beats."""
+MANY = 1000
+"""Keys that one request to S3 removes."""
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,7 @@ class Claims:
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
         self._held: dict[str, Claim] = {}
+        self._done: list[str] = []
         self._watched: dict[str, tuple[bytes, float]] = {}
         self._beating: threading.Thread | None = None
 
@@ -118,12 +121,30 @@ class Claims:
         return not claim.over and self._clock() - claim.beaten < LEASE - BEAT
 
     def settled(self, claim: Claim) -> None:
-        """Remove the claims on an image whose response is in the ledger."""
-        self._end(claim, self._remove)
+        """End a claim on an image whose response is in the ledger. It is removed later, with many others: see `tidy`."""
+        self._end(claim)
+        with self._lock:
+            self._done += [self._key(claim.image_id, n) for n in range(claim.n + 1)]
+            many = len(self._done) >= MANY
+        if many:
+            self.tidy()
 
     def give_back(self, claim: Claim) -> None:
         """Let others have a claim under which nothing was saved."""
-        self._end(claim, lambda claim: self._write(claim, free=True))
+        self._end(claim)
+        try:
+            self._write(claim, free=True)
+        except StopRun as error:  # the call has failed already; the lease sees to the rest
+            log.warning("The claim %s could not be given back: %s", self._key(claim.image_id, claim.n), error)
+
+    def tidy(self) -> None:
+        """Remove settled claims. One that stays is in nobody's way, as its image is in the ledger."""
+        with self._lock:
+            done, self._done = self._done, []
+        try:
+            self._store.delete_all(done)
+        except StopRun as error:
+            log.warning("%d claims below %s could not be removed: %s", len(done), self._folder, error)
 
     def beat(self) -> None:
         """Renew the claims that are due. One that was due for too long is lost for good: someone may have taken it over."""
@@ -171,33 +192,26 @@ class Claims:
                 self._beating.start()
         return claim
 
-    def _end(self, claim: Claim, how: Callable[[Claim], None]) -> None:
+    def _end(self, claim: Claim) -> None:
         with claim.lock:
             claim.over = True
-            with self._lock:
-                self._held.pop(claim.nonce, None)
-                for n in range(claim.n + 1):
-                    self._watched.pop(self._key(claim.image_id, n), None)
-            try:
-                how(claim)
-            except StopRun as error:  # what the claim was for is done or has failed already; the lease sees to the rest
-                log.warning("The claim %s could not be ended: %s", self._key(claim.image_id, claim.n), error)
+        with self._lock:
+            self._held.pop(claim.nonce, None)
+            for n in range(claim.n + 1):
+                self._watched.pop(self._key(claim.image_id, n), None)
 
     def _write(self, claim: Claim, *, free: bool = False) -> None:
         self._store.write(self._key(claim.image_id, claim.n), claim.record(self._me(), free=free), JSON)
 
-    def _remove(self, claim: Claim) -> None:
-        for n in range(claim.n + 1):
-            self._store.delete(self._key(claim.image_id, n))
-
     def _keep_beating(self) -> None:
         while True:
             time.sleep(BEAT / 3)
+            self.beat()
+            self.tidy()
             with self._lock:
-                if not self._held:
+                if not self._held and not self._done:
                     self._beating = None
                     return
-            self.beat()
 
     def _key(self, image_id: str, n: int) -> str:
         return f"{self._folder}/{image_id[:2]}/{image_id}.{n}.json"

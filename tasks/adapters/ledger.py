@@ -128,18 +128,23 @@ class Ledger:
         At most one caller asks about an image at any time, whatever threads and runs share the store. A final refusal
         (Rejected out of `ask`) is saved and returned; whatever else `ask` raises saves nothing and goes on to the caller.
         """
+        if self._claims is not None:
+            return self._settle_claimed(self._claims, picture, run, ask)
         if entry := self.read(picture.image_id):
             return Settled(entry, asked=False)
-        if self._claims is None:
-            return Settled(self._save(self._asked(picture, run, ask)), asked=True)
-        return self._settle_claimed(self._claims, picture, run, ask)
+        return Settled(self._save(self._asked(picture, run, ask)), asked=True)
+
+    def close(self) -> None:
+        """Tidy up after the last image of a batch; the ledger can be used on."""
+        if self._claims is not None:
+            self._claims.tidy()
 
     def _settle_claimed(self, claims: Claims, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
         delay = 0.1
         while True:
+            # The claim comes before the look: as a rule the plan has found nothing there, and one look must do.
             claim = claims.take(picture.image_id, run)
             try:
-                # Whoever held the claim before may have saved the response since we looked.
                 if entry := self.read(picture.image_id):
                     if claim:
                         claims.settled(claim)

@@ -5,7 +5,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,8 @@ CONNECTIONS = 64
 """Kept open at the same time; at least the threads that use the store at once."""
 PATIENCE = 60.0
 """Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
+AT_ONCE = 1000
+"""Objects that S3 removes with one request (API Reference, "DeleteObjects")."""
 _ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 """Amazon S3 User Guide, "General purpose bucket naming rules"."""
 
@@ -97,6 +99,13 @@ class S3Store:
         """See Store."""
         self._do("s3:DeleteObject", lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)))
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See Store."""
+        full = [self._full(key) for key in keys]
+        for first in range(0, len(full), AT_ONCE):
+            names = {"Objects": [{"Key": key} for key in full[first : first + AT_ONCE]], "Quiet": True}
+            self._do("s3:DeleteObject", partial(self._delete_all, names))
+
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """See Store."""
         try:
@@ -137,6 +146,11 @@ class S3Store:
         if key.startswith("/") or ".." in key.split("/"):
             raise ValueError(f"not a key: {key!r}")
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _delete_all(self, names: Any) -> None:
+        answer = self.client.delete_objects(Bucket=self.bucket, Delete=names)
+        if failed := answer.get("Errors"):
+            raise ClientError({"Error": {"Code": failed[0].get("Code", "")}}, "DeleteObjects")
 
     def _page(self, full_prefix: str, after: str) -> tuple[list[str], bool]:
         found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=full_prefix, StartAfter=after)

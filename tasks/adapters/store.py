@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -55,6 +55,9 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Remove many objects with few requests; those that are not there do not matter."""
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """The object's bytes and a token for `swap`; None if there is none."""
@@ -127,6 +130,11 @@ class FolderStore:
         if self.exists(key):
             with self._locked():
                 self._path(key).unlink(missing_ok=True)
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See Store."""
+        for key in keys:
+            self.delete(key)
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """See Store."""

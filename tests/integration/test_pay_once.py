@@ -91,6 +91,7 @@ def test_the_claim_of_a_killed_process_holds_nobody_up(s3):
         finally:
             dies.kill()
     assert len(waits) == 1, "while it lived its claim was respected, once dead it was taken over at once"
+    ledger.close()
     assert list(store.keys("claims/")) == []
 
 

@@ -88,6 +88,13 @@ class TestContract:
         assert not store.exists("k")
         assert store.add("k", b"2", JSON)
 
+    def test_deletes_many_at_once(self, store):
+        for n in range(5):
+            store.write(f"many/{n}", b"1", JSON)
+        store.delete_all(f"many/{n}" for n in (0, 2, 4, 99))
+        assert list(store.keys("many/")) == ["many/1", "many/3"]
+        store.delete_all([])
+
     def test_lists_the_keys_below_a_prefix_in_order(self, store):
         keys = ["p/a/1", "p/a/10", "p/a/2", "p/b", "p/B", "p/ä ö+&%.txt", "pp/x", "q"]
         for key in keys:

@@ -37,6 +37,7 @@ def test_a_response_is_asked_for_once_and_kept_with_all_that_is_known_of_it(ledg
     assert (entry.response, entry.model_version, entry.remark, entry.run) == ({"Labels": []}, "3.0", "re-encoded", "run-1")
     assert (entry.analyzer, entry.settings, entry.operation) == ("rekognition", SETTINGS, "detect_labels")
     assert entry.refusal is None
+    ledger.close()
     assert list(store.keys("claims/")) == []
 
 

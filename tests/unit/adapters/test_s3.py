@@ -76,6 +76,20 @@ class TestRequests:
         s3.stub.add_response("list_objects_v2", answer, {**ask, "StartAfter": "pre/p/2"})
         assert list(s3.store.keys("p/")) == ["p/1", "p/2", "p/3"]
 
+    def test_many_are_deleted_a_thousand_at_a_time(self):
+        s3 = Stubbed()
+        for first, last in [(0, 1000), (1000, 1001)]:
+            names = [{"Key": f"pre/{n}"} for n in range(first, last)]
+            s3.stub.add_response("delete_objects", {}, {"Bucket": "bucket", "Delete": {"Objects": names, "Quiet": True}})
+        s3.store.delete_all(str(n) for n in range(1001))
+        s3.stub.assert_no_pending_responses()
+
+    def test_what_could_not_be_deleted_is_an_error(self):
+        s3 = Stubbed()
+        s3.stub.add_response("delete_objects", {"Errors": [{"Key": "pre/a", "Code": "AccessDenied"}]})
+        with pytest.raises(StopRun, match="s3:DeleteObject"):
+            s3.store.delete_all(["a"])
+
 
 class TestOutages:
     def test_is_waited_out_with_growing_pauses(self):
