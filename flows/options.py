@@ -1,6 +1,6 @@
 """The settings as command line options, and back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from flows.parameters import group_of, in_order
 from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import Settings
+from tasks.contracts.settings import Group, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -18,12 +18,13 @@ REPEATED = frozenset({"metric"})
 """Settings given once for each value; other lists are one value with commas."""
 
 
-def options(leaving_out: Iterable[str] = ()) -> Callable[[Command], Command]:
-    """Give a command one option for each setting, but for some."""
+def options(*groups: type[Group]) -> Callable[[Command], Command]:
+    """Give a command one option for each setting, or for each in some groups; the source is an argument."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(in_order().items()):
-            if name not in {"source", *leaving_out}:
+            wanted = not groups or any(name in group.model_fields for group in groups)
+            if name != "source" and wanted:
                 command = _option(name, field)(command)
         return command
 

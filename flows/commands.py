@@ -1,0 +1,120 @@
+"""What each command does; `flows.cli` says how it is called. Each returns the exit code."""
+
+import json
+from pathlib import Path
+
+import click
+
+from flows.options import settings_from
+from tasks.contracts.errors import ImageTagsError, UsageError
+from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+
+
+def run_demo(store: str, as_json: bool) -> int:
+    """The main job on a feed that this machine serves."""
+    from flows.demo import feed
+
+    try:
+        with feed(Path(store).expanduser() / "demo") as (tweets, people):
+            given = {"source": str(tweets), "url_column": "media", "store": store, "people": str(people)}
+            return run_flow(settings_from({**given, "allow_private_addresses": True}), as_json)
+    except OSError as error:
+        raise UsageError(f"The store {store!r} cannot be written: {error.strerror}.") from None
+
+
+def run_flow(settings: Settings, as_json: bool) -> int:
+    """The main job."""
+    from flows.start import check_request
+    from tasks.adapters import progress
+    from tasks.source import load_source
+
+    # A look before Prefect starts: what cannot be is said at once.
+    check_request(settings)
+    source = load_source(settings.source, settings.url_column)
+    if source.guessed:
+        click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
+    from flows.image_tags import image_tags
+
+    progress.show()
+    state = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, ImageTagsError):
+        raise outcome
+    if isinstance(outcome, BaseException):
+        raise click.ClickException(f"The run broke off: {outcome!r}. Nothing is lost; run the same command again.")
+    for line in outcome.lines:
+        click.echo(line)
+    if as_json:
+        click.echo(json.dumps(outcome.summary, ensure_ascii=False))
+    return int(outcome.exit_code)
+
+
+def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
+    """What a run would do."""
+    from flows.planning import plan_run
+    from flows.start import check_request
+    from tasks.adapters import progress
+
+    check_request(settings)
+    progress.show()
+    planned = plan_run(settings, fetch)
+    for line in planned.lines:
+        click.echo(line)
+    if as_json:
+        click.echo(json.dumps(planned.as_json(), ensure_ascii=False))
+    return 0
+
+
+def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
+    """Whether everything is there that a run needs."""
+    from tasks.doctor import closing, render, run_doctor
+    from tasks.run import part
+
+    looks = run_doctor(
+        part(settings, StoreSettings), part(settings, AnalysisSettings), spend=spend, create_bucket=create_bucket
+    )
+    checks = []
+    for check in looks:
+        click.echo("  ".join(line.strip() for line in render(check)))
+        checks.append(check)
+    click.echo(closing(checks))
+    return int(any(check.ok is False for check in checks))
+
+
+def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
+    """The IAM policy that a run needs."""
+    from tasks.policy import policy
+
+    statements = policy(
+        bucket,
+        prefix,
+        settings.operations,
+        kms_key=settings.sse_kms_key,
+        quotas=settings.tps_from_service_quotas,
+    )
+    click.echo(json.dumps(statements, indent=2))
+    return 0
+
+
+def list_versions(address: str) -> int:
+    """The versions that are kept."""
+    from tasks.adapters.store import open_store
+    from tasks.versions import read_pointer
+
+    pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
+    if pointer is None:
+        click.echo(f"Nothing was published yet in the store {address!r}.")
+        return 0
+    for one in pointer.history:
+        click.echo(f"{one.version}  published {one.published}{'  <- current' if one.version == pointer.version else ''}")
+    return 0
+
+
+def roll_back(version: str, address: str) -> int:
+    """Point readers back to a version."""
+    from tasks.adapters.store import open_store
+    from tasks.versions import rollback
+
+    back = rollback(open_store(StoreSettings(store=address)), version)
+    click.echo(f"Readers see version {back.version} again.")
+    return 0
