@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 from prefect import task
@@ -103,7 +104,10 @@ def ask_for(
         finally:
             on_done()
 
-    with ThreadPoolExecutor(max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation) as pool:
+    with (
+        closing(ledger),
+        ThreadPoolExecutor(max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation) as pool,
+    ):
         results = list(pool.map(one, pictures))
     failures = [result for result in results if isinstance(result, Failure)]
     return Outcome(sum(result is True for result in results), sum(result is False for result in results), failures)

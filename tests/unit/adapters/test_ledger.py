@@ -67,6 +67,7 @@ def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, er
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff", b"null"])
 def test_a_damaged_entry_counts_as_absent_and_is_replaced(ledger, store, data, caplog):
     ledger.settle(picture(1), "run", lambda: Answer({"n": 1}))
+    ledger.close()
     store.write(ledger.key(picture(1).image_id), data, JSON)
     assert ledger.read(picture(1).image_id) is None
     assert "counts as absent" in caplog.text
