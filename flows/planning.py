@@ -72,7 +72,7 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
         store = store_for(NAME, settings)
         known = _fetched(urls, settings, store) if fetch else _known(urls, settings, store)
         ledgers = {operation: ledger_for(NAME, settings, operation) for operation in settings.operations}
-        prices = prices_for(settings, settings.region)
+        prices = prices_for(settings)
         plan = make_plan(distinct_pictures(known), analyzer_for(NAME, settings), ledgers, prices).plan
     finally:
         let_go(NAME)

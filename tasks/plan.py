@@ -75,7 +75,7 @@ def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> list[
     store = store_for(run, settings)
     ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
     pictures = distinct_pictures(load_fetched(store, run, digests))
-    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings, settings.region))
+    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings))
     save_json(store, run_key(run, "plan.json"), work.plan.as_json())
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):

@@ -54,7 +54,7 @@ def summarize_run(
     store = store_for(run, settings)
     tables = {name: staged(store, run, name) for name in published_tables(settings.metric)}
     calls = load_calls(store, run)
-    prices = prices_for(settings, settings.region)
+    prices = prices_for(settings)
     billed = {operation: account.billed for operation, account in calls.items()}
     checks = findings_count(findings)
     finished = datetime.now(UTC)

@@ -9,18 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from botocore.exceptions import ProfileNotFound
-from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import AnalysisSettings
-
-LISTED_REGIONS = ("us-east-1", "us-east-2", "us-west-2", "eu-west-1")
-"""Regions that share the list built in; elsewhere a call costs more."""
-
-ELSEWHERE = Decimal("1.3")
-"""What the list is multiplied by in other regions: an estimate on the safe side, not a list price."""
 
 
 class Tier(BaseModel):
@@ -59,7 +51,7 @@ class PriceList(BaseModel):
 
 BUILT_IN = PriceList(
     date="2026-10",
-    source="Amazon Rekognition pricing, Image APIs of group 2, US East; compare with aws.amazon.com/rekognition/pricing",
+    source="Amazon Rekognition pricing, Image APIs of group 2, US East; other regions can cost more: see --price-list",
     tiers=(
         Tier(up_to=1_000_000, usd=Decimal("0.001")),
         Tier(up_to=5_000_000, usd=Decimal("0.0008")),
@@ -74,14 +66,11 @@ BUILT_IN = PriceList(
 """The list price. Free tier left out; later tiers of image properties left out, which errs on the safe side."""
 
 
-def prices_for(settings: AnalysisSettings, region: str | None = None) -> PriceList | None:
-    """The prices that hold for a run in the region, by default the one that boto3 finds; None where calls cost nothing.
-
-    UsageError if the file is no price list.
-    """
+def prices_for(settings: AnalysisSettings) -> PriceList | None:
+    """The prices that hold for a run; None where calls cost nothing. UsageError if the file is no price list."""
     if settings.analyzer != "rekognition":
         return None
-    prices = read_price_list(settings.price_list) if settings.price_list else _built_in(region or _usual_region())
+    prices = read_price_list(settings.price_list) if settings.price_list else BUILT_IN
     return prices if settings.image_properties else prices.model_copy(update={"image_properties": ()})
 
 
@@ -97,29 +86,6 @@ def read_price_list(path: str) -> PriceList:
         raise UsageError(
             f"The price list {path!r} is not valid{f' at {where}' if where else ''}: {first['msg']}."
         ) from None
-
-
-def _usual_region() -> str | None:
-    try:
-        region: str | None = get_session().get_config_variable("region")
-    except ProfileNotFound:  # said where the client is made
-        return None
-    return region
-
-
-def _built_in(region: str | None) -> PriceList:
-    if region is None or region in LISTED_REGIONS:
-        return BUILT_IN
-    return PriceList(
-        date=BUILT_IN.date,
-        source=f"{BUILT_IN.source}; {ELSEWHERE - 1:.0%} added as an estimate for {region}",
-        tiers=_raised(BUILT_IN.tiers),
-        image_properties=_raised(BUILT_IN.image_properties),
-    )
-
-
-def _raised(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    return tuple(Tier(up_to=tier.up_to, usd=tier.usd * ELSEWHERE) for tier in tiers)
 
 
 def _through(tiers: tuple[Tier, ...], already: int, calls: int) -> Decimal:
