@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tasks.adapters.local.packages import require_packages
-from tasks.adapters.local.shared import Shared
+from tasks.adapters.local.shared import Shared, once
 from tasks.adapters.local.versions import model_version
 from tasks.adapters.store import NotInStore, Store
 from tasks.contracts.errors import LinkError, Passing, UsageError
@@ -18,14 +18,6 @@ if TYPE_CHECKING:  # the models' packages are slow to import and need not be ins
     from tasks.adapters.local.faces import Face
     from tasks.adapters.local.gallery import Gallery
     from tasks.adapters.local.pixels import Rgb
-
-_Key = tuple[str, str, int]
-
-_pixels: "Shared[_Key, Rgb]" = Shared(16)
-_faces: "Shared[_Key, list[Face]]" = Shared(256)
-"""Three operations ask about the same picture, from different threads and often one soon after the other."""
-
-_galleries: "Shared[str, Gallery]" = Shared(4)
 
 
 class LocalAnalyzer:
@@ -44,6 +36,10 @@ class LocalAnalyzer:
             raise UsageError("The local analyzer knows no face attributes: leave out --face-attributes.")
         self._settings = settings
         self._store = store
+        self._gallery = once(self._enrol)
+        # Three operations ask about the same picture, from different threads and often one soon after the other.
+        self._seen: Shared[str, Rgb] = Shared(16)
+        self._found: Shared[str, list[Face]] = Shared(256)
         self._ask: dict[str, Callable[[Picture], Answer]] = {
             "detect_labels": self._labels,
             "detect_text": self._text,
@@ -109,26 +105,23 @@ class LocalAnalyzer:
     def _pixels(self, picture: Picture) -> "Rgb":
         from tasks.adapters.local.pixels import read_pixels
 
-        return _pixels.get(self._key(picture), lambda: read_pixels(self._read(picture)))
+        return self._seen.get(picture.key, lambda: read_pixels(self._read(picture)))
 
     def _faces(self, picture: Picture) -> "list[Face]":
         from tasks.adapters.local.faces import find_faces
 
-        return _faces.get(self._key(picture), lambda: find_faces(self._pixels(picture)))
+        return self._found.get(picture.key, lambda: find_faces(self._pixels(picture)))
 
-    def _gallery(self) -> "Gallery":
+    def _enrol(self) -> "Gallery":
         from tasks.adapters.local.gallery import open_gallery
 
-        return _galleries.get(self._settings.people or "", lambda: open_gallery(self._settings.people))
+        return open_gallery(self._settings.people)
 
     def _read(self, picture: Picture) -> bytes:
         try:
             return self._store.read(picture.key)
         except NotInStore as error:
             raise Passing(Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}") from None
-
-    def _key(self, picture: Picture) -> _Key:
-        return self._store.address, picture.key, picture.size
 
 
 def _cores() -> int:

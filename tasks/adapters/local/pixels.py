@@ -19,7 +19,7 @@ LONGEST_SIDE = 1600
 
 _BACKGROUND = (255, 255, 255)
 
-_TURNS = {
+_TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
