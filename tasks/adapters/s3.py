@@ -7,22 +7,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import ClientError
 
-from tasks.adapters.aws import AWS_ERRORS, client_config, code_of, status_of
+from tasks.adapters.aws import AWS_ERRORS, code_of, status_of
+from tasks.adapters.s3_client import open_client
 from tasks.adapters.s3_errors import explain, is_passing
 from tasks.adapters.store import NotInStore
 from tasks.contracts.errors import StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-CONNECTIONS = 64
-"""Kept open at the same time; at least the threads that use the store at once."""
 PATIENCE = 60.0
 """Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
 AT_ONCE = 1000
@@ -60,7 +55,7 @@ class S3Store:
         self._settings = settings
         self._patience = patience
         self._wait = wait
-        self.client = _client(settings)
+        self.client = open_client(settings)
         self.region: str = self.client.meta.region_name
 
     def read(self, key: str) -> bytes:
@@ -211,19 +206,6 @@ class S3Store:
             pause = delay * random.uniform(0.5, 1.0)
             self._wait(pause)
             waited, delay = waited + pause, min(delay * 2, 8.0)
-
-
-def _client(settings: StoreSettings) -> "S3Client":
-    try:
-        return boto3.Session(region_name=settings.region).client("s3", config=client_config(CONNECTIONS))
-    except ProfileNotFound as error:
-        raise UsageError(f"{error}: correct AWS_PROFILE.") from None
-    except BotoCoreError as error:
-        raise UsageError(f"AWS is not set up right for the store {settings.store}: {code_of(error)}.") from None
-    except ValueError:
-        raise UsageError(
-            "AWS_ENDPOINT_URL_S3 (or the endpoint_url of the profile) is not the address of a server."
-        ) from None
 
 
 def _retries(error: Exception) -> int:

@@ -1,8 +1,12 @@
 """What the S3 store asks for, and what it makes of the answers; its contract is tested on a server."""
 
+from io import BytesIO
+
 import pytest
 from botocore import exceptions as aws
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.stub import ANY, Stubber
+from urllib3 import HTTPResponse
 
 from tasks.adapters.s3 import S3Store
 from tasks.adapters.s3_errors import explain, is_passing
@@ -89,6 +93,19 @@ class TestRequests:
         s3.stub.add_response("delete_objects", {"Errors": [{"Key": "pre/a", "Code": "AccessDenied"}]})
         with pytest.raises(StopRun, match="s3:DeleteObject"):
             s3.store.delete_all(["a"])
+
+    @pytest.mark.parametrize(("size", "asks"), [(0, False), (3_000, False), (200_000, True)])
+    def test_only_large_bodies_wait_for_leave(self, size, asks):
+        seen = []
+
+        def answer(request, **_):
+            seen.append("Expect" in request.headers)
+            return AWSResponse(request.url, 200, HeadersDict(), HTTPResponse(BytesIO()))
+
+        store = S3Store(StoreSettings(store="s3://bucket"))
+        store.client.meta.events.register_last("before-send.s3.PutObject", answer)
+        store.write("k", bytes(size), "text/plain")
+        assert seen == [asks]
 
 
 class TestOutages:
