@@ -36,5 +36,6 @@ def open_client(settings: StoreSettings) -> "S3Client":
 
 def _send_at_once(request: Any, **_: object) -> None:
     """Do not ask the server whether a small body is welcome (botocore always does): it costs a way there and back."""
-    if int(request.headers.get("Content-Length", 0)) < LARGE:
+    size = request.headers.get("X-Amz-Decoded-Content-Length") or request.headers.get("Content-Length") or LARGE
+    if int(size) < LARGE:
         del request.headers["Expect"]

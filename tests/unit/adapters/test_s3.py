@@ -95,7 +95,9 @@ class TestRequests:
             s3.store.delete_all(["a"])
 
     @pytest.mark.parametrize(("size", "asks"), [(0, False), (3_000, False), (200_000, True)])
-    def test_only_large_bodies_wait_for_leave(self, size, asks):
+    @pytest.mark.parametrize("scheme", ["http", "https"])  # which put the size in different headers
+    def test_only_large_bodies_wait_for_leave(self, monkeypatch, scheme, size, asks):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"{scheme}://127.0.0.1")
         seen = []
 
         def answer(request, **_):
