@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import escape
 
 from tasks.contracts.members import as_list, box_of, clipped
+from tasks.contracts.reasons import Status
 from tasks.report.pictures import Thumb
 from tasks.report.text import NAME, href, link_text, shown
 from tasks.report.view import ReportInput, records
@@ -67,7 +68,11 @@ class CardTag:
 
 @dataclass(frozen=True)
 class Card:
-    """One picture. `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many do."""
+    """One picture.
+
+    `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many do; `left` says why it
+    is not tagged, if it is not.
+    """
 
     image_id: str
     thumb: Thumb
@@ -77,6 +82,7 @@ class Card:
     url: str
     row: int
     links: int
+    left: str
     kinds: list[str]
     tags: dict[str, list[CardTag]]
     more: int
@@ -110,6 +116,7 @@ def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cell
         url=picture["url"],
         row=int(picture["row"]),
         links=int(picture["links"]),
+        left="" if picture["status"] == Status.TAGGED else f"{picture['status']}: {picture['reason']}",
         kinds=sorted({tag["kind"] for tag in ordered}),
         tags=listed,
         more=max(0, len(ordered) - MOST_TAGS),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from tasks.contracts.reasons import Status
 from tasks.report.cards import Card, make_card, source_cells
 from tasks.report.pictures import Thumb
 from tasks.report.text import NAME, link_text, shown
@@ -48,14 +49,15 @@ class Gallery:
 def pictures_of(view: ReportInput) -> pd.DataFrame:
     """One line an image, in the source's order.
 
-    Columns: `image_id`, the first `row` and `url` that lead to it, `at` (its place in `images`), `links` (how many do).
+    Columns: `image_id`, the first `row` and `url` that lead to it, `at` (its place in `images`), `links` (how many do),
+    `status` and `reason`.
     """
-    images = view.frame("images", "image_id", "row", "position", "url")
+    images = view.frame("images", "image_id", "row", "position", "url", "status", "reason")
     images["at"] = range(len(images))
     found = images[images["image_id"].notna()]
     counts = found.groupby("image_id").size().rename("links")
     first = found.sort_values(["row", "position"], kind="stable").drop_duplicates("image_id")
-    return first[["image_id", "row", "url", "at"]].merge(counts, on="image_id", how="left")
+    return first[["image_id", "row", "url", "at", "status", "reason"]].merge(counts, on="image_id", how="left")
 
 
 def make_gallery(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> Gallery:
@@ -89,7 +91,7 @@ def _cards(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb
 
 
 def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
-    """Rows of [row number, link, kinds, indices of names], and those names; as much as fits the budget."""
+    """Rows of [row number, link, what the filter knows, indices of names], and those names; as much as fits the budget."""
     tags = _tags_of(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(["image_id", "kind", "rank"])
     kinds = tags.groupby("image_id")["kind"].agg(lambda kinds: " ".join(sorted(set(kinds)))).to_dict()
     listed = tags.groupby("image_id")["name"].agg(list).to_dict()
@@ -99,7 +101,9 @@ def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]]
     for picture in records(pictures):
         image_id = picture["image_id"]
         mine = [shown(name, NAME) for name in listed.get(image_id, [])[:ROW_TAGS]]
-        row: list[object] = [int(picture["row"]), link_text(picture["url"], 60), kinds.get(image_id, "")]
+        found = kinds.get(image_id, "none") if picture["status"] == Status.TAGGED else "left"
+        shared = " shared" if picture["links"] > 1 else ""
+        row: list[object] = [int(picture["row"]), link_text(picture["url"], 60), found + shared]
         left -= len(script_json([row, [name for name in mine if name not in names]])) + 7 * len(mine)
         if left < 0:
             break

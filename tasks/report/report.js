@@ -18,7 +18,7 @@
   const data = JSON.parse(document.getElementById("rows").textContent);
   const rows = data.rows.map(([row, link, kinds, tags]) => {
     const names = tags.map((index) => data.names[index]);
-    return { row, link, names, kinds: kinds ? kinds.split(" ") : ["none"], text: fold(`${row} ${link} ${names.join(" ")}`) };
+    return { row, link, names, kinds: kinds.split(" "), text: fold(`${row} ${link} ${names.join(" ")}`) };
   });
   let matches = [];
 
@@ -36,7 +36,7 @@
   const list = (from) => {
     for (const one of matches.slice(from, from + PAGE)) {
       const tr = document.createElement("tr");
-      tr.append(cell(String(one.row)), cell(one.names.join(", ") || "nothing found"), cell(one.link));
+      tr.append(cell(String(one.row)), cell(one.names.join(", ") || (one.kinds.includes("left") ? "not tagged" : "nothing found")), cell(one.link));
       body.append(tr);
     }
     more.hidden = body.children.length >= matches.length;

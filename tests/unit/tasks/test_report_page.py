@@ -14,7 +14,7 @@ from PIL import Image
 from tasks.report import render_report
 from tasks.report.gallery import make_gallery, pictures_of
 from tasks.report.pictures import thumbnails
-from tests.support.made_run import HOSTILE, hostile_run, made_effects, made_run, report_input
+from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_effects, made_run, report_input
 
 LIMIT = 5_000_000
 
@@ -113,6 +113,14 @@ def test_a_run_with_nothing_but_rejected_links_shows_every_reason():
     assert "No picture behind 3 links" in html
     for reason in ("not_found", "too_small", "truncated"):
         assert f"<code>{reason}</code>" in html
+
+
+def test_a_picture_that_is_stored_but_not_tagged_says_why():
+    link = {"row": 0, "position": 0, "url": "https://a.example/1", "image_id": image_id_of(1)}
+    html = render_report(report_input([{**link, "status": "pending", "reason": "throttled"}], []))
+    assert "pending: throttled" in html
+    assert "Nothing found" not in html
+    assert "Nothing found" in render_report(report_input([{**link, "status": "tagged"}], []))
 
 
 def test_pictures_that_cannot_be_read_are_listed_without_a_thumbnail():
