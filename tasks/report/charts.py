@@ -93,10 +93,10 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
 
     rows = [
         {
-            "tag": shown(e["name"] if e["kind"] in ("any", "label") else f"{e['name']} ({e['kind']})", NAME_LIMIT),
-            "difference": e["difference"],
-            "low": e["low"],
-            "high": e["high"],
+            "tag": shown(_effect_name(e["kind"], e["name"]), NAME_LIMIT),
+            "difference": _finite(e["difference"]),
+            "low": _finite(e["low"]),
+            "high": _finite(e["high"]),
             "fill": "var(--accent)" if e["p_corrected"] < SURE else "var(--card)",
         }
         for e in effects
@@ -114,6 +114,16 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
     )
     chart = (zero + span + points).properties(width=WIDTH - 60, height=alt.Step(24))
     return _svg(chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals")
+
+
+def _effect_name(kind: str, name: str) -> str:
+    if kind == "any":
+        return name.replace("_", " ")
+    return name if kind == "label" else f"{name} ({kind})"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _binned(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:

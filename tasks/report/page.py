@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 from markupsafe import Markup
 
@@ -23,7 +24,7 @@ TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
 
 EFFECTS, METRICS = 20, 6
-"""Tags drawn for each metric, and metrics drawn."""
+"""Tags drawn for each metric (besides having a picture, text or a celebrity at all), and metrics drawn."""
 
 HEAD = ("version", "run", "started", "finished", "source", "store", "analyzer", "cost_usd", "published")
 """What the head of the page takes from summary.json as it stands."""
@@ -102,8 +103,10 @@ def _effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]
         return []
     metrics = []
     for metric, rows in list(view.tables["tag_effects"].to_pandas().groupby("metric", sort=True))[:METRICS]:
-        strongest = rows.sort_values(["p_corrected", "p_value", "kind", "name"]).head(EFFECTS)
-        ordered = records(strongest.sort_values(["difference", "name"], ascending=[False, True]))
+        whole = rows[rows["kind"] == "any"]
+        strongest = rows[rows["kind"] != "any"].sort_values(["p_corrected", "p_value", "kind", "name"]).head(EFFECTS)
+        by_size = strongest.sort_values(["difference", "name"], ascending=[False, True])
+        ordered = records(pd.concat([whole, by_size]))
         metrics.append((str(metric), charts.effects_chart(str(metric), ordered), ordered))
     return metrics
 

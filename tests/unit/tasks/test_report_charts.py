@@ -24,7 +24,7 @@ def texts(figure):
     return [element.text or "" for element in drawn(figure).iter() if element.tag.endswith("}text")]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.text(min_size=1, max_size=60) | st.text(st.sampled_from("😀👩‍🚀🇺🇳é한ا\u0301W"), min_size=20))
 @example(HOSTILE[6])
 @example("😀" * 80)
@@ -50,6 +50,12 @@ def test_no_chart_has_a_style_attribute_or_an_identifier_that_another_could_shar
         assert {
             colour for colour in colours if colour not in ("none", "transparent") and not colour.startswith("var(--")
         } <= set()
+
+
+def test_an_effect_without_an_interval_is_drawn_without_one():
+    effects = [{**effect, "low": float("nan"), "high": float("nan")} for effect in made_effects().slice(0, 3).to_pylist()]
+    said = texts(charts.effects_chart("likes", effects))
+    assert {"has text", "has celebrity", "Person"} <= set(said)
 
 
 def test_the_funnel_says_every_number_and_loss():
