@@ -99,7 +99,7 @@ def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
 def list_versions(address: str) -> int:
     """The versions that are kept."""
     from tasks.adapters.store import open_store
-    from tasks.versions import read_pointer
+    from tasks.pointer import read_pointer
 
     pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
     if pointer is None:

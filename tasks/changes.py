@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from tasks.adapters.store import NotInStore, Store
 from tasks.adapters.tables import parquet_table
 from tasks.contracts.records import JsonObject
-from tasks.versions import read_pointer
+from tasks.pointer import read_pointer
 
 
 def changes_since(store: Store, images: pa.Table) -> JsonObject:

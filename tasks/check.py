@@ -13,10 +13,11 @@ from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from tasks.contracts.tables import published_tables
 from tasks.gate import Checked, check
+from tasks.pointer import read_pointer
 from tasks.records import run_key, save_json
 from tasks.run import part, store_for
 from tasks.staging import staged, staged_key
-from tasks.versions import profile_at, read_pointer
+from tasks.versions import profile_at
 
 
 @task(task_run_name="check the tables")

@@ -9,23 +9,16 @@ from prefect.logging import get_run_logger
 from tasks.adapters.csv_files import CSV, csv_bytes
 from tasks.adapters.store import JSON, PARQUET, NotInStore, Store
 from tasks.adapters.tables import parquet_table
+from tasks.athena import write_manifests
 from tasks.contracts.errors import StopRun
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import PublishSettings, Settings
 from tasks.contracts.tables import PUBLISHED
+from tasks.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
 from tasks.records import load_json, run_key, save_json
 from tasks.run import part, store_for
 from tasks.staging import staged_key
-from tasks.versions import (
-    FILES,
-    Pointer,
-    PublishedMeanwhile,
-    Version,
-    published_now,
-    read_pointer,
-    remove_versions,
-    swap_pointer,
-)
+from tasks.versions import published_now, remove_versions
 
 BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
 """What is published beside the tables, if the run has it."""
@@ -80,6 +73,7 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     except PublishedMeanwhile:
         remove_versions(store, [Version(version, "")])
         raise
+    write_manifests(store)
     remove_versions(store, gone)
     return Publication(after, gone)
 

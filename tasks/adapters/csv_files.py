@@ -16,7 +16,7 @@ FORMULA = r"^[=+\-@\t\r]"
 
 
 def csv_bytes(table: pa.Table, *, for_spreadsheets: bool = False) -> bytes:
-    """The table as one CSV file in UTF-8, a header and then its rows, commas, quotes only where needed.
+    """The table as one CSV file in UTF-8, a header and then its rows, commas, every text in quotes.
 
     Args:
         table: any table, also with columns of the user's own.

@@ -7,17 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.adapters.s3 import S3Store
-from tasks.adapters.store import JSON, FolderStore, NotInStore, Store, open_store
+from tasks.adapters.store import JSON, FolderStore, NotInStore, open_store
 from tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request, tmp_path) -> Store:
-    if request.param == "folder":
-        return open_store(StoreSettings(store=str(tmp_path / "store")))
-    request.getfixturevalue("s3")
-    return open_store(StoreSettings(store=f"s3://{BUCKET}/{uuid.uuid4().hex}/deep/"))
 
 
 def race(n, move):

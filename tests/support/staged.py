@@ -14,9 +14,27 @@ from tasks.contracts.records import Fetched, Link, Picture
 from tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from tasks.effects import tag_effects
+from tasks.records import run_key, save_json
 from tasks.reshape import Verdict
+from tasks.source import links_table
+from tasks.staging import stage
+from tasks.summary import counts_of
 
 WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
+
+
+def stage_run(store, run, staged, version=None):
+    """Put a run's tables, source and summary into the store, as its steps would; returns the summary."""
+    links = links_table(staged.links)
+    tags = pa.table({"n": range(staged.n_tags)})
+    for name, table in {**staged.tables, "source": staged.source, "links": links, "all_tags": tags}.items():
+        stage(store, run, name, table)
+    tables = {name: table.num_rows for name, table in staged.tables.items()}
+    counts = counts_of(staged.tables["images"])
+    summary = {"version": version or f"v-{run}", "run": run, "tables": tables, "published": True, **counts}
+    save_json(store, run_key(run, "summary.json"), summary)
+    store.write(run_key(run, "report.html"), b"<!doctype html>", "text/html")
+    return summary
 
 
 def image_id_of(number):

@@ -10,7 +10,7 @@ from tasks.adapters.store import PARQUET, FolderStore
 from tasks.adapters.tables import parquet_bytes
 from tasks.changes import changes_between, changes_sentence, changes_since
 from tasks.contracts.tables import IMAGES, schema_of
-from tasks.versions import Pointer, swap_pointer
+from tasks.pointer import Pointer, swap_pointer
 
 
 def images(*rows):

@@ -1,0 +1,119 @@
+"""For Athena: files that say which Parquet files are current, and the SQL that makes tables of them.
+
+Athena reads folders, not single files, and knows nothing of our pointer. A manifest is a text file that lists the files to
+read in its place (Delta Lake documentation, "Presto and Athena to Delta Lake integration"). There is one a table, below
+`published/latest/<table>/`, rewritten each time the pointer moves; for a moment two of them may name two versions.
+"""
+
+import pyarrow as pa
+
+from tasks.adapters.store import Store, open_store
+from tasks.adapters.tables import parquet_table
+from tasks.contracts.errors import UsageError
+from tasks.contracts.settings import StoreSettings
+from tasks.contracts.tables import published_tables
+from tasks.pointer import read_pointer
+
+LATEST = "published/latest/{table}/"
+MANIFEST = LATEST + "manifest"
+
+
+def write_manifests(store: Store) -> None:
+    """Have every manifest name the current version's file; nothing happens unless the store is on S3."""
+    if store.bucket_and_key("") is None:
+        return
+    pointer, token = read_pointer(store)
+    while pointer is not None:
+        for table in published_tables(["any"]):
+            key = MANIFEST.format(table=table)
+            if table in pointer.tables:
+                store.write(key, f"{store.locate(pointer.tables[table])}\n".encode(), "text/plain")
+            else:
+                store.delete(key)
+        last, (pointer, token) = token, read_pointer(store)
+        if token == last:  # nobody moved the pointer meanwhile
+            return
+
+
+def athena_table(store: str, table: str, *, region: str | None = None) -> str:
+    """The SQL that makes an Athena table of a published table: run it once, it follows the current version.
+
+    Run it again if the source gets other columns or the settings another number of wide ones.
+
+    Raises:
+        UsageError: the store is not on S3, or has no such table.
+    """
+    where = open_store(StoreSettings(store=store, region=region))
+    pointer, _ = read_pointer(where)
+    if where.bucket_and_key("") is None:
+        raise UsageError(f"Athena reads from S3, and the store {store!r} is a folder.")
+    if pointer is None or table not in pointer.tables:
+        raise UsageError(f"There is no published table {table!r} in the store {store!r}.")
+    return create_table(
+        table, parquet_table(where.read(pointer.tables[table])).schema, where.locate(LATEST.format(table=table))
+    )
+
+
+def create_table(table: str, schema: pa.Schema, location: str) -> str:
+    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder.
+
+    Raises:
+        UsageError: Athena has no type for a column, or takes two names for one, since it knows no capitals.
+    """
+    names = [field.name.lower() for field in schema]
+    if twice := [field.name for field in schema if names.count(field.name.lower()) > 1]:
+        raise UsageError(f"Athena takes the columns {' and '.join(map(repr, twice))} for one: rename yours in the source.")
+    columns = ",\n".join(f"  {_quoted(field.name)} {hive_type(field.type)}" for field in schema)
+    return (
+        f"CREATE EXTERNAL TABLE {_quoted(table)} (\n{columns}\n)\n"
+        "ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n"
+        "STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'\n"
+        "OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n"
+        f"LOCATION '{location.replace(chr(39), chr(39) * 2)}';"
+    )
+
+
+def hive_type(kind: pa.DataType) -> str:
+    """Athena's name for a type of a Parquet column ("Data types in Amazon Athena").
+
+    Raises:
+        UsageError: Athena has none.
+    """
+    for fits, name in _TYPES:
+        if fits(kind):
+            return name
+    if pa.types.is_dictionary(kind):
+        return hive_type(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"array<{hive_type(kind.value_type)}>"
+    if pa.types.is_map(kind):
+        return f"map<{hive_type(kind.key_type)},{hive_type(kind.item_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{field.name}:{hive_type(field.type)}' for field in kind)}>"
+    raise UsageError(f"Athena has no type for a column of type {kind}.")
+
+
+_TYPES = (
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_int8, "tinyint"),
+    (pa.types.is_int16, "smallint"),
+    (pa.types.is_uint8, "smallint"),
+    (pa.types.is_int32, "int"),
+    (pa.types.is_uint16, "int"),
+    (pa.types.is_integer, "bigint"),
+    (pa.types.is_float32, "float"),
+    (pa.types.is_floating, "double"),
+    (pa.types.is_string, "string"),
+    (pa.types.is_large_string, "string"),
+    (pa.types.is_null, "string"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_binary, "binary"),
+    (pa.types.is_large_binary, "binary"),
+)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.lower().replace("`", "``") + "`"

@@ -1,0 +1,53 @@
+"""For readers: the published tables as pandas DataFrames."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from tasks.adapters.store import Store, open_store
+from tasks.adapters.tables import parquet_table
+from tasks.contracts.errors import UsageError
+from tasks.contracts.settings import StoreSettings
+from tasks.pointer import read_pointer, tables_of
+
+
+def read_tables(
+    store: str, version: str | None = None, tables: Sequence[str] | None = None, *, region: str | None = None
+) -> dict[str, pd.DataFrame]:
+    """Published tables by name, all of one version.
+
+    Whole numbers are pandas' Int64, which stays whole where values are missing; lists are arrays. Nothing is written.
+
+    Args:
+        store: folder or `s3://bucket/prefix`.
+        version: one that is kept (`image-tags versions`); by default the current one.
+        tables: names, such as `["tagged"]`; by default all that the version has.
+        region: AWS region; by default what boto3 finds by itself.
+
+    Raises:
+        UsageError: nothing was published yet, or there is no such version or table.
+    """
+    where = open_store(StoreSettings(store=store, region=region))
+    keys = _keys(where, version)
+    if unknown := [name for name in tables or () if name not in keys]:
+        raise UsageError(f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}.")
+    return {name: _frame(where.read(keys[name])) for name in tables or keys}
+
+
+def _keys(store: Store, version: str | None) -> dict[str, str]:
+    pointer, _ = read_pointer(store)
+    if pointer is None:
+        raise UsageError(f"Nothing was published yet in the store {store.address!r}.")
+    if version in (None, pointer.version):
+        return pointer.tables
+    kept = [one.version for one in pointer.history]
+    if version not in kept:
+        raise UsageError(f"There is no version {version!r} in the store {store.address!r}: kept are {', '.join(kept)}.")
+    return tables_of(store, version)
+
+
+def _frame(data: bytes) -> pd.DataFrame:
+    whole_numbers = {pa.int64(): pd.Int64Dtype()}
+    frame: pd.DataFrame = parquet_table(data).to_pandas(types_mapper=whole_numbers.get)
+    return frame
