@@ -10,12 +10,10 @@ from urllib3.response import HTTPResponse
 from tasks.adapters.web import manners
 from tasks.adapters.web.addresses import Target, parse
 from tasks.adapters.web.budget import Budget
-from tasks.adapters.web.failures import NETWORK_ERRORS
+from tasks.adapters.web.failures import NETWORK_ERRORS, CutShort
+from tasks.adapters.web.session import MAX_HEADER
 from tasks.contracts.errors import LinkError, Rejected
 from tasks.contracts.reasons import Reason
-
-MAX_HEADER = 65_536
-"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send some 10 KB at most."""
 
 
 def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
@@ -27,6 +25,8 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
     # Chunked bodies carry more than their bytes, but never as much again unless somebody means harm.
     budget.allow(2 * cap + MAX_HEADER, too_large)
     body = raw.read(cap + 1, decode_content=True)
+    if not body and raw.length_remaining is None and not raw.chunked:
+        raise CutShort(budget.heard)  # http.client takes a hang-up in the headers for their end
     if len(body) <= cap:
         return body
     if raw.headers.get("Content-Encoding"):

@@ -16,13 +16,17 @@ class Budget:
     Attributes:
         settings: where the limits come from.
         deadline: on time.monotonic()'s clock.
+        heard: bytes that came in answer to the request under way.
+        connected: whether that request had to make a new connection.
 
     """
 
     def __init__(self, settings: FetchSettings) -> None:
         self.settings = settings
         self.deadline = time.monotonic() + settings.deadline
-        self._bytes_left = 0
+        self.heard = 0
+        self.connected = False
+        self._limit = 0
         self._exceeded: LinkError | None = None
 
     def left(self) -> float:
@@ -40,15 +44,20 @@ class Budget:
         """Seconds that the next bytes may take now."""
         return min(self.left(), self.settings.read_timeout)
 
+    def begin(self) -> None:
+        """A request is about to be sent."""
+        self.heard = 0
+        self.connected = False
+
     def allow(self, count: int, exceeded: LinkError) -> None:
         """From here on `count` bytes may come; one more raises `exceeded`."""
-        self._bytes_left = count
+        self._limit = self.heard + count
         self._exceeded = exceeded
 
     def spend(self, count: int) -> None:
         """Note that `count` bytes came."""
-        self._bytes_left -= count
-        if self._bytes_left < 0 and self._exceeded:
+        self.heard += count
+        if self.heard > self._limit and self._exceeded:
             raise self._exceeded
 
     @contextmanager

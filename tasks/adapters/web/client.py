@@ -14,7 +14,7 @@ from tasks.adapters.web.budget import Budget
 from tasks.adapters.web.hosts import Hosts
 from tasks.adapters.web.resolver import Lookup, Resolver, Unreachable
 from tasks.adapters.web.robots import MAX_ROBOTS, Robots
-from tasks.adapters.web.session import Session
+from tasks.adapters.web.session import MAX_HEADER, Session
 from tasks.contracts.errors import Passing, Rejected
 from tasks.contracts.reasons import Reason
 from tasks.contracts.settings import FetchSettings
@@ -116,9 +116,6 @@ class Web:
         """One request and what `read` makes of its answer; or where it redirects to."""
         with self._hosts.turn(target.site) as waited:
             budget.deadline += waited  # our own queue is not the server's fault
-            budget.allow(
-                answers.MAX_HEADER, Rejected(Reason.HTTP_ERROR, f"headers of more than {answers.MAX_HEADER:,} bytes")
-            )
             try:
                 response = self._session.get_once(target.url, headers)
                 with response:
@@ -132,7 +129,7 @@ class Web:
                 self._hosts.unreachable(target.site)
                 raise
             except failures.NETWORK_ERRORS as error:
-                raise failures.of_exception(error) from None
+                raise failures.of_exception(error, budget.heard) from None
 
     def _note_manners(self, target: Target, response: Response) -> None:
         if response.status_code in _ASK_TO_WAIT:
@@ -160,6 +157,6 @@ class Web:
         if status not in _PICTURES:
             answers.discard(response.raw)
             return ""
-        budget.allow(2 * MAX_ROBOTS + answers.MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be"))
+        budget.allow(2 * MAX_ROBOTS + MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be"))
         text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
         return text.decode("utf-8", "replace")

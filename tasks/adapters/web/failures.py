@@ -30,7 +30,7 @@ class CutShort(Passing):
     """The server hung up in the middle of the body."""
 
     def __init__(self, received: int) -> None:
-        super().__init__(Reason.CONNECTION_FAILED, f"the server hung up after {received:,} bytes")
+        super().__init__(Reason.CONNECTION_FAILED, f"the answer broke off after {received:,} bytes")
         self.received = received
 
 
@@ -44,12 +44,14 @@ def of_status(status: int, retry_after: float | None) -> LinkError:
     return Rejected(reason, detail)
 
 
-def of_exception(error: Exception) -> LinkError:
-    """The error for an exception of NETWORK_ERRORS; its text says what happened without addresses of this machine."""
+def of_exception(error: Exception, received: int) -> LinkError:
+    """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address of this machine."""
     causes = _causes(error)
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
+    if any(isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes):
+        return CutShort(received)
     for types, explain in _EXPLAINED:
         for cause in causes:
             if isinstance(cause, types):
@@ -69,14 +71,8 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _cut_short(error: Any) -> LinkError:
-    received = error.partial  # http.client keeps the bytes here, urllib3 their number
-    return CutShort(received if isinstance(received, int) else len(received))
-
-
 # The first entry that fits any of an exception's causes says what happened.
 _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkError]], ...] = (
-    ((IncompleteRead, urllib3.exceptions.IncompleteRead), _cut_short),
     (
         (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout),
         lambda _: Passing(Reason.TIMEOUT, "the server sent nothing for too long (read_timeout)"),

@@ -8,14 +8,20 @@ are kept by the connections in `tasks.adapters.web.sockets`.
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests_hardened import Config, HTTPSession
 
 from tasks.adapters.web import sockets
+from tasks.adapters.web.budget import current_budget
 from tasks.adapters.web.manners import user_agent
 from tasks.adapters.web.resolver import Resolver
+from tasks.contracts.errors import Rejected
+from tasks.contracts.reasons import Reason
 from tasks.contracts.settings import FetchSettings
+
+MAX_HEADER = 65_536
+"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send some 10 KB at most."""
 
 ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
 """What the analyzer takes first: a server that can choose then sends what need not be converted."""
@@ -48,8 +54,18 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         """The answer to one GET, its body not yet read."""
         request = PreparedRequest()
         request.prepare("GET", url, headers={**self._headers, **headers})
-        response: Response = self.send(request, stream=True, verify=True, cert=None, proxies={})
-        return response
+        budget = current_budget()
+        while True:
+            budget.begin()
+            budget.allow(MAX_HEADER, Rejected(Reason.HTTP_ERROR, f"headers of more than {MAX_HEADER:,} bytes"))
+            try:
+                response: Response = self.send(request, stream=True, verify=True, cert=None, proxies={})
+            except ConnectionError:
+                if budget.connected or budget.heard:
+                    raise
+                # The server closed a kept connection just as it was used again: that is no failure, ask on another.
+            else:
+                return response
 
     def get_redirect_target(self, resp: Any) -> None:
         """Never: requests would read a redirect's whole body, however long, to find the next request."""

@@ -88,6 +88,7 @@ def _connected_to(one: Found, budget: Budget) -> socket.socket:
     except BaseException:
         sock.close()
         raise
+    budget.connected = True
     return sock
 
 
