@@ -1,0 +1,97 @@
+"""What a picture may cost to decode: checked from its headers before any pixel is."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import ImageFile
+
+from tasks.contracts.errors import Rejected
+from tasks.contracts.reasons import Reason
+from tasks.contracts.settings import FetchSettings
+
+MIN_SIDE = 80
+"""px. Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 pixels for both height and width."""
+
+MAX_SCANS = 25
+"""Passes over the largest picture allowed that a progressive JPEG may ask of its decoder. Encoders write about ten."""
+
+MAX_BLOCKS = 1_000_000
+"""Blocks of a GIF that are counted. Encoders fill them with 255 bytes: these are more than 200 MB."""
+
+_SCAN = b"\xff\xda"
+
+
+def check_size(size: tuple[int, int], settings: FetchSettings) -> None:
+    """Rejected (`decompression_bomb`, `too_large`, `too_small`) unless width and height in px are within the limits."""
+    width, height = size
+    if width * height > settings.max_pixels:
+        # Pillow draws the line between large and malicious at the same place: twice the limit.
+        bomb = width * height > 2 * settings.max_pixels
+        reason = Reason.DECOMPRESSION_BOMB if bomb else Reason.TOO_LARGE
+        raise Rejected(reason, f"{width} x {height} px, more than {settings.max_pixels:,} pixels (max_pixels)")
+    if min(size) < MIN_SIDE:
+        raise Rejected(Reason.TOO_SMALL, f"{width} x {height} px; the analyzer needs {MIN_SIDE} px a side")
+
+
+def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> None:
+    """Rejected (`too_large`, `decompression_bomb`) if an animation has too many frames, or a JPEG too many scans."""
+    if image.format == "JPEG":
+        scans = body.count(_SCAN)
+        if scans * image.width * image.height > MAX_SCANS * settings.max_pixels:
+            raise Rejected(Reason.DECOMPRESSION_BOMB, f"a JPEG of {scans:,} scans over {image.width} x {image.height} px")
+    if frames_of(image, body, settings.max_frames) > settings.max_frames:
+        raise Rejected(Reason.TOO_LARGE, f"more than {settings.max_frames:,} frames (max_frames)")
+
+
+def frames_of(image: ImageFile.ImageFile, body: bytes, limit: int) -> int:
+    """How many frames an animation has; one more than the limit stands for more. Pages of a TIFF do not count."""
+    if image.format == "GIF":
+        return _gif_frames(body, limit)
+    return getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP", "AVIF") else 1
+
+
+def _gif_frames(body: bytes, limit: int) -> int:
+    """Count a GIF's frames by its blocks (GIF89a specification). Pillow would go through all of them, however many."""
+    at = 13 + _colours(body, 10)
+    frames = blocks = 0
+    while frames <= limit and at < len(body) and body[at] in (0x21, 0x2C):
+        if body[at] == 0x2C:
+            frames += 1
+            at += 11 + _colours(body, at + 9)
+        else:
+            at += 2
+        while at < len(body) and body[at]:
+            at += 1 + body[at]
+            blocks += 1
+        at += 1
+        if blocks > MAX_BLOCKS:
+            return limit + 1
+    return frames
+
+
+def _colours(body: bytes, flags_at: int) -> int:
+    """Bytes of the colour table that the flags at this place announce."""
+    flags = body[flags_at] if flags_at < len(body) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+class Decoding:
+    """Lets no more pixels be decoded at the same time than one picture may have, whatever the number of threads."""
+
+    def __init__(self) -> None:
+        self._pixels = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def room_for(self, pixels: int, limit: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and keep it for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pixels == 0 or self._pixels + pixels <= limit)
+            self._pixels += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pixels -= pixels
+                self._changed.notify_all()
