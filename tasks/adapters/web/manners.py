@@ -10,7 +10,7 @@ OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 
 AGENT = "image-tags"
 
-_AGENT_PREFIX = re.compile(r"\s*([A-Za-z][A-Za-z0-9_.*/-]*)\s*:(.*)", re.DOTALL)
+_AGENT_PREFIX = re.compile(r"\s*(\*|[A-Za-z][A-Za-z0-9_.*/-]*)\s*:(.*)", re.DOTALL)
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
 
