@@ -19,7 +19,8 @@ class HostileServer:
     ) -> None:
         self.answers = dict(answers)
         self.requests: list[Request] = []
-        self.connections = 0
+        self._ports: list[int] = []
+        self._accepted = threading.Condition()
         self._tls = tls
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -40,6 +41,13 @@ class HostileServer:
         """The requests for a path, in order."""
         return [request for request in self.requests if request.path == path]
 
+    def visitors(self) -> int:
+        """How many others connected until now; also those that nobody has looked at yet."""
+        with socket.create_connection((self._host.strip("[]"), self.port)) as own, self._accepted:
+            # Connections are accepted in the order in which they came, so ours is the last.
+            assert self._accepted.wait_for(lambda: own.getsockname()[1] in self._ports, timeout=10)
+            return self._ports.index(own.getsockname()[1])
+
     def __enter__(self) -> Self:
         self._start(self._accept)
         return self
@@ -59,12 +67,14 @@ class HostileServer:
         self._listener.settimeout(0.05)
         while not self._stopped.is_set():
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except TimeoutError:
                 continue
             except OSError:
                 return
-            self.connections += 1
+            with self._accepted:
+                self._ports.append(address[1])
+                self._accepted.notify_all()
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:

@@ -17,6 +17,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_LINK = 8_192
 """Characters of a link. RFC 9110 asks servers to take 8,000; links of pictures stay far below."""
 
+MAX_HOST = 255
+"""Characters of a host. RFC 1035, 2.3.4."""
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 LOOPBACK, PRIVATE, SHARED = "a loopback address", "a private address", "a shared (CGNAT) address"
@@ -99,7 +102,7 @@ def parse(link: str) -> Target:
         raise Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed") from None
     if "@" in parts.netloc:
         raise Rejected(Reason.UNSAFE_ADDRESS, "the link carries a user name or password; remove it")
-    if not host or port == 0:
+    if not host or len(host) > MAX_HOST or port == 0:
         raise Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed")
     return Target(url, host, DEFAULT_PORTS[parts.scheme] if port is None else port)
 

@@ -7,6 +7,7 @@ body all meet the same two limits, whatever the layers above do.
 import ipaddress
 import socket
 import ssl
+from functools import cache
 from typing import Any
 
 import certifi
@@ -112,8 +113,9 @@ def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": Pool, "https": TLSPool}
 
 
+@cache
 def tls_context() -> ssl.SSLContext:
-    """A context that checks certificates against certifi's authorities and the machine's own (SSL_CERT_FILE)."""
+    """The context that checks certificates against certifi's authorities and the machine's own (SSL_CERT_FILE)."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.load_verify_locations(certifi.where())
     context.load_default_certs()

@@ -138,6 +138,7 @@ class TestLinks:
             *("http://example.com:99999/", "http://example.com:x/", "http://[::1", "http://]/", "http://exa mple.com/"),
             *("http://example.com/\n", "http://exa\tmple.com/", "http://example.com/\x00", "http://a%00b/", "http://.../"),
             "http://example.com/" + "a" * MAX_LINK,
+            "http://" + "a." * 200 + "example/",
         ],
     )
     def test_that_are_none(self, link):
