@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
+
 import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.adapters.quotas import LARGE_REGIONS, published_quota
 from tasks.contracts.errors import UsageError
 from tasks.contracts.operations import OPERATIONS
 from tasks.policy import api_name, policy
@@ -55,3 +59,21 @@ def test_keys_and_quotas_are_allowed_only_if_they_are_used():
 def test_an_unknown_operation_is_wrong_usage():
     with pytest.raises(UsageError, match="detect_lables"):
         policy("b-b", operations=["detect_lables"])
+
+
+class TestDocs:
+    TEXT = (Path(__file__).parents[3] / "docs" / "aws.md").read_text()
+
+    def between(self, mark):
+        return self.TEXT.split(f"<!-- {mark} -->\n")[1].split(f"<!-- /{mark} -->")[0]
+
+    def test_the_policy_shown_is_the_one_printed(self):
+        shown = json.dumps(policy("my-bucket", "image-tags"), indent=2)
+        assert self.between("policy") == f"```json\n{shown}\n```\n"
+
+    def test_the_quotas_shown_are_those_kept(self):
+        rows = ["| region | faces, a second | each other operation, a second |", "|---|---|---|"]
+        for name, region in [(", ".join(LARGE_REGIONS), LARGE_REGIONS[0]), ("elsewhere", "eu-central-1")]:
+            faces, other = (published_quota(op, region) for op in ("detect_faces", "detect_labels"))
+            rows.append(f"| {name} | {faces:.0f} | {other:.0f} |")
+        assert self.between("quotas") == "\n".join(rows) + "\n"
