@@ -33,9 +33,13 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     source = load_source(settings.source, settings.url_column)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
+    from prefect.settings import get_current_settings
+
     from flows.image_tags import image_tags
 
     progress.show()
+    if get_current_settings().api.url is None:
+        progress.say("Starting Prefect's embedded server; set PREFECT_API_URL to use one that keeps the run for review.")
     state = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, ImageTagsError):
