@@ -79,11 +79,15 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     ),
     (
         (ssl.SSLCertVerificationError,),
-        lambda error: Rejected(Reason.HTTP_ERROR, f"the server's certificate is not valid: {error.verify_message}"),
+        lambda error: Rejected(
+            Reason.HTTP_ERROR, f"the server's certificate is not valid: {getattr(error, 'verify_message', 'unknown')}"
+        ),
     ),
     (
         (ssl.SSLError,),
-        lambda error: Passing(Reason.CONNECTION_FAILED, f"no secure connection: {error.reason or 'handshake failed'}"),
+        lambda error: Passing(
+            Reason.CONNECTION_FAILED, f"no secure connection: {getattr(error, 'reason', 'handshake failed')}"
+        ),
     ),
     (
         (urllib3.exceptions.DecodeError,),
