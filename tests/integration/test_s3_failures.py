@@ -5,10 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.adapters.ledger import Ledger
+from tasks.adapters.rekognition import Rekognition
 from tasks.adapters.s3 import S3Store
 from tasks.adapters.store import JSON, StoreUnreachable, open_store
 from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import StoreSettings
+from tasks.contracts.records import Answer, Picture
+from tasks.contracts.settings import AnalysisSettings, StoreSettings
+from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.s3_server import BUCKET, SECRET, S3Server
 
 WRONG = "wrong-secret-9876543210"
@@ -111,6 +115,47 @@ def test_a_server_killed_in_the_middle_loses_nothing_that_was_put(own_server):
     again = S3Store(settings)
     assert list(again.keys("responses/")) == keys
     assert [again.read(key) for key in keys] == [str(n).encode() for n in range(400)]
+
+
+def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_server, monkeypatch):
+    """The calls under way are answered while the store is away; their responses are saved once it is back."""
+    down, back = threading.Event(), threading.Event()
+
+    def wait(_: float) -> None:
+        down.set()
+        assert back.wait(90)
+
+    store = S3Store(StoreSettings(store=f"s3://{BUCKET}/paid"), wait=wait)
+    pictures = [Picture(f"{n:02x}" * 32, f"images/{n:02x}/{n}.jpg", 1000, 100, 100) for n in range(60)]
+    with RekognitionEndpoint(latency=0.05).running() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", endpoint.url)
+        settings = AnalysisSettings(analyzer="rekognition", operations=("detect_text",))
+        analyzer = Rekognition(settings, store, "us-east-1")
+        ledger = Ledger.of(store, analyzer, "detect_text")
+        answered = threading.Semaphore(0)
+
+        def settle(picture: Picture) -> bool:
+            def ask() -> Answer:
+                answer = analyzer.answer("detect_text", picture)
+                answered.release()
+                return answer
+
+            return ledger.settle(picture, "run", ask).asked
+
+        with ThreadPoolExecutor(8) as pool:
+            settled = [pool.submit(settle, picture) for picture in pictures]
+            for _ in range(15):
+                assert answered.acquire(timeout=60)
+            own_server.kill()
+            assert down.wait(60)
+            own_server.start()
+            back.set()
+            assert all(one.result(timeout=120) for one in settled)
+        ledger.close()
+        assert set(endpoint.seen.billed.values()) == {1}
+        assert endpoint.billed == len(pictures)
+    assert ledger.have(picture.image_id for picture in pictures) == {picture.image_id for picture in pictures}
+    assert list(store.keys("claims/")) == []
 
 
 def test_no_secret_is_in_what_a_store_says_of_itself(s3):
