@@ -68,6 +68,12 @@ def make_gallery(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str,
     return Gallery(cards, script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures))
 
 
+def striking(cards: Sequence[Card], limit: int) -> list[Card]:
+    """Some cards for the head of the page, in their order: those with people, then those with the most kinds of tags."""
+    best = sorted(range(len(cards)), key=lambda at: ("celebrity" not in cards[at].kinds, -len(cards[at].kinds), at))
+    return [cards[at] for at in sorted(best[:limit])]
+
+
 def script_json(value: Any) -> Markup:
     """JSON that cannot leave a script element, whatever is in it."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))

@@ -16,12 +16,18 @@ from tasks.changes import changes_sentence
 from tasks.contracts.reasons import Status
 from tasks.contracts.tables import KINDS
 from tasks.report import charts, facts, text, tops
-from tasks.report.gallery import make_gallery, pictures_of
-from tasks.report.pictures import chosen, thumbnails, tiny
+from tasks.report.gallery import make_gallery, pictures_of, striking
+from tasks.report.pictures import TINY, chosen, smaller, thumbnails
 from tasks.report.view import ReportInput, records
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
+
+STRIP = 9
+"""Pictures shown at the head of the page."""
+
+HEAD_SIDE = 180
+"""px of their longer side; they are shown about 100 CSS px wide."""
 
 EFFECTS, METRICS = 20, 6
 """Tags drawn for each metric (besides having a picture, text or a celebrity at all), and metrics drawn."""
@@ -50,6 +56,7 @@ def _content(view: ReportInput) -> dict[str, Any]:
     groups = [one.examples for one in (*people, *labels)] + [[one.image_id] for one in shared]
     thumbs = thumbnails(chosen(groups, pictures["image_id"]), view.thumbnail)
     gallery = make_gallery(view, pictures, thumbs)
+    strip = striking(gallery.cards, STRIP)
     carded = {card.image_id for card in gallery.cards}
     beside_names = dict.fromkeys(image_id for group in groups for image_id in group if image_id in carded)
     stages = facts.funnel(view)
@@ -84,7 +91,9 @@ def _content(view: ReportInput) -> dict[str, Any]:
         "news": changes_sentence(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
         "gallery": gallery,
-        "tiny": {image_id: tiny(thumbs[image_id]) for image_id in beside_names},
+        "strip": strip,
+        "strip_thumbs": {card.image_id: smaller(card.thumb, HEAD_SIDE) for card in strip},
+        "tiny": {image_id: smaller(thumbs[image_id], TINY) for image_id in beside_names},
     }
 
 

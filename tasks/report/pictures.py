@@ -65,10 +65,9 @@ def thumbnails(ids: Sequence[str], read: Callable[[str], bytes | None], budget: 
     return made
 
 
-def tiny(thumb: Thumb) -> Thumb:
-    """The thumbnail once more, as small as it is shown beside a name."""
-    smaller = shrink(thumb.data, TINY)
-    return smaller or thumb
+def smaller(thumb: Thumb, side: int) -> Thumb:
+    """The thumbnail once more, at most `side` px a side."""
+    return shrink(thumb.data, side) or thumb
 
 
 def shrink(data: bytes | None, side: int) -> Thumb | None:

@@ -75,7 +75,7 @@
       kind.value = "";
       update();
     }
-    const example = event.target.closest(".examples a");
+    const example = event.target.closest(".examples a, .strip a");
     if (example && (find.value || kind.value)) {
       find.value = "";
       kind.value = "";

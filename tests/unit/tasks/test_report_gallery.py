@@ -12,7 +12,7 @@ from PIL import Image
 
 from tasks.report import pictures
 from tasks.report.cards import SIDE, boxes_of, make_card, source_cells
-from tasks.report.gallery import make_gallery, pictures_of, script_json
+from tasks.report.gallery import make_gallery, pictures_of, script_json, striking
 from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_run, picture_of, report_input
 
 WHOLE = {"left": 0.25, "top": 0.5, "width": 0.5, "height": 0.25}
@@ -152,3 +152,13 @@ def test_json_in_a_script_element_comes_back_whole_and_cannot_leave_it(value):
     text = str(script_json(value))
     assert json.loads(text) == value
     assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_the_head_shows_pictures_with_people_first_in_the_gallery_s_order():
+    view = made_run(30)
+    thumb = pictures.shrink(picture_of("x"), 96)
+    cards = make_gallery(view, pictures_of(view), {image_id_of(n): thumb for n in range(30)}).cards
+    strip = striking(cards, 6)
+    assert {image_id_of(n) for n in (0, 9, 18, 27)} <= {card.image_id for card in strip}
+    assert [cards.index(card) for card in strip] == sorted(cards.index(card) for card in strip)
+    assert (len(strip), striking([], 6)) == (6, [])
