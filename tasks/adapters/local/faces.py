@@ -8,6 +8,8 @@ the pictures it was trained on excludes commercial use.
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ DETECTION_SIDE = 1024
 """px of the longer side at which faces are looked for; the smallest face found is some 80 px of these."""
 
 LEAST_SCORE = 0.15
-"""The detector's own threshold is 0; a camera's knobs and a helmet's visor score up to 0.13."""
+"""The detector's own threshold is 0. From 0.15 on, 75 of the 79 faces found in 1,000 ImageNet pictures were faces."""
 
 _CHIP = 150
 """px a side of an aligned face, as the recognition network takes it."""
@@ -57,7 +59,8 @@ def find_faces(pixels: Rgb, side: int = DETECTION_SIDE, least: float = LEAST_SCO
     """The faces in the picture, largest first."""
     height, width = pixels.shape[:2]
     scaled = np.asarray(Image.fromarray(pixels).resize(scaled_to((width, height), side), Image.Resampling.BILINEAR))
-    boxes, scores, _ = _detector().run(scaled, 0, least)
+    with _detector() as detector:
+        boxes, scores, _ = detector.run(scaled, 0, least)
     faces = [_face(scaled, box, score) for box, score in zip(boxes, scores, strict=True)]
     return sorted(faces, key=lambda face: -face.box.width * face.box.height)
 
@@ -101,20 +104,25 @@ def _confidence(score: float) -> float:
     return 100 / (1 + math.exp(-3 * score)) if score < 20 else 100.0
 
 
-class _PerThread(threading.local):
-    """dlib's detector keeps its pyramid in itself and runs without the interpreter's lock: one a thread."""
-
-    def __init__(self) -> None:
-        self.detector = dlib.get_frontal_face_detector()
+_idle: list[Any] = []
+"""Detectors not in use. One keeps its pyramid in itself and runs without Python's lock, so no two threads may share one; it
+takes 0.3 s to make, so none is thrown away."""
 
 
-_per_thread = _PerThread()
+@contextmanager
+def _detector() -> Iterator[Any]:
+    try:
+        detector = _idle.pop()
+    except IndexError:
+        detector = dlib.get_frontal_face_detector()
+    try:
+        yield detector
+    finally:
+        _idle.append(detector)
+
+
 _describing = threading.Lock()
-"""The network keeps its activations in itself. It holds the interpreter's lock while it runs, so nothing is lost."""
-
-
-def _detector() -> Any:
-    return _per_thread.detector
+"""The network keeps its activations in itself. It holds Python's lock while it runs, so that nothing is lost by ours."""
 
 
 @once

@@ -82,7 +82,7 @@ class Reader:
         )
 
     def read(self, pixels: Rgb) -> Iterator[Line]:
-        """The lines in the picture from top to bottom, those side by side from left to right.
+        """The lines in the picture from top to bottom, those side by side from left to right; no ornaments (`***`).
 
         A line is read (some 45 ms) when it is asked for: who has enough words stops there.
         """
@@ -92,7 +92,7 @@ class Reader:
         turned = False
         for box, strip in self._strips(pixels):
             reading, turned = self._read_either_way(strip, turned)
-            if reading.confidence >= self._least and reading.text.strip():
+            if reading.confidence >= self._least and any(character.isalnum() for character in reading.text):
                 quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
                 yield Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad)))
 

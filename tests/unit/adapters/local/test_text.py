@@ -10,7 +10,7 @@ from tasks.adapters.local import answers
 from tasks.adapters.local.pixels import read_pixels
 from tasks.adapters.local.text import Line, Word, reader
 from tasks.contracts.settings import AnalysisSettings
-from tests.support.pictures import SKIMAGE
+from tests.support.pictures import HOPPER, SKIMAGE
 
 FIRST = "Region-based segmentation"
 
@@ -50,6 +50,13 @@ def test_words_lie_on_their_line_in_order_without_overlap():
 @pytest.mark.parametrize("file", ["astronaut.png", "moon.png", "grass.png", "coins.png", "retina.jpg"])
 def test_where_nothing_is_written_nothing_is_read(file):
     assert list(reader().read(read_pixels((SKIMAGE / file).read_bytes()))) == []
+
+
+def test_ornaments_are_no_text():
+    """The gold braid on the admiral's cap looks like `***`; her name plate says COMO HOPPER."""
+    lines = [line.text for line in reader().read(read_pixels(HOPPER.read_bytes()))]
+    assert "COMO HOPPER" in lines
+    assert all(any(character.isalnum() for character in line) for line in lines)
 
 
 UNIT = st.floats(0, 1, width=32)
