@@ -1,9 +1,17 @@
 """Every bad answer that a server can give has its reason, costs no more than its caps, and leaves good pictures alone."""
 
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from itertools import zip_longest
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tasks.adapters.pictures import verify
-from tasks.adapters.web import Web
+from tasks.adapters.web import Web, client
 from tasks.contracts.errors import LinkError, Passing, Rejected
 from tasks.contracts.reasons import Status
 from tasks.contracts.settings import FetchSettings
@@ -111,6 +119,11 @@ def web():
         yield web
 
 
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    monkeypatch.setattr(client, "FIRST_BACKOFF", 0.01)
+
+
 @pytest.mark.parametrize("path", sorted(ANSWERS.keys() - REASONS.keys()))
 def test_a_good_picture_arrives(server, web, path):
     page = web.fetch(server.url(path))
@@ -128,3 +141,86 @@ def test_each_bad_answer_has_its_reason(server, web, path):
     assert 0 < len(error.detail) <= 300
     assert "127.0.0.1" not in error.detail
     assert "secret" not in error.detail
+
+
+HEADER_LINES = [
+    *(b"Content-Length: 10", b"Content-Length: 99999999999999999999999", b"Content-Length: -1", b"Content-Length: 1, 1"),
+    *(
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: gzip, chunked",
+        b"Content-Encoding: gzip",
+        b"Content-Encoding: br, zstd",
+    ),
+    *(b"Location: http://[", b"Location: //", b"Location: \xff\xfe", b"Location: ?", b"Retry-After: \xb2", b"ETag: \x01"),
+    *(
+        b"X-Robots-Tag: ,:,",
+        b"Set-Cookie: \xff=;;",
+        b": nothing",
+        b"no colon",
+        b" folded",
+        b"\x00: \x00",
+        b"Connection: Upgrade",
+    ),
+]
+
+
+FIRST_LINES = [b"HTTP/1.1 200 OK", b"HTTP/1.1 302 F", b"HTTP/1.0 200", b"HTTP/2 200 OK", b"HTTP/1.1 \xb9\xb2\xb3 x", b""]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(
+        [b"HTTP/1.1 200 OK", b"HTTP/1.1 302 F", b"HTTP/1.0 200", b"HTTP/2 200 OK", b"HTTP/1.1 \xb9\xb2\xb3 x", b""]
+    )
+    | st.integers(0, 1100).map(lambda code: b"HTTP/1.1 %d X" % code),
+    st.lists(st.sampled_from(HEADER_LINES) | st.binary(max_size=40), max_size=5),
+    st.sampled_from([GOOD, b"5\r\nabcde\r\n0\r\n\r\n", b"-5\r\nabc", b"\xff", b""]) | st.binary(max_size=60),
+)
+def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lines, body):
+    server.answers["/any"] = lambda _: [b"\r\n".join([first, *lines, b"", body])]
+    with suppress(LinkError):
+        assert len(web.fetch(server.url("/any")).body) <= SETTINGS.max_bytes
+
+
+ALL_AT_ONCE = """
+import json, resource, sys, tempfile, time
+from tasks.adapters.store import FolderStore
+from tasks.adapters.web import Web, client
+from tasks.contracts.settings import FetchSettings
+from tasks.ingest import ingest_links
+
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+base, good, paths = json.load(sys.stdin)
+settings = FetchSettings(**json.loads(sys.argv[1]))
+with tempfile.TemporaryDirectory() as folder, Web(settings) as web:
+    store = FolderStore(folder)
+    ingest_links([base + "/good.jpg"], web, store, settings, time.time, lambda _: None)
+    before, began = peak(), time.monotonic()
+    urls = [base + path for path in paths]
+    done = ingest_links(urls, web, store, settings, time.time, lambda _: None)
+    figures = {"seconds": time.monotonic() - began, "grown_mb": peak() - before}
+print(json.dumps([figures, {one.url[len(base):]: one.reason for one in done}]))
+"""
+
+
+def test_all_of_it_at_once_ends_in_bounded_time_and_memory(server):
+    bad = [f"{path}?{turn}" for path in sorted(REASONS) for turn in range(2)]
+    good = [f"/good.jpg?{turn}" for turn in range(200)]
+    server.answers |= {path: ANSWERS[path.partition("?")[0]] for path in bad + good}
+    mixed = [path for pair in zip_longest(bad, good) for path in pair if path]
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_AT_ONCE, SETTINGS.model_dump_json()],
+        input=json.dumps([server.url(""), good, mixed]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    figures, reasons = json.loads(done.stdout.splitlines()[-1])
+    assert {path for path in good if reasons[path] is None} == set(good)
+    assert {path: reasons[path] for path in bad} == {path: REASONS[path.partition("?")[0]] for path in bad}
+    # 8 bodies of at most 300 kB at the same time, bombs of 20 MB and endless answers notwithstanding
+    assert figures["grown_mb"] < 60
+    # every link at its deadline, 8 at a time: what it would take if all were as slow as they may be
+    assert figures["seconds"] < len(mixed) * SETTINGS.deadline / SETTINGS.per_host

@@ -107,7 +107,7 @@ ANSWERS: dict[str, Answer] = {
     "/endless-chunks": lambda _: _joined(head(Transfer_Encoding="chunked"), repeat(chunk(MUCH))),
     "/endless-chunk-line": lambda _: _joined(head(Transfer_Encoding="chunked"), repeat(b"0" * 65_536)),
     "/endless-trailers": lambda _: _joined(
-        head(Transfer_Encoding="chunked"), [chunk(GOOD), b"0\r\n"], repeat(b"X-A: b\r\n")
+        head(Transfer_Encoding="chunked"), [chunk(GOOD), b"0\r\n"], repeat(b"X-A: b\r\n" * 1000)
     ),
     "/endless-header": lambda _: _joined(b"HTTP/1.1 200 OK\r\nX-A: ", repeat(b"a" * 65_536)),
     "/endless-header-lines": lambda _: _joined(b"HTTP/1.1 200 OK\r\n", repeat(b"X-A: " + b"a" * 1000 + b"\r\n")),
