@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
@@ -41,12 +42,13 @@ def run_doctor(
 
     """
     on_s3 = store.store.startswith("s3://")
-    looks: list[Callable[[], Iterator[Check]]] = [lambda: _objects(_opened(store))]
+    opened = cache(lambda: _opened(store))
+    looks: list[Callable[[], Iterator[Check]]] = [lambda: _objects(opened())]
     if on_s3:
-        looks.insert(0, lambda: _bucket(_impatient(store), create_bucket))
+        looks.insert(0, lambda: _bucket(cast("S3Store", opened()), create_bucket))
     if on_s3 or analysis.analyzer == "rekognition":
-        looks.insert(0, lambda: _credentials(store))
-    looks.append(lambda: _analyzer(store, analysis, spend))
+        looks.insert(0, lambda: _credentials(opened, store.region))
+    looks.append(lambda: _analyzer(opened, analysis, store.region, spend))
     for look in looks:
         well = True
         for check in look():
@@ -56,25 +58,23 @@ def run_doctor(
             return
 
 
-def _opened(store: StoreSettings) -> Store:
-    return _impatient(store) if store.store.startswith("s3://") else open_store(store)
-
-
-def _impatient(store: StoreSettings) -> "S3Store":
+def _opened(settings: StoreSettings) -> Store:
+    if not settings.store.startswith("s3://"):
+        return open_store(settings)
     from tasks.adapters.s3 import S3Store  # boto3 is slow to import
 
-    return S3Store(store, patience=0)
+    return S3Store(settings, patience=0)
 
 
-def _credentials(store: StoreSettings) -> Iterator[Check]:
+def _credentials(opened: Callable[[], Store], region: str | None) -> Iterator[Check]:
     from tasks.adapters import account
 
     try:
         found = f"from {account.credentials_kind()}"
-        if store.store.startswith("s3://") and not account.is_aws(_impatient(store)):
+        if account.is_elsewhere(opened()):
             who = "the S3 server is not Amazon's, so no account is asked for"
         else:
-            who = account.identity(store.region) or "which account could not be asked"
+            who = account.identity(region) or "which account could not be asked"
     except ImageTagsError as error:
         yield failed("credentials", error)
     else:
@@ -103,7 +103,7 @@ def _bucket(store: "S3Store", create: bool) -> Iterator[Check]:
         account.block_public_access(store)
     except ImageTagsError as error:
         # Servers that are not Amazon's need not have public access to block.
-        yield failed("public access", error) if account.is_aws(store) else Check("public access", None, str(error))
+        yield Check("public access", None, str(error)) if account.is_elsewhere(store) else failed("public access", error)
     else:
         yield Check("public access", True, "blocked")
 
@@ -136,15 +136,15 @@ def _objects(store: Store) -> Iterator[Check]:
         yield Check(name, good, f"{store.address} {'allows it' if good else 'does not do it as a store must'}", fix)
 
 
-def _analyzer(store: StoreSettings, analysis: AnalysisSettings, spend: bool) -> Iterator[Check]:
+def _analyzer(opened: Callable[[], Store], analysis: AnalysisSettings, region: str | None, spend: bool) -> Iterator[Check]:
     try:
-        opened = _opened(store)
-        analyzer = open_analyzer(analysis, opened, store.region)
+        store = opened()
+        analyzer = open_analyzer(analysis, store, region)
     except ImageTagsError as error:
         yield failed("analyzer", error)
         return
     if analyzer.name == "rekognition":
-        yield _region(opened, str(getattr(analyzer, "region", "")))
+        yield _region(store, str(getattr(analyzer, "region", "")))
     for operation in analysis.operations:
         if operation not in OPERATIONS:
             yield Check(operation, False, "there is no such operation", f"Choose from {', '.join(OPERATIONS)}.")
@@ -152,7 +152,7 @@ def _analyzer(store: StoreSettings, analysis: AnalysisSettings, spend: bool) -> 
             says = "not asked, as every call is billed; --spend makes one call to see that it is allowed"
             yield Check(operation, None, says)
         else:
-            yield _operation(opened, analyzer, operation)
+            yield _operation(store, analyzer, operation)
 
 
 def _region(store: Store, asked: str) -> Check:

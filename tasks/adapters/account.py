@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ProfileNotFound
 from tasks.adapters.aws import AWS_ERRORS, NO_CREDENTIALS, client_config, code_of, status_of, stop_for
 from tasks.adapters.s3 import S3Store
 from tasks.adapters.s3_errors import explain
+from tasks.adapters.store import Store
 from tasks.contracts.errors import StopRun
 
 if TYPE_CHECKING:
@@ -70,10 +71,12 @@ def identity(region: str | None) -> str | None:
     return f"account {who['Account']}, {who['Arn']}"
 
 
-def is_aws(store: S3Store) -> bool:
-    """Whether the store is on Amazon's own S3, and not on another server that speaks its protocol."""
+def is_elsewhere(store: Store) -> bool:
+    """Whether the store is on a server that speaks S3's protocol but is not Amazon's."""
+    if not isinstance(store, S3Store):
+        return False
     host = urlsplit(store.client.meta.endpoint_url).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    return not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def bucket_region(store: S3Store) -> str | None:

@@ -110,6 +110,21 @@ class TestCreating:
             account.block_public_access(store)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "elsewhere"),
+    [
+        (None, False),
+        ("https://s3.cn-north-1.amazonaws.com.cn", False),
+        ("https://minio.example.org", True),
+        ("https://amazonaws.com.example.org", True),
+    ],
+)
+def test_amazons_own_s3_is_told_from_other_servers(monkeypatch, endpoint, elsewhere):
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    assert account.is_elsewhere(stubbed()[0]) is elsewhere
+
+
 class TestIdentity:
     @pytest.fixture
     def sts(self, monkeypatch):
