@@ -1,8 +1,8 @@
 """How much of the quota a whole `image-tags run` uses, and whether its bill is the endpoint's.
 
-`uv run python -m benchmarks.run_rate`: a site with 3,000 small pictures and the stand-in for Rekognition (50 calls a second
-and operation over a sliding second, 300 ms an answer) run as processes of their own; then the command runs once, as a user runs
-it, with three operations and a folder as store. The figures are the endpoint's own counts.
+`uv run python -m benchmarks.run_rate`: a site with 3,000 small pictures and the stand-in for Rekognition (50 calls a
+second and operation over a sliding second, 300 ms an answer) run as processes of their own; then the command runs once, as
+a user runs it, with three operations and a folder as store. The figures are the endpoint's own counts.
 """
 
 import argparse
