@@ -14,9 +14,10 @@ from tasks.adapters.files import short_name
 from tasks.adapters.store import open_store
 from tasks.contracts.errors import UsageError
 from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.settings import Settings, StoreSettings
+from tasks.contracts.prices import prices_for
+from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
 from tasks.records import run_key, save_json
-from tasks.run import part, store_for
+from tasks.run import open_analyzer, part, store_for
 
 
 @dataclass
@@ -58,19 +59,18 @@ def check_request(settings: Settings) -> None:
     """Find what cannot be before any work is done.
 
     Raises:
-        UsageError: an unknown operation, no such folder of people, a store that cannot be written.
+        UsageError: an unknown operation, people who cannot be enrolled, a store that cannot be written, a price list that
+            is none, an analyzer that is not installed or has no region.
 
     """
     unknown = [name for name in settings.operations if name not in OPERATIONS]
     if unknown or not settings.operations:
         raise UsageError(f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}.")
-    if settings.analyzer == "local":
-        from tasks.adapters.local.analyzer import LocalAnalyzer
-
-        beyond = [name for name in settings.operations if name not in LocalAnalyzer.operations]
-        if beyond:
-            known = ", ".join(LocalAnalyzer.operations)
-            raise UsageError(f"The local analyzer has no model for {', '.join(beyond)}; it has {known}.")
     if settings.people is not None and not Path(settings.people).expanduser().is_dir():
         raise UsageError(f"There is no folder of people {settings.people!r}.")
-    open_store(part(settings, StoreSettings)).check_writable()
+    store = open_store(part(settings, StoreSettings))
+    store.check_writable()
+    prices_for(settings)
+    analyzer = open_analyzer(part(settings, AnalysisSettings), store, settings.region)
+    for operation in settings.operations:
+        analyzer.settings_of(operation)
