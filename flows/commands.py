@@ -26,11 +26,13 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     """The main job."""
     from flows.start import check_request
     from tasks.adapters import progress
+    from tasks.metrics import check_metrics
     from tasks.source import load_source
 
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
     source = load_source(settings.source, settings.url_column)
+    check_metrics(source.table, settings.metric)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
     from prefect.settings import get_current_settings
