@@ -1,0 +1,121 @@
+"""What users may rely on, through whole runs: the gate, the versions, and hostile cells that come out as they went in."""
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pytest
+
+from tasks import clean as cleaning
+from tasks.read import read_tables
+from tests.support.command import image_tags
+
+LONG_CELL = "x" * 1_000_000
+HOSTILE = [
+    '=1+1,"a"',
+    "@me <b>&amp;</b>",
+    "two\r\nlines",
+    "\u202etfel ot thgir",
+    LONG_CELL,
+    "-3",
+    "</script><script>alert(1)</script>",
+    "",
+]
+
+
+@pytest.fixture
+def run(site, rekognition, prefect_server, tmp_path):
+    """Run the command on rows of cells, each with a picture of its own in the column `url`."""
+    env = {**rekognition.environment(), **prefect_server.env}
+    store = str(tmp_path / "store")
+
+    def go(header, rows, *words, links=()):
+        path = tmp_path / "feed.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            links = [*links, *(site.picture(f"/{n}.png", n) for n in range(len(links), len(rows)))]
+            csv.writer(file).writerows([[*header, "url"], *([*row, link] for row, link in zip(rows, links, strict=True))])
+        given = ("--analyzer", "rekognition", "--allow-private-addresses", "--task-retries", "0", "--json")
+        return image_tags("run", str(path), "--url-column", "url", "--store", store, *given, *words, env=env)
+
+    go.store = store
+    return go
+
+
+def files_below(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp_path):
+    assert run(["likes"], [[1], [2]]).code == 0
+    before = files_below(tmp_path / "store" / "published")
+    clean = cleaning.clean
+
+    def broken(long, settings):
+        kept, dropped = clean(long, settings)
+        return kept.set_column(4, kept.schema.field(4), [[120.0] * kept.num_rows]), dropped
+
+    monkeypatch.setattr(cleaning, "clean", broken)
+    result = run(["likes"], [[1], [2], [3]])
+    assert result.code == 1
+    assert "A confidence is between 0 and 100." in result.out
+    assert not result.summary["published"]
+    assert result.summary["checks"]["critical"] > 0
+    assert files_below(tmp_path / "store" / "published") == before
+    staged = tmp_path / "store" / "runs" / result.summary["run"]
+    findings = json.loads((staged / "findings.json").read_text())
+    assert [one["table"] for one in findings if "between 0 and 100" in one["says"] and not one["success"]] == ["tags_long"]
+    assert (staged / "tags_long.parquet").exists()
+
+
+def test_a_warning_publishes_and_flags(run, site):
+    dead = run(["likes"], [[1], [2], [3]], "--max-rejected-share", "0", links=[f"{site.url}/dead.png"])
+    assert dead.code == 0
+    assert dead.summary["published"]
+    assert dead.summary["checks"] == {"critical": 0, "warning": 1}
+    assert "Not too many links are rejected." in dead.out
+
+
+def test_hostile_cells_come_out_as_they_went_in(run, tmp_path):
+    header = ["status", "image_id", "label_1", "=cmd", "Ünï <i>"]
+    rows = [[cell, str(n), cell[:3], "=cmd|' /C calc'!A0", "'"] for n, cell in enumerate(HOSTILE)]
+    result = run(header, rows, "--csv")
+    assert result.code == 0, result.out
+    tagged = read_tables(run.store)["tagged"]
+    assert list(tagged.columns[:6]) == [*header, "url"]
+    assert tagged["status"].fillna("").tolist() == HOSTILE
+    assert tagged["image_tags_status"].tolist() == ["tagged"] * len(HOSTILE)
+    assert tagged["image_id"].tolist() == list(range(len(HOSTILE)))
+    assert tagged["image_tags_image_id"].str.len().tolist() == [64] * len(HOSTILE)
+    version = tmp_path / "store" / "published" / result.summary["version"]
+    text = (version / "tagged.csv").read_bytes().decode()
+    csv.field_size_limit(2_000_000)
+    cells = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["status"] for row in cells] == HOSTILE
+    assert pd.read_csv(version / "tags_long.csv")["parents"].map(json.loads).map(type).eq(list).all()
+    report = (version / "report.html").read_text("utf-8")
+    assert "<script>alert(1)" not in report
+
+
+def test_a_metric_adds_its_table(run):
+    rows = [[n % 5, "many"] for n in range(12)]
+    result = run(["likes", "text"], rows, "--metric", "likes", "--effect-min-rows", "2")
+    assert result.code == 0, result.out
+    effects = read_tables(run.store)["tag_effects"]
+    assert result.summary["tables"]["tag_effects"] == len(effects)
+    assert set(effects["metric"]) <= {"likes"}
+    wrong = run(["likes", "text"], rows, "--metric", "text")
+    assert wrong.code == 2
+    assert "'text' holds text that is no number" in wrong.err
+
+
+def test_versions_and_rollback_from_the_command_line(run):
+    first, second = (run(["likes"], [[n] for n in range(size)]).summary["version"] for size in (2, 3))
+    listed = image_tags("versions", "--store", run.store)
+    assert [line.split()[0] for line in listed.out.splitlines()] == [second, first]
+    assert "current" in listed.out.splitlines()[0]
+    assert image_tags("rollback", first, "--store", run.store).code == 0
+    assert len(read_tables(run.store)["tagged"]) == 2
+    missing = image_tags("rollback", "v9", "--store", run.store)
+    assert missing.code == 2
+    assert "There is no version 'v9'" in missing.err
