@@ -157,4 +157,6 @@ def _seen(result: Mapping[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    """A detail that may be shown anywhere: in cells, strangers may send terminal commands or turn text around."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in shown)

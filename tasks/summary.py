@@ -75,6 +75,7 @@ def summarize_run(
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(seconds),
         "checks": checks,
+        "findings": [finding for finding in findings if not finding["success"]],
         "tables": {name: table.num_rows for name, table in tables.items()},
         "top_labels": top_names(tables["tags_long"], "label"),
         "people": top_names(tables["tags_long"], "celebrity"),
@@ -160,6 +161,8 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     lines += summary["remarks"]
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
+    for finding in sorted(summary["findings"], key=lambda finding: str(finding["severity"])):
+        lines.append(f"  {finding['severity']}, {finding['table']}: not met: {finding['says']} Seen: {finding['detail']}.")
     if summary["published"]:
         lines.append(f"Tables and report: {summary['store']}/published/{summary['version']}/")
     else:

@@ -321,6 +321,13 @@ def test_details_of_hostile_cells_are_short():
     assert len(kinds[0].detail) < 500
 
 
+def test_details_of_hostile_cells_command_no_terminal_and_turn_no_text_around():
+    staged = broken([put("tags_wide", "image_id", "\x1b[2Jclear\u202e\n")])
+    seen = "".join(one.detail for one in validate(staged.tables, staged.context, ["tags_wide"]).findings)
+    assert "[2Jclear" in seen
+    assert seen.isprintable()
+
+
 def test_a_source_with_columns_named_like_ours_passes():
     staged = Staged(rename={"likes": "status", "url": "image_tags_url"})
     assert {"status", "image_tags_status", "image_tags_url"} <= set(staged.tables["tagged"].column_names)

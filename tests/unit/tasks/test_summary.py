@@ -52,7 +52,10 @@ def test_a_person_reads_what_happened():
         "people": [],
         "calls": {"detect_labels": {"billed": 1, "reused": 4, "failed": 0}},
         "remarks": ["A remark."],
-        "checks": {"critical": 0, "warning": 0},
+        "checks": {"critical": 0, "warning": 1},
+        "findings": [
+            {"table": "images", "severity": "warning", "says": "Few links are pending.", "detail": "1 of 2 links"}
+        ],
         "published": True,
         "version": "v1",
         "store": "/s",
@@ -66,6 +69,7 @@ def test_a_person_reads_what_happened():
         "1 call made, 4 answers reused",
         "Cat (1)",
         "A remark.",
+        "  warning, images: not met: Few links are pending. Seen: 1 of 2 links.",
         "/s/published/v1/",
     ):
         assert part in text
