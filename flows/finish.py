@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from flows.options import option_name
 from flows.parameters import in_order
 from tasks.contracts.errors import StopRun
+from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
 from tasks.summary import sentences
+
+ENTRYPOINT = "flows.image_tags.image_tags"
+"""Where Prefect finds the flow, wherever the package is installed."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ def conclude(
     """
     pending = summary["statuses"]["pending"]
     left = f"{pending:,} link{'s are' if pending != 1 else ' is'} pending"
-    again = f"Retry this flow run, or run it again; only what is missing is done: {rerun_command(settings)}"
+    again = (
+        f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done: {rerun_command(settings)}"
+    )
     if stopped:
         return Outcome(summary, "Failed", f"Not published. {stopped} {left}. {again}", 1)
     if summary["checks"]["critical"]:
@@ -63,11 +70,19 @@ def conclude(
         return Outcome(summary, "Failed", f"Not published: version {lost_to} was published meanwhile. {again}", 1)
     version = f"Published version {summary['version']}"
     if pending:
-        reasons = ", ".join(f"{n} {code}" for code, n in summary["reasons"].items())
+        reasons = ", ".join(
+            f"{n} {code}" for code, n in summary["reasons"].items() if REASONS[code].status is Status.PENDING
+        )
         return Outcome(summary, "Failed", f"{version}, but {left} ({reasons}). {again}", 1)
     if summary["checks"]["warning"]:
         return Outcome(summary, "Flagged", f"{version} with {summary['checks']['warning']} warnings: see the checks.", 0)
     return Outcome(summary, "Published", f"{version}.", 0)
+
+
+def retry_command() -> str:
+    """The command that does what the button Retry does; without a deployment it does the run's work itself."""
+    entrypoint = "" if deployment.id else f" --entrypoint {ENTRYPOINT}"
+    return f"prefect flow-run retry {flow_run.id}{entrypoint}"
 
 
 def rerun_command(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from tasks.adapters.files import short_name
 from tasks.adapters.store import open_store
@@ -16,7 +16,7 @@ from tasks.contracts.errors import UsageError
 from tasks.contracts.operations import OPERATIONS
 from tasks.contracts.prices import prices_for
 from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
-from tasks.records import run_key, save_json
+from tasks.records import name_of_run, run_key, save_json
 from tasks.run import open_analyzer, part, store_for
 
 
@@ -45,14 +45,33 @@ def flow_run_name() -> str:
 def begin(settings: Settings) -> tuple[str, Clock]:
     """Check what was asked, name the run and keep its settings with it.
 
-    The run's name holds the time at which the flow run was made and its id: a retry goes on with the same run.
+    Raises:
+        UsageError: see `check_request` and `check_places`.
+
     """
+    if deployment.id:
+        check_places(settings)
     check_request(settings)
     with get_client(sync_client=True) as client:
         created = client.read_flow_run(flow_run.id).created or datetime.now(UTC)
-    run = f"{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{str(flow_run.id).replace('-', '')[-12:]}"
+    run = name_of_run(created, flow_run.id)
     save_json(store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json"))
     return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def check_places(settings: Settings) -> None:
+    """See that a deployment's run will find its files: it begins in a temporary folder, where what it made would be lost.
+
+    Raises:
+        UsageError: the store, the source or the folder of people is a relative path.
+
+    """
+    for name in ("store", "source", "people"):
+        place = getattr(settings, name)
+        if place is not None and "://" not in place and not Path(place).expanduser().is_absolute():
+            raise UsageError(
+                f"A deployment's run begins in a folder of its own: give {name} {place!r} in full, as /a/path or s3://."
+            )
 
 
 def check_request(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from tasks.contracts.errors import OverBudget
 from tasks.contracts.prices import PriceList, prices_for
 from tasks.contracts.records import Fetched, JsonObject, Picture
 from tasks.contracts.settings import Settings
-from tasks.records import Failure, load_fetched, run_key, save_failures, save_json
+from tasks.records import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
 from tasks.run import analyzer_for, ledger_for, store_for
 
 
@@ -77,6 +77,7 @@ def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> list[
     pictures = distinct_pictures(load_fetched(store, run, digests))
     work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings))
     save_json(store, run_key(run, "plan.json"), work.plan.as_json())
+    forget_failures(store, run)
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):
         get_run_logger().info(line)

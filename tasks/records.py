@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -10,6 +11,8 @@ from pydantic import TypeAdapter
 from tasks.adapters.store import JSON, NotInStore, Store
 from tasks.contracts.reasons import Reason
 from tasks.contracts.records import Fetched
+
+MOMENT = "%Y%m%dT%H%M%SZ"
 
 FETCHED = TypeAdapter(list[Fetched])
 
@@ -25,6 +28,19 @@ class Failure:
 
 
 FAILURES = TypeAdapter(list[Failure])
+
+
+def name_of_run(created: datetime, flow_run_id: object) -> str:
+    """A run's name: when its flow run was made, and the end of its id. A retry goes on with the same run."""
+    return f"{created.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
+
+
+def begun(run: str) -> datetime:
+    """When a run was made, as its name says; now for what has no such name."""
+    try:
+        return datetime.strptime(run.partition("-")[0], MOMENT).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def run_key(run: str, name: str) -> str:
@@ -62,6 +78,12 @@ def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fet
 def save_failures(store: Store, run: str, name: str, failures: list[Failure]) -> None:
     """Keep why some images have no answer: an empty list after a better second try."""
     store.write(run_key(run, f"failures/{name}.json"), FAILURES.dump_json(failures), JSON)
+
+
+def forget_failures(store: Store, run: str) -> None:
+    """Drop what an earlier try of the run could not do: its batches need not be those of the next try."""
+    for key in list(store.keys(run_key(run, "failures/"))):
+        store.delete(key)
 
 
 def load_failures(store: Store, run: str) -> list[Failure]:

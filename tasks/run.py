@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tasks.adapters.analyzer import Analyzer
@@ -9,6 +10,7 @@ from tasks.adapters.ledger import Ledger
 from tasks.adapters.store import Store, open_store
 from tasks.adapters.web import Web
 from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings
+from tasks.records import begun
 
 G = TypeVar("G", bound=Group)
 T = TypeVar("T")
@@ -40,7 +42,13 @@ def analyzer_for(run: str, settings: Settings) -> Analyzer:
 
 def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
     """The ledger of one operation under the run's settings."""
-    return Ledger.of(store_for(run, settings), analyzer_for(run, settings), operation)
+    since = answers_since(run, settings.ask_again_after)
+    return Ledger.of(store_for(run, settings), analyzer_for(run, settings), operation, since)
+
+
+def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
+    """From when on answers are good enough for a run: by its beginning, so that all its steps and tries agree."""
+    return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
 
 
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:

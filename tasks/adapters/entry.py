@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from tasks.contracts.errors import ImageTagsError
 from tasks.contracts.reasons import Reason
@@ -50,6 +51,15 @@ class Entry:
     remark: str | None
     response: JsonObject | None = None
     refusal: Refusal | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """When the answer came; long ago if that cannot be read."""
+        try:
+            moment = datetime.fromisoformat(self.time)
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def dump(self) -> bytes:
         """As it lies in the store."""

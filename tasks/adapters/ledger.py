@@ -53,6 +53,7 @@ class Ledger:
         analyzer: str | None = None,
         paid: bool = True,
         claims: Claims | None = None,
+        since: datetime | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open; nothing is read yet.
@@ -64,6 +65,7 @@ class Ledger:
             analyzer: its name; by default what `settings["analyzer"]` says.
             paid: whether a call costs money; if so no two callers ask about one image at the same time.
             claims: who is asking; made here unless a test brings its own.
+            since: entries from before count as absent and are replaced; None if none is too old.
             wait: pauses for so many seconds.
 
         """
@@ -73,14 +75,15 @@ class Ledger:
         self._analyzer = analyzer if analyzer is not None else str(settings["analyzer"])
         self._store = store
         self._folder = f"responses/{operation}-{self.fingerprint}"
+        self._since = since
         self._wait = wait
         self._claims = (claims or Claims(store, f"claims/{operation}-{self.fingerprint}")) if paid else None
 
     @classmethod
-    def of(cls, store: Store, analyzer: Analyzer, operation: str) -> "Ledger":
+    def of(cls, store: Store, analyzer: Analyzer, operation: str, since: datetime | None = None) -> "Ledger":
         """The ledger of an analyzer's operation. Local models cost nothing, so nobody claims their calls."""
         settings = analyzer.settings_of(operation)
-        return cls(store, operation, settings, analyzer=analyzer.name, paid=analyzer.name != "local")
+        return cls(store, operation, settings, analyzer=analyzer.name, paid=analyzer.name != "local", since=since)
 
     def key(self, image_id: str) -> str:
         """Where an image's entry lies in the store."""
@@ -100,12 +103,13 @@ class Ledger:
     def read(self, image_id: str) -> Entry | None:
         """The image's entry; None if there is none. One that cannot be read counts as absent, and is logged."""
         try:
-            return Entry.parse(self._store.read(self.key(image_id)), image_id)
+            entry = Entry.parse(self._store.read(self.key(image_id)), image_id)
         except NotInStore:
             return None
         except Unreadable as error:
             log.warning("%s cannot be read and counts as absent: %s", self._store.locate(self.key(image_id)), error)
             return None
+        return entry if self._since is None or entry.moment >= self._since else None
 
     def read_many(self, image_ids: Iterable[str]) -> Iterator[Entry]:
         """The entries of the images that have one, in the order given; only a few are in memory at a time."""
@@ -186,6 +190,8 @@ class Ledger:
         return entry
 
     def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
+        if self._since:
+            return {image_id for image_id in image_ids if self.read(image_id)}
         left, found = set(image_ids), set()
         if len(left) > FEW:
             for n, key in enumerate(self._store.keys(f"{self._folder}/{shard}/"), 1):

@@ -93,6 +93,11 @@ class AnalysisSettings(Group):
     )
     analyzer_threads: int | None = Field(None, gt=0, description="calls at the same time and operation")
     analyzer_retries: int = Field(4, ge=0, description="how often a passing failure of the analyzer is tried again at once")
+    ask_again_after: float | None = Field(
+        None,
+        ge=0,
+        description="seconds after which an answer in the ledger is asked for, and paid for, again; by default never",
+    )
     max_cost: float | None = Field(None, ge=0, description="USD; a run that would cost more stops before it pays")
     price_list: str | None = Field(None, description="JSON file with your prices; by default the list price built in")
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tasks.adapters.ledger import Ledger, Settled, fingerprint
@@ -180,3 +183,19 @@ class TestReadMany:
         next(entries)
         entries.close()
         assert len(taken) < 200
+
+
+def test_an_answer_that_is_too_old_is_asked_for_again_and_replaced(store, ledger):
+    first = ledger.settle(picture(1), "run-1", lambda: Answer({"n": 1})).entry
+    since = first.moment + timedelta(seconds=1)
+    later = Ledger(store, "detect_labels", SETTINGS, since=since)
+    assert later.have([picture(1).image_id]) == set()
+    assert list(later.read_many([picture(1).image_id])) == []
+    assert Ledger(store, "detect_labels", SETTINGS, since=first.moment).have([picture(1).image_id]) == {picture(1).image_id}
+
+    old = replace(first, time=(first.moment - timedelta(days=9)).isoformat())
+    store.write(ledger.key(picture(1).image_id), old.dump(), JSON)
+    again = Ledger(store, "detect_labels", SETTINGS, since=first.moment)
+    assert again.settle(picture(1), "run-2", lambda: Answer({"n": 2})).asked
+    assert not again.settle(picture(1), "run-2", nobody).asked, "asked for in this run, so young enough"
+    assert ledger.read(picture(1).image_id).response == {"n": 2}

@@ -1,0 +1,112 @@
+"""What a person does with a Prefect server: its command line, a worker, a look at runs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.prefect_server import PrefectServer
+from tests.support.processes import stop, until
+
+TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+ROOT = Path(__file__).parents[2]
+
+
+def prefect(server: PrefectServer, *words: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> str:
+    """Run `prefect` with these words against the server; what it printed. It must succeed."""
+    command = [sys.executable, "-m", "prefect", *words]
+    full = {**os.environ, **server.env, **(env or {})}
+    done = subprocess.run(command, env=full, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def ask(server: PrefectServer, path: str, **body: Any) -> Any:
+    """POST to the server's API; the answer."""
+    answer = requests.post(f"{server.api}/{path}", json=body, timeout=60)
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
+
+
+def flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
+    """A flow run as the server knows it."""
+    answer = requests.get(f"{server.api}/flow_runs/{flow_run_id}", timeout=60)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def flow_runs(server: PrefectServer, **filters: Any) -> list[dict[str, Any]]:
+    """Flow runs, the latest first."""
+    found: list[dict[str, Any]] = ask(server, "flow_runs/filter", sort="START_TIME_DESC", **filters)
+    return found
+
+
+def ended(server: PrefectServer, flow_run_id: str, count: int = 1, within: float = 180) -> dict[str, Any]:
+    """The flow run once it has ended for the `count`th time."""
+
+    def says() -> str:
+        run = flow_run(server, flow_run_id)
+        return f"{run['state_type']} {run['state_name']} {run['run_count']} {run['state']['message']}"
+
+    def over() -> bool:
+        run = flow_run(server, flow_run_id)
+        return run["state_type"] in TERMINAL and run["run_count"] >= count
+
+    until(over, within, says)
+    return flow_run(server, flow_run_id)
+
+
+def task_runs(
+    server: PrefectServer, flow_run_id: str, enough: Callable[[list[dict[str, Any]]], bool]
+) -> list[dict[str, Any]]:
+    """The flow run's task runs that ended, once they are enough: the server records them with a delay."""
+
+    def found() -> list[dict[str, Any]]:
+        runs = ask(server, "task_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}}, limit=200)
+        return [run for run in runs if run["state_type"] in TERMINAL]
+
+    until(lambda: enough(found()), 60, lambda: str([(run["name"], run["state_name"]) for run in found()]))
+    return found()
+
+
+def start(server: PrefectServer, deployment: str, parameters: Mapping[str, Any]) -> str:
+    """Ask for a run of a deployment (`flow/deployment`) now; the flow run's id."""
+    found = requests.get(f"{server.api}/deployments/name/{deployment}", timeout=60).json()
+    answer = ask(server, f"deployments/{found['id']}/create_flow_run", parameters=dict(parameters))
+    return str(answer["id"])
+
+
+def retry(server: PrefectServer, flow_run_id: str) -> None:
+    """What the button Retry does."""
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+    answer = ask(server, f"flow_runs/{flow_run_id}/set_state", state=state)
+    assert answer["status"] == "ACCEPT", answer
+
+
+class Worker:
+    """A process worker of a pool; its environment is what its runs have."""
+
+    def __init__(self, server: PrefectServer, pool: str, env: Mapping[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
+        self._env = {**os.environ, **server.env, "PREFECT_WORKER_QUERY_SECONDS": "1", **env}
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start; it looks for runs a few seconds later."""
+        with self.log.open("ab") as log:
+            # Elsewhere than the checkout: the package is installed.
+            self.process = subprocess.Popen(
+                self._command, env=self._env, cwd=self.log.parent, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self) -> None:
+        """Kill it and its runs."""
+        if self.process:
+            stop(self.process)
+            self.process = None

@@ -1,0 +1,40 @@
+"""A run's name and its small files."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.adapters.store import FolderStore
+from tasks.contracts.reasons import Reason
+from tasks.records import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
+from tasks.run import answers_since
+
+ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=ZONES), st.uuids())
+def test_a_runs_name_says_when_it_began(created, flow_run_id):
+    name = name_of_run(created, flow_run_id)
+    assert begun(name) == created.astimezone(UTC).replace(microsecond=0)
+    assert UUID(int=0) == flow_run_id or name.rpartition("-")[2] in str(flow_run_id)
+
+
+def test_what_has_no_such_name_begins_now():
+    before = datetime.now(UTC)
+    assert before <= begun("plan") <= datetime.now(UTC)
+
+
+def test_answers_age_by_the_beginning_of_the_run():
+    assert answers_since("20261123T000000Z-abc", None) is None
+    assert answers_since("20261123T000000Z-abc", 86400) == datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def test_a_second_try_forgets_what_the_first_could_not_do(tmp_path):
+    store = FolderStore(str(tmp_path))
+    save_failures(store, "r", "detect_labels-1", [Failure("a", "detect_labels", Reason.THROTTLED, "busy")])
+    save_failures(store, "other", "detect_labels-1", [Failure("b", "detect_labels", Reason.THROTTLED, "busy")])
+    forget_failures(store, "r")
+    assert load_failures(store, "r") == []
+    assert len(load_failures(store, "other")) == 1
