@@ -1,6 +1,5 @@
 """The command line: image-tags demo | run | plan | doctor | policy | versions | rollback."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,18 +8,9 @@ import click
 
 from flows import commands
 from flows.options import options, settings_from
+from flows.quiet import set_defaults
 from tasks.contracts.errors import StopRun, UsageError
 from tasks.contracts.settings import AnalysisSettings, StoreSettings
-
-PREFECT_DEFAULTS = {
-    # The first start of Prefect's own server takes longer than the 20 s that it is given.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "PREFECT_CLI_PROMPT": "false",
-    # The terminal shows progress and the closing summary; the log is in the Prefect UI.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-}
 
 STORE = StoreSettings.model_fields["store"].default
 json_option = click.option("--json", "as_json", is_flag=True, help="print the summary as JSON, as the last line")
@@ -31,8 +21,7 @@ store_option = click.option("--store", default=STORE, show_default=True, help="f
 @click.version_option(package_name="image-tags")
 def main() -> None:
     """A table of image links in; tidy tables of labels, words and celebrities out, each picture paid for once."""
-    for name, value in PREFECT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    set_defaults()
 
 
 @main.command()

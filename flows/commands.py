@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from flows.options import settings_from
-from tasks.contracts.errors import ImageTagsError, UsageError
+from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
 
 
@@ -35,24 +35,15 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     check_metrics(source.table, settings.metric)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
-    from prefect.settings import get_current_settings
-
-    from flows.image_tags import image_tags
+    from flows.launch import launch
 
     progress.show()
-    if get_current_settings().api.url is None:
-        progress.say("Starting Prefect's embedded server; set PREFECT_API_URL to use one that keeps the run for review.")
-    state = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
-    outcome = state.result(raise_on_failure=False)
-    if isinstance(outcome, ImageTagsError):
-        raise outcome
-    if isinstance(outcome, BaseException):
-        raise click.ClickException(f"The run broke off: {outcome!r}. Nothing is lost; run the same command again.")
+    outcome = launch(settings)
     for line in outcome.lines:
         click.echo(line)
     if as_json:
         click.echo(json.dumps(outcome.summary, ensure_ascii=False))
-    return int(outcome.exit_code)
+    return outcome.exit_code
 
 
 def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:

@@ -1,6 +1,8 @@
 """The settings as command line options, and back."""
 
-from collections.abc import Callable
+import difflib
+import os
+from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -39,16 +41,42 @@ def settings_from(given: dict[str, Any]) -> Settings:
 
     """
     values = {name: _listed(name, value) for name, value in given.items() if value is not None and value != ()}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{option_name(str(first['loc'][0]))}: {first['msg']} (given: {first['input']!r}).") from None
+    return _validated(values, option_name)
+
+
+def settings_named(given: Mapping[str, Any]) -> Settings:
+    """Settings from keyword arguments: the names as they are, lists as lists or as on the command line; None is left out.
+
+    Raises:
+        UsageError: there is no such setting, or a value is not allowed.
+
+    """
+    for name in given:
+        if name not in Settings.model_fields:
+            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            raise UsageError(f"There is no setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "."))
+    values = {}
+    for name, value in given.items():
+        if isinstance(value, str) and name in REPEATED:
+            values[name] = (value,)
+        elif isinstance(value, str):
+            values[name] = _listed(name, value)
+        elif value is not None:
+            values[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return _validated(values, str)
 
 
 def option_name(setting: str) -> str:
     """`max_cost` as `--max-cost`."""
     return "--" + setting.replace("_", "-")
+
+
+def _validated(values: Mapping[str, Any], called: Callable[[str], str]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{called(str(first['loc'][0]))}: {first['msg']} (given: {first['input']!r}).") from None
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:

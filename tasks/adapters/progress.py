@@ -1,17 +1,25 @@
-"""Progress in the terminal: done of all, rate, time left. A bar on a terminal, a line now and then elsewhere."""
+"""Progress: done of all, rate, time left. A bar on a terminal or below a notebook's cell, a line now and then elsewhere."""
 
+import html
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
+
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
+
+EVERY_IN_PLACE = 0.25
+"""Seconds between two lines in a notebook, where each takes the place of the one before."""
 
 _console: Console | None = None
 _lock = threading.Lock()
@@ -26,6 +34,24 @@ class Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "-/s")
 
 
+class Cell:
+    """A line below a notebook's cell that is replaced in place; it needs no widgets, and a saved notebook keeps its end."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = None
+
+    def show(self, line: str, done: int, total: int) -> None:
+        """Show the line with a bar."""
+        from IPython.display import display
+
+        bar = f'<progress value="{done}" max="{total}" aria-label="{html.escape(line)}"></progress>'
+        shown = {"text/plain": line, "text/html": f"{bar} {html.escape(line)}"}
+        if self._handle is None:
+            self._handle = display(shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(shown, raw=True)  # type: ignore[no-untyped-call]
+
+
 class Bar:
     """One step's progress."""
 
@@ -34,6 +60,7 @@ class Bar:
         self._console = console
         self._begun = self._said = time.monotonic()
         self._live: Progress | None = None
+        self._cell = Cell() if console.is_jupyter else None
         if console.is_terminal:
             columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
             self._live = Progress(*columns, console=console)
@@ -45,7 +72,7 @@ class Bar:
         self.done = min(self.done + 1, self.total)
         if self._live:
             self._live.update(self._live.task_ids[0], completed=self.done)
-        elif time.monotonic() - self._said >= EVERY:
+        elif time.monotonic() - self._said >= (EVERY_IN_PLACE if self._cell else EVERY):
             self.say()
 
     def say(self) -> None:
@@ -54,7 +81,10 @@ class Bar:
         rate = self.done / max(self._said - self._begun, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
         line = f"{self.step}: {self.done:,} of {self.total:,} done, {rate:.1f}/s, {left:.0f} s left"
-        self._console.print(line, highlight=False, soft_wrap=True)
+        if self._cell:
+            self._cell.show(line, self.done, self.total)
+        else:
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """The step is over."""
@@ -72,7 +102,9 @@ def show() -> None:
 
 def say(line: str) -> None:
     """Print a line among the progress."""
-    if _console:
+    if _console and _console.is_jupyter:
+        sys.stdout.write(f"{line}\n")  # rich would make a block of its own of each line
+    elif _console:
         _console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 

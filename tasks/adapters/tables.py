@@ -92,7 +92,7 @@ def _separated(name: str, text: str, separator: str) -> pa.Table:
             )
         row.extend([""] * (len(header) - len(row)))
     columns = [_typed([row[place] for row in rows]) for place in range(len(header))]
-    return pa.table(columns, names=_unique(header))
+    return pa.table(columns, names=unique_names(header))
 
 
 def _lines(name: str, text: str, separator: str) -> list[list[str]]:
@@ -149,7 +149,8 @@ def _is_float(text: str) -> bool:
         return False
 
 
-def _unique(names: list[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, a later one of several equal ones with `.1`, `.2`, ... after it."""
     unique: list[str] = []
     for name in names:
         candidate, count = name, 0

@@ -1,0 +1,141 @@
+"""The flow from a notebook: a DataFrame of image links in, the published tables as DataFrames out."""
+
+import hashlib
+import html
+import warnings
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from flows.options import settings_named
+from flows.quiet import quietly
+from tasks.contracts.errors import StopRun, UsageError
+from tasks.contracts.settings import Settings, StoreSettings
+
+if TYPE_CHECKING:
+    from flows.finish import Outcome
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """What a run published, and how it ended.
+
+    Attributes:
+        images: a row a link, with the frame's index.
+        tags_long: a row a tag.
+        tags_dropped: a row a tag that a cleaning rule removed.
+        tags_wide: a row an image.
+        tagged: the frame, a row a link, then the columns of `images` and `tags_wide`; the frame's index.
+        tag_effects: a row a tag and metric; None without `metric=`.
+        summary: `summary.json`.
+        report: `report.html`, a whole page.
+        lines: the closing summary.
+
+    """
+
+    images: pd.DataFrame
+    tags_long: pd.DataFrame
+    tags_dropped: pd.DataFrame
+    tags_wide: pd.DataFrame
+    tagged: pd.DataFrame
+    tag_effects: pd.DataFrame | None
+    summary: dict[str, Any]
+    report: str
+    lines: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The closing summary."""
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        """The closing summary, for a notebook."""
+        *lines, how_it_ended = (html.escape(line) for line in self.lines)
+        return f'<p><strong>{how_it_ended}</strong></p><p style="white-space: pre-wrap">{"<br>".join(lines)}</p>'
+
+
+def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **options: Any) -> Result:
+    """Tag the pictures behind the links in a DataFrame, publish the tables, and give them back.
+
+    The frame is kept in the store as a Parquet file, and the same flow runs on it as `image-tags run` starts.
+
+    Args:
+        frame: any DataFrame with links in a column; it is not changed.
+        url_column: the column, or named level of the index, with the links; if left out, found by looking at the values.
+        options: the settings of `image-tags run`, such as `store="s3://bucket/prefix"` or `metric=["likes"]`.
+
+    Returns:
+        The published tables. Where links are left pending, a warning says so; running again does what is missing.
+
+    Raises:
+        UsageError: what was asked cannot be.
+        StopRun: nothing was published; the sentence says why, and what to do.
+
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"tag_images takes a pandas DataFrame, not {type(frame).__name__}.")
+    if frame.empty:
+        raise UsageError("The frame has no rows, or no columns.")
+    for name in ("source", "frame"):
+        if name in options:
+            raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
+    given = settings_named({**options, "source": "the frame"})
+    with quietly():
+        settings = _with_source(frame, url_column, given)
+        from flows.launch import launch
+        from tasks.adapters import progress
+
+        progress.show()
+        outcome = launch(settings)
+        if not outcome.summary["published"]:
+            raise StopRun(outcome.message)
+        result = _result(frame, settings, outcome)
+    if outcome.exit_code:
+        warnings.warn(outcome.message, stacklevel=2)
+    return result
+
+
+def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
+    """The settings with the frame in the store as their source, once it is known that they can be."""
+    from flows.start import check_request
+    from tasks.adapters.store import PARQUET, open_store
+    from tasks.adapters.tables import parquet_bytes
+    from tasks.frames import column_called, source_table
+    from tasks.metrics import check_metrics
+    from tasks.run import part
+    from tasks.source import find_url_column
+
+    table = source_table(frame)
+    wanted = None if url_column is None else column_called(frame, url_column)
+    find_url_column(table, wanted)
+    check_metrics(table, given.metric)
+    check_request(given)
+    store = open_store(part(given, StoreSettings))
+    data = parquet_bytes(table)
+    key = f"sources/frame-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+    store.add(key, data, PARQUET)
+    return given.model_copy(update={"source": store.locate(key), "url_column": wanted})
+
+
+def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
+    from tasks.adapters.store import open_store
+    from tasks.frames import like_frame, like_index
+    from tasks.pointer import FILES
+    from tasks.read import read_tables
+    from tasks.run import part
+
+    version = outcome.summary["version"]
+    tables = read_tables(settings.store, version, region=settings.region)
+    page = open_store(part(settings, StoreSettings)).read(FILES.format(version=version, name="report.html"))
+    return Result(
+        images=like_index(frame, tables["images"]),
+        tags_long=tables["tags_long"],
+        tags_dropped=tables["tags_dropped"],
+        tags_wide=tables["tags_wide"],
+        tagged=like_frame(frame, tables["tagged"], tables["images"]),
+        tag_effects=tables.get("tag_effects"),
+        summary=outcome.summary,
+        report=page.decode(),
+        lines=tuple(outcome.lines),
+    )

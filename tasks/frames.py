@@ -1,0 +1,108 @@
+"""A pandas DataFrame as a source, and the published tables as DataFrames that merge back onto it."""
+
+import json
+from collections.abc import Hashable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tasks.adapters.tables import parquet_bytes, unique_names
+from tasks.contracts.errors import UsageError
+
+UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)
+"""What pyarrow raises for values that no Arrow type holds, or types that Parquet does not."""
+
+
+def source_table(frame: pd.DataFrame) -> pa.Table:
+    """The frame as a table that Parquet holds: its columns, then the levels of its index that have a name.
+
+    Labels become text, a later one of several equal ones with `.1` after it. A column that Parquet cannot hold as it is
+    (mixed types, Python objects, periods, intervals) becomes text: strings as they are, numbers, lists and dicts as JSON,
+    anything else as `str` has it.
+    """
+    columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
+    levels = [pd.Series(frame.index.get_level_values(at)) for at in _named_levels(frame)]
+    return pa.table([_column(values) for values in (*columns, *levels)], names=_names(frame))
+
+
+def column_called(frame: pd.DataFrame, label: Hashable) -> str:
+    """What the column (or named level of the index) with this label is called in `source_table`.
+
+    Raises:
+        UsageError: several columns have this label.
+    """
+    labels = [*frame.columns, *(frame.index.names[at] for at in _named_levels(frame))]
+    places = [at for at, one in enumerate(labels) if one == label]
+    if len(places) > 1:
+        raise UsageError(f"The frame has {len(places)} columns {label!r}: rename one, it is not clear which one is meant.")
+    return _names(frame)[places[0]] if places else str(label)
+
+
+def like_index(frame: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """`images` with the frame's own index: each row has the label of the frame's row that it belongs to."""
+    return images.set_axis(frame.index.take(images["row"].to_numpy(dtype="int64")), axis=0)
+
+
+def like_frame(frame: pd.DataFrame, tagged: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """`tagged` with the frame's own columns and index in place of what Parquet made of them.
+
+    Args:
+        frame: what was tagged.
+        tagged: as published: the columns of `source_table`, then ours.
+        images: as published, a row for each row of `tagged`.
+    """
+    ours = tagged.iloc[:, len(_names(frame)) :]
+    theirs = frame.take(images["row"].to_numpy(dtype="int64"))
+    both = pd.concat([theirs.reset_index(drop=True), ours], axis=1)
+    both.columns = _with_ours(frame.columns, list(ours.columns))
+    return both.set_axis(theirs.index, axis=0)
+
+
+def _named_levels(frame: pd.DataFrame) -> list[int]:
+    return [at for at, name in enumerate(frame.index.names) if name is not None]
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    labels = [*frame.columns, *(frame.index.names[at] for at in _named_levels(frame))]
+    return unique_names([".".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels])
+
+
+def _with_ours(columns: pd.Index, ours: list[str]) -> pd.Index:
+    """The frame's labels, then ours; where the frame's have several levels, all but the first of ours are empty."""
+    if isinstance(columns, pd.MultiIndex):
+        empty = [""] * (columns.nlevels - 1)
+        return columns.append(pd.MultiIndex.from_tuples([(name, *empty) for name in ours], names=columns.names))
+    dtype = object if columns.dtype == object else None  # pandas would make text of objects
+    return pd.Index([*columns, *ours], dtype=dtype, name=columns.name, tupleize_cols=False)
+
+
+def _column(values: pd.Series) -> pa.ChunkedArray:
+    with suppress(*UNFIT):
+        made = pa.array(values, from_pandas=True)
+        column = made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made])
+        if not _extended(column.type):
+            parquet_bytes(pa.table([column.slice(0, 0)], names=[""]))  # Arrow has types that Parquet has not
+            return column
+    return pa.chunked_array([pa.array(map(_text, values), pa.string())])
+
+
+def _extended(kind: pa.DataType) -> bool:
+    """Whether it is or holds an extension type (period, interval, UUID), which not every reader knows."""
+    if pa.types.is_dictionary(kind):
+        return _extended(kind.value_type)
+    return isinstance(kind, pa.BaseExtensionType) or any(_extended(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _text(value: Any) -> str | None:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    text = str(value)
+    if isinstance(value, bool | int | float | list | tuple | dict):
+        with suppress(TypeError, ValueError, RecursionError):  # keys that are no text, a list that holds itself
+            text = json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
