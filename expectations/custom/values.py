@@ -1,11 +1,12 @@
 """Expectations on values that must agree with one another."""
 
 import json
+import math
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.custom.base import Seen, TableExpectation, verdict
+from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
 from expectations.subject import Subject
 from tasks.contracts.reasons import Reason, Status
 
@@ -45,6 +46,24 @@ class ExpectOneFactAKey(TableExpectation):
         times = different.group_by(self.column).aggregate([([], "count_all")])
         broken = times.filter(pc.greater(times["count_all"], 1))[self.column].to_pylist()
         return verdict(broken, times.num_rows, f"values of {self.column}")
+
+
+class ExpectColumnNumbersToBeBetween(TableExpectation):
+    """Numbers are within bounds, which belong to them; not-a-number is not.
+
+    As `expect_column_values_to_be_between`, but without a Python call a value: five columns of a million took five seconds.
+    """
+
+    column: str
+    min_value: Number = -math.inf
+    max_value: Number = math.inf
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+        """Null is no number."""
+        values = own[self.column].drop_null()
+        low, high = number(self.min_value), number(self.max_value)
+        inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
+        return verdict(values.filter(pc.invert(inside)).to_pylist(), len(values), f"values of {self.column}")
 
 
 class ExpectBoxesToBeWhole(TableExpectation):
