@@ -1,7 +1,9 @@
 """Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take them."""
 
+import os
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -64,8 +66,18 @@ class Verified:
     remark: str | None = None
 
 
+# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding more would be no
+# faster, and each thread that has decoded keeps some megabytes of the allocator's.
+_decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+_decoding = Decoding()
+
+
 def verify(body: bytes, settings: FetchSettings) -> Verified:
-    """Decode the picture in full and say how to store it; Rejected if it will not do."""
+    """Decode the picture in full and say how to store it; Rejected if it will not do. Thread-safe."""
+    return _decoders.submit(_verified, body, settings).result()
+
+
+def _verified(body: bytes, settings: FetchSettings) -> Verified:
     kind = recognise(body)
     with _reading(kind), _PLUGINS[kind](BytesIO(body)) as image:
         check_size(image.size, settings)
@@ -109,9 +121,6 @@ def _plain(image: Image.Image) -> Image.Image:
     grey = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
     mode = "RGBA" if image.has_transparency_data else "L" if grey else "RGB"
     return image if image.mode == mode else image.convert(mode)
-
-
-_decoding = Decoding()
 
 
 @contextmanager
