@@ -4,7 +4,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.finish import conclude, rerun_command
 from flows.parameters import flat
@@ -17,7 +16,7 @@ from tasks.clean import clean_tags
 from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images, link_batches
-from tasks.mapping import WORKERS, mapped
+from tasks.mapping import mapped
 from tasks.metrics import measure_effects
 from tasks.plan import plan_analysis
 from tasks.publish import publish_tables
@@ -27,10 +26,8 @@ from tasks.run import let_go
 from tasks.source import read_source
 from tasks.summary import remarks_on, summarize_run
 
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
 
-
-@flow(name="image-tags", flow_run_name=flow_run_name, task_runner=RUNNER)
+@flow(name="image-tags", flow_run_name=flow_run_name)
 @flat
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""

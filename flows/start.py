@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 
+from tasks.adapters.dask import check_installed
 from tasks.adapters.files import short_name
 from tasks.adapters.store import open_store
 from tasks.contracts.errors import UsageError
@@ -87,6 +88,8 @@ def check_request(settings: Settings) -> None:
         raise UsageError(f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}.")
     if settings.people is not None and not Path(settings.people).expanduser().is_dir():
         raise UsageError(f"There is no folder of people {settings.people!r}.")
+    if settings.runner == "dask":
+        check_installed()
     store = open_store(part(settings, StoreSettings))
     store.check_writable()
     prices_for(settings)

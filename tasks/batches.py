@@ -57,6 +57,19 @@ def batches_of(step: str, items: Sequence[Item], ids: Sequence[str], size: int) 
     ]
 
 
+def share_of(batches: Sequence[Batch[Item]], number: int, of: int) -> list[Batch[Item]]:
+    """The batches of shard `number` (1..) of `of`, in order: every batch falls to exactly one shard, whoever works it out.
+
+    The batches of a step are dealt out in the order of their digests, so by content, whatever order they come in. No shard
+    gets two more of a step than another: each has an even share of the rate too.
+    """
+    dealt: dict[str, list[str]] = {}
+    for batch in sorted(batches, key=lambda batch: batch.digest):
+        dealt.setdefault(batch.step, []).append(batch.digest)
+    mine = {(step, digest) for step, digests in dealt.items() for digest in digests[number - 1 :: of]}
+    return [batch for batch in batches if (batch.step, batch.digest) in mine]
+
+
 def digest_of(ids: Sequence[str]) -> str:
     """sha256 (hex) of ids in order."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()

@@ -14,9 +14,7 @@ from tasks.batches import Batch
 from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings, StoreSettings
 from tasks.run import part
-
-WORKERS = 16
-"""Mapped task runs at the same time; each has a few threads of its own."""
+from tasks.runners import WORKERS, place_for
 
 
 def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
@@ -38,11 +36,15 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
         result_storage=StoreResults.for_store(part(settings, StoreSettings)),
     )
     total = sum(len(batch.items) for batch in batches)
-    with progress.watching(step.name, total), live_progress(step.name, total) as live:
-        futures = configured.map(batches, run=unmapped(run), settings=unmapped(settings))
+    place = place_for(run, settings)
+    given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
+    with progress.watching(step.name, total), live_progress(step.name, total) as live, place.entered():
+        futures = place.runner.map(configured, given)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(list(futures)):
             live.add(sizes[future])
+            if not place.here:
+                progress.advance(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
@@ -60,5 +62,7 @@ def threads_of_each(all_threads: int, batches: int) -> int:
 def _error_of(state: Any) -> BaseException | None:
     if state.is_completed():
         return None
+    if not state.is_final():
+        return RuntimeError(f"The process that ran it is gone; it was {state.name}.")
     error = state.result(raise_on_failure=False)
     return error if isinstance(error, BaseException) else RuntimeError(state.message or str(state.type))

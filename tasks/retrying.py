@@ -23,7 +23,7 @@ def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, 
     """A cache key function: the task, the settings that its outcome depends on, and the batch's ids."""
 
     def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
-        settings = part(parameters["settings"], group).model_dump_json()
+        settings = part(parameters["settings"], group).outcome_json()
         return batch_key(task, parameters["run"], hashlib.sha256(settings.encode()).hexdigest()[:16], parameters["batch"])
 
     return key

@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from tasks.adapters.analyzer import Analyzer
+from tasks.adapters.dask import Dask
 from tasks.adapters.ledger import Ledger
 from tasks.adapters.store import Store, open_store
 from tasks.adapters.web import Web
-from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings
+from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings, WorkSettings
 from tasks.records import begun
 
 G = TypeVar("G", bound=Group)
@@ -49,6 +51,11 @@ def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
 def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
     """From when on answers are good enough for a run: by its beginning, so that all its steps and tries agree."""
     return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
+
+
+def dask_for(run: str, settings: Settings, threads: int) -> Dask:
+    """The run's Dask cluster; each of its processes has a store, a web client and an analyzer of its own."""
+    return _once(run, "dask", part(settings, WorkSettings), lambda own: Dask(own, threads, partial(let_go, run)))
 
 
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:

@@ -67,9 +67,9 @@ class Bar:
             self._live.add_task(step, total=total)
             self._live.start()
 
-    def advance(self) -> None:
-        """One more is done."""
-        self.done = min(self.done + 1, self.total)
+    def advance(self, by: int) -> None:
+        """So many more are done."""
+        self.done = min(self.done + by, self.total)
         if self._live:
             self._live.update(self._live.task_ids[0], completed=self.done)
         elif time.monotonic() - self._said >= (EVERY_IN_PLACE if self._cell else EVERY):
@@ -124,8 +124,8 @@ def watching(step: str, total: int) -> Iterator[None]:
             _bars.pop(step).close()
 
 
-def advance(step: str) -> None:
-    """One more item of the step is done; ignored in a process that shows no progress."""
+def advance(step: str, by: int = 1) -> None:
+    """One or more items of the step are done; ignored in a process that shows no progress."""
     with _lock:
         if step in _bars:
-            _bars[step].advance()
+            _bars[step].advance(by)

@@ -4,15 +4,23 @@ The command line's options, the flow's parameters and the form in the Prefect UI
 parameter, the description is the help text.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+PACE = "pace"
+"""Marks a field that says how fast or at what price work is done, never what it comes to: cache keys leave it out."""
 
 
 class Group(BaseModel):
     """A group of settings: frozen, nothing unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def outcome_json(self) -> str:
+        """The settings that what is done depends on, as JSON: all but those marked PACE."""
+        pace = {name for name, field in type(self).model_fields.items() if PACE in field.metadata}
+        return self.model_dump_json(exclude=pace)
 
 
 class SourceSettings(Group):
@@ -39,16 +47,18 @@ class FetchSettings(Group):
         False, description="let links lead to private and loopback addresses (tests, intranets); lifts only that rule"
     )
     extra_ports: tuple[int, ...] = Field((), description="ports allowed beside 80 and 443")
-    connect_timeout: float = Field(5.0, gt=0, description="seconds to connect")
-    read_timeout: float = Field(10.0, gt=0, description="seconds without a byte")
-    deadline: float = Field(30.0, gt=0, description="seconds a link may take in all, with redirects and retries")
+    connect_timeout: Annotated[float, PACE] = Field(5.0, gt=0, description="seconds to connect")
+    read_timeout: Annotated[float, PACE] = Field(10.0, gt=0, description="seconds without a byte")
+    deadline: Annotated[float, PACE] = Field(
+        30.0, gt=0, description="seconds a link may take in all, with redirects and retries"
+    )
     max_bytes: int = Field(30_000_000, gt=0, description="bytes of a picture, after decompression")
     max_pixels: int = Field(100_000_000, gt=0, description="pixels of a picture (width x height)")
     max_frames: int = Field(2_000, gt=0, description="frames of an animated picture (only the first is used)")
     max_redirects: int = Field(5, ge=0, description="redirects a link may take")
-    fetch_retries: int = Field(2, ge=0, description="how often a passing failure is tried again at once")
-    fetch_threads: int = Field(32, gt=0, description="links fetched at the same time")
-    per_host: int = Field(8, gt=0, description="requests at the same time to one host")
+    fetch_retries: Annotated[int, PACE] = Field(2, ge=0, description="how often a passing failure is tried again at once")
+    fetch_threads: Annotated[int, PACE] = Field(32, gt=0, description="links fetched at the same time")
+    per_host: Annotated[int, PACE] = Field(8, gt=0, description="requests at the same time to one host")
     contact: str | None = Field(None, description="web page or e-mail for the User-Agent, so that a site can reach you")
     respect_opt_outs: bool = Field(True, description="honour X-Robots-Tag: noai, noimageai, noindex")
     respect_robots_txt: bool = Field(False, description="ask each host's robots.txt first")
@@ -84,22 +94,30 @@ class AnalysisSettings(Group):
     word_min_width: float = Field(0.0, ge=0, le=1, description="words narrower than this share are not asked for")
     moderation_confidence: float = Field(50.0, ge=0, le=100, description="moderation labels below this are not asked for")
     face_attributes: Literal["DEFAULT", "ALL"] = Field("DEFAULT", description="how much detect_faces says of a face")
-    tps: float | None = Field(
+    tps: Annotated[float | None, PACE] = Field(
         None, gt=0, description="calls a second and operation; by default the region's published quota"
     )
-    tps_from_service_quotas: bool = Field(False, description="read the account's quota from Service Quotas")
-    rate_share: float = Field(
+    tps_from_service_quotas: Annotated[bool, PACE] = Field(
+        False, description="read the account's quota from Service Quotas"
+    )
+    rate_share: Annotated[float, PACE] = Field(
         1.0, gt=0, le=1, description="this process's share of the rate, where several divide the account's quota"
     )
-    analyzer_threads: int | None = Field(None, gt=0, description="calls at the same time and operation")
-    analyzer_retries: int = Field(4, ge=0, description="how often a passing failure of the analyzer is tried again at once")
+    analyzer_threads: Annotated[int | None, PACE] = Field(None, gt=0, description="calls at the same time and operation")
+    analyzer_retries: Annotated[int, PACE] = Field(
+        4, ge=0, description="how often a passing failure of the analyzer is tried again at once"
+    )
     ask_again_after: float | None = Field(
         None,
         ge=0,
         description="seconds after which an answer in the ledger is asked for, and paid for, again; by default never",
     )
-    max_cost: float | None = Field(None, ge=0, description="USD; a run that would cost more stops before it pays")
-    price_list: str | None = Field(None, description="JSON file with your prices; by default the list price built in")
+    max_cost: Annotated[float | None, PACE] = Field(
+        None, ge=0, description="USD; a run that would cost more stops before it pays"
+    )
+    price_list: Annotated[str | None, PACE] = Field(
+        None, description="JSON file with your prices; by default the list price built in"
+    )
 
 
 class CleaningSettings(Group):
@@ -190,6 +208,20 @@ class WorkSettings(Group):
     )
     task_retries: int = Field(1, ge=0, description="how often a batch with passing failures is run again")
     task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
+    runner: Literal["threads", "dask"] = Field(
+        "threads", description="where mapped task runs run: threads of one process, or processes of a Dask cluster"
+    )
+    dask_processes: int = Field(2, gt=0, description="processes that --runner dask starts on this machine")
+    dask_address: str | None = Field(
+        None, description="a Dask scheduler to use instead, such as tcp://10.0.0.5:8786; its workers need image-tags"
+    )
+    shards: int = Field(1, gt=0, description="flow runs of the shard deployment that share fetching and analysis")
+    shard_deployment: str = Field(
+        "image-tags-shard/shard", description="deployment that shards are flow runs of; its workers need to see the store"
+    )
+    shard_wait: float = Field(
+        600.0, gt=0, description="seconds without any shard at work after which the run stops: no worker takes them up"
+    )
 
 
 class Settings(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.batches import TASK_RUNS, batch_key, batch_size, batches_of
+from tasks.batches import TASK_RUNS, batch_key, batch_size, batches_of, share_of
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=50), st.integers(1, 20))
@@ -39,3 +39,31 @@ def test_the_cache_key_tells_apart_what_must_not_be_mixed_up():
     assert len(keys) == 5
     again = batches_of("ingest", ["x"], ["x"], 1)[0]
     assert batch_key("t", "r", "s", again) == batch_key("t", "r", "s", a)
+
+
+STEPS = ("detect_labels", "detect_text")
+work = st.lists(st.text(min_size=1), unique=True, max_size=60)
+
+
+def of_steps(items, size):
+    return [batch for step in STEPS for batch in batches_of(step, items, items, size)]
+
+
+@given(work, st.integers(1, 5), st.integers(1, 9))
+def test_every_batch_falls_to_exactly_one_shard(items, size, of):
+    batches = of_steps(items, size)
+    shares = [share_of(batches, number, of) for number in range(1, of + 1)]
+    assert sorted(batch_key("t", "r", "s", batch) for share in shares for batch in share) == sorted(
+        batch_key("t", "r", "s", batch) for batch in batches
+    )
+    for share in shares:
+        assert share == [batch for batch in batches if batch in share], "in the order given"
+    for step in STEPS:
+        sizes = [sum(batch.step == step for batch in share) for share in shares]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@given(work.flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))), st.integers(1, 9))
+def test_a_share_follows_from_the_content_whatever_the_order(orders, of):
+    ours, theirs = ({batch.digest for batch in share_of(batches_of("ingest", items, items, 1), 1, of)} for items in orders)
+    assert ours == theirs

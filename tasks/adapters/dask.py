@@ -1,0 +1,80 @@
+"""A Dask cluster that mapped task runs are sent to: processes on this machine, or a cluster that is there."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tasks.contracts.errors import StopRun, UsageError
+from tasks.contracts.settings import WorkSettings
+
+if TYPE_CHECKING:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+JOIN = 60.0
+"""Seconds to find a cluster's scheduler and a first worker."""
+
+
+class Dask:
+    """A cluster for one run.
+
+    Args:
+        settings: how many processes to start, or the address of a scheduler.
+        threads: task runs at the same time in a process that is started here.
+        farewell: called in each of the cluster's processes at the end.
+
+    Attributes:
+        processes: among which the work is divided.
+
+    Raises:
+        UsageError: the extra is not installed.
+        StopRun: there is no cluster with workers at the address.
+
+    """
+
+    def __init__(self, settings: WorkSettings, threads: int, farewell: Callable[[], None]) -> None:
+        check_installed()
+        from distributed import Client, LocalCluster
+
+        self._farewell = farewell
+        self._cluster: Any = None
+        if settings.dask_address:
+            self._address, self._security = settings.dask_address, None
+        else:
+            # Whoever reaches a scheduler runs code as its user: only this run's processes get in. No dashboard for others.
+            self._cluster = LocalCluster(
+                n_workers=settings.dask_processes, threads_per_worker=threads, dashboard_address=None, security=True
+            )
+            self._address, self._security = self._cluster.scheduler_address, self._cluster.security
+        try:
+            self._client = Client(self._address, security=self._security, set_as_default=False, timeout=JOIN)
+            self._client.wait_for_workers(1, timeout=JOIN)
+        except (OSError, TimeoutError) as error:
+            raise StopRun(f"There is no Dask cluster with workers at {self._address!r}: {error}.") from None
+        self.processes = len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def runner(self) -> "DaskTaskRunner":
+        """A task runner on the cluster."""
+        from prefect_dask.task_runners import DaskTaskRunner
+
+        return DaskTaskRunner(address=self._address, client_kwargs={"security": self._security})
+
+    def close(self) -> None:
+        """Say farewell, and stop what was started here."""
+        self._client.run(self._farewell)
+        self._client.close()
+        if self._cluster:
+            self._cluster.close()
+
+
+def check_installed() -> None:
+    """See that the extra is there.
+
+    Raises:
+        UsageError: it is not, or not for this Python.
+
+    """
+    try:
+        import prefect_dask  # noqa: F401
+    except ImportError:
+        install = f"{sys.executable} -m pip install 'image-tags[dask]'"
+        raise UsageError(f"--runner dask needs the extra `dask`: {install}") from None

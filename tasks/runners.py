@@ -1,0 +1,64 @@
+"""Where mapped task runs run: threads of this process, or the processes of a Dask cluster."""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from tasks.contracts.settings import Settings
+from tasks.run import dask_for
+
+WORKERS = 16
+"""Mapped task runs at the same time in one process; each has a few threads of its own."""
+
+
+class Place(NamedTuple):
+    """Where task runs run.
+
+    Attributes:
+        runner: to be entered and given task runs.
+        settings: for each of the processes.
+        here: whether they run in this process.
+
+    """
+
+    runner: TaskRunner[Any]
+    settings: Settings
+    here: bool
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let the runner take task runs while the block runs.
+
+        Other processes get the address of this one's server: without, each would start one of its own.
+        """
+        with ExitStack() as stack:
+            if not self.here:
+                client = stack.enter_context(get_client(sync_client=True))
+                stack.enter_context(temporary_settings({PREFECT_API_URL: str(client.api_url)}))
+            stack.enter_context(self.runner)
+            yield
+
+
+def place_for(run: str, settings: Settings) -> Place:
+    """The place that the settings name. A Dask cluster is started once a run."""
+    if settings.runner == "threads":
+        return Place(ThreadPoolTaskRunner(max_workers=WORKERS), settings, here=True)
+    cluster = dask_for(run, settings, WORKERS)
+    return Place(cluster.runner(), divided(settings, cluster.processes), here=False)
+
+
+def divided(settings: Settings, of: int) -> Settings:
+    """The settings for one of several processes that work at the same time: its share of every rate and cap."""
+    shares = {
+        "rate_share": settings.rate_share / of,
+        "fetch_threads": math.ceil(settings.fetch_threads / of),
+        # One request a host at least, or a process could fetch nothing from it.
+        "per_host": max(1, settings.per_host // of),
+        "analyzer_threads": settings.analyzer_threads and math.ceil(settings.analyzer_threads / of),
+    }
+    return settings.model_copy(update=shares)
