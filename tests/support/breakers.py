@@ -1,0 +1,191 @@
+"""For every expectation, what breaks it: one change to a run's tables that are otherwise good."""
+
+import pyarrow as pa
+
+from tests.support.staged import Staged, image_id_of
+
+NOWHERE = "0" * 64
+LAST = {"rows": 30, "links": 30, "images": 26, "tags_mean": 5.65, "tags_sd": 0.96}
+LAST |= {"kinds": {"label": 92, "word": 52, "celebrity": 3}, "labels": {"Cat": 23, "Animal": 23, "Pet": 23}}
+
+
+def first(value):
+    """Put a value into a column's first row."""
+    return lambda number, old: value if number == 0 else old
+
+
+def where(table, column, wanted, value):
+    """Put a value into a column of the first row that has `wanted` in another one."""
+
+    def put(staged, target):
+        at = staged.tables[table][column].to_pylist().index(wanted)
+        staged.change(table, target, lambda number, old: value if number == at else old)
+
+    return put
+
+
+def keep(table, rows):
+    """Keep the rows that a function of the row (as a dict) holds for."""
+
+    def cut(staged):
+        kept = [bool(rows(row)) for row in staged.tables[table].to_pylist()]
+        staged.tables[table] = staged.tables[table].filter(pa.array(kept))
+
+    return cut
+
+
+def twice(table):
+    """Have the first row once more."""
+
+    def repeat(staged):
+        staged.tables[table] = pa.concat_tables([staged.tables[table], staged.tables[table].slice(0, 1)])
+
+    return repeat
+
+
+def without(table, column):
+    def cut(staged):
+        staged.tables[table] = staged.tables[table].drop_columns(column)
+
+    return cut
+
+
+def put(table, column, value):
+    return lambda staged: staged.change(table, column, first(value))
+
+
+def put_where(table, column, value, other, wanted):
+    return lambda staged: where(table, other, wanted, value)(staged, column)
+
+
+def one_image_without_tags(staged):
+    keep("tags_long", lambda row: row["image_id"] != image_id_of(2))(staged)
+
+
+def of_all_tags(table):
+    """What breaks an expectation that `tags_long` and `tags_dropped` share."""
+    columns = {"image_id": "its image", "kind": "a kind", "rank": "a rank", "name": "a name", "confidence": "a confidence"}
+    cases = {f"Every tag has {words}.": put(table, column, None) for column, words in columns.items()}
+    sides = {
+        f"The {side} of a box is between 0 and 1.": put(table, side, 1.5) for side in ("left", "top", "width", "height")
+    }
+    return {
+        **cases,
+        **sides,
+        "The table has exactly the columns, types and order of its contract.": without(table, "categories"),
+        "Every tag says who answered.": put(table, "analyzer", None),
+        "Every tag's image is in images.": put(table, "image_id", NOWHERE),
+        "A kind is one of the closed list.": put(table, "kind", "colour"),
+        "A confidence is between 0 and 100.": put(table, "confidence", 100.5),
+        "A box has all four numbers or none, and lies in its picture.": put(table, "height", None),
+        "A count of instances is not negative.": put(table, "instances", -1),
+        "A name is not empty.": put(table, "name", ""),
+        "Details are a whole JSON object.": put(table, "details", '{"half": '),
+        "Who answered is one of the analyzers.": put(table, "analyzer", "someone"),
+    }
+
+
+# What breaks each expectation, by its sentence. A breaker changes one thing in a run's tables that are otherwise good, or
+# is a dict of other arguments for Staged: thresholds, or the last version's profile.
+BREAKERS = {
+    "images": {
+        "The table has exactly the columns, types and order of its contract.": without("images", "height"),
+        "Every row of the table says which source row it belongs to.": put("images", "row", None),
+        "Source row and position name one link.": twice("images"),
+        "Every row of the source is accounted for, and no other row is there.": keep(
+            "images", lambda row: row["row"] != 10
+        ),
+        "Every link found in the source is accounted for, in its place in the cell.": put_where(
+            "images", "position", 1, "row", 2
+        ),
+        "Every link has a status.": put("images", "status", None),
+        "A status is one of the closed list.": put("images", "status", "maybe"),
+        "A reason is one of the closed list.": put("images", "reason", "because"),
+        "A rejected or pending link has a reason of that status; any other has none.": put_where(
+            "images", "reason", "timeout", "status", "rejected"
+        ),
+        "A row with a link has its URL.": put_where("images", "url", None, "status", "rejected"),
+        "A row with a link has its position.": put_where("images", "position", None, "status", "tagged"),
+        "A row without a link has no URL.": put("images", "url", "http://x/"),
+        "A row without a link has no image.": put("images", "image_id", NOWHERE),
+        "An image is named by the sha256 of its bytes.": put_where("images", "image_id", "cat.jpg", "status", "tagged"),
+        "A tagged link has an image.": put_where("images", "image_id", None, "status", "tagged"),
+        "A tagged link says where its picture lies.": put_where("images", "object", None, "status", "tagged"),
+        "All links to one picture say the same of it.": put_where("images", "width", 321, "row", 29),
+        "A picture has at least 1 byte.": put_where("images", "bytes", 0, "status", "tagged"),
+        "A picture has at least 1 pixel across.": put_where("images", "width", 0, "status", "tagged"),
+        "A picture has at least 1 pixel down.": put_where("images", "height", -1, "status", "tagged"),
+        "Enough of the links are tagged.": {"min_tagged_share": 1.0},
+        "Few links are pending.": put_where("images", "status", "pending", "status", "rejected"),
+        "Not too many links are rejected.": {"max_rejected_share": 0.0},
+        "Few images have no tag at all.": [{"max_untagged_share": 0.0}, one_image_without_tags],
+        "No picture is behind very many links: hosts show one placeholder for all deleted pictures.": {
+            "max_links_an_image": 1
+        },
+        "The source has about as many rows as in the last version.": {"last": {**LAST, "rows": 1000}},
+    },
+    "tags_long": {
+        **of_all_tags("tags_long"),
+        "Image, kind and rank name one tag.": twice("tags_long"),
+        "Ranks run from 1 without a gap within image and kind.": put("tags_long", "rank", 9),
+        "An image with a recognised celebrity keeps no labels, while that rule is on.": put_where(
+            "tags_long", "kind", "label", "image_id", image_id_of(5)
+        ),
+        "Tags kept and tags dropped are together the tags that were read.": keep(
+            "tags_dropped", lambda row: row["kind"] != "line"
+        ),
+        "An image has about as many tags as in the last version.": {"last": {**LAST, "tags_mean": 12.0}},
+        "Each kind has about the same share of the tags as in the last version.": {
+            "last": {**LAST, "kinds": {"celebrity": 150}}
+        },
+        "The top labels are on about the same share of the images as in the last version.": {
+            "last": {**LAST, "labels": {"Dog": 23}}
+        },
+    },
+    "tags_dropped": {
+        **of_all_tags("tags_dropped"),
+        "Every dropped tag names the rule that removed it.": put("tags_dropped", "rule", None),
+        "A rule is one of the cleaning rules.": put("tags_dropped", "rule", "mood"),
+        "A rank is 1 or more.": put("tags_dropped", "rank", 0),
+        "Image, kind and rank name one tag that was read.": twice("tags_dropped"),
+    },
+    "tags_wide": {
+        "The table has exactly the columns, types and order of its contract.": without("tags_wide", "word_4_confidence"),
+        "Every row has its image.": put("tags_wide", "image_id", None),
+        "There is one row an image.": twice("tags_wide"),
+        "Every image that a link led to has its row, and no other image has.": keep(
+            "tags_wide", lambda row: row["image_id"] != image_id_of(7)
+        ),
+        "The table says what tags_long says, as far as its columns reach.": put("tags_wide", "label_2", "Dog"),
+    },
+    "tag_effects": {
+        "The table has exactly the columns, types and order of its contract.": without("tag_effects", "p_corrected"),
+        "Every comparison names its tag.": put("tag_effects", "name", None),
+        "Every comparison has a difference.": put("tag_effects", "difference", None),
+        "Every difference has the lower end of its interval.": put("tag_effects", "low", None),
+        "Every difference has the upper end of its interval.": put("tag_effects", "high", None),
+        "A kind is one of the closed list, or any.": put("tag_effects", "kind", "mood"),
+        "A metric is one that was asked for.": put("tag_effects", "metric", "hearts"),
+        "Metric, kind and name name one comparison.": twice("tag_effects"),
+        "Enough rows have the tag.": put("tag_effects", "with_n", 2),
+        "Enough rows lack the tag.": put("tag_effects", "without_n", 0),
+        "A p-value is between 0 and 1.": put("tag_effects", "p_value", 1.1),
+        "A corrected p-value is between 0 and 1.": put("tag_effects", "p_corrected", -0.1),
+        "An interval has its lower end below.": put("tag_effects", "low", 1e9),
+    },
+    "tagged": {
+        "The table has exactly the columns, types and order of its contract.": without("tagged", "label_3"),
+        "Each row is the source's row as it was, with what images and tags_wide say of its link.": put(
+            "tagged", "likes", 7.5
+        ),
+    },
+}
+
+
+def broken(breakers):
+    arguments = [one for one in breakers if isinstance(one, dict)]
+    staged = Staged(metrics=("likes",), **(arguments[0] if arguments else {}))
+    for breaker in breakers:
+        if not isinstance(breaker, dict):
+            breaker(staged)
+    return staged
