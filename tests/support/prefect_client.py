@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.support.prefect_server import PrefectServer
 from tests.support.processes import stop, until
@@ -25,18 +27,24 @@ def prefect(server: PrefectServer, *words: str, env: Mapping[str, str] | None = 
     return done.stdout
 
 
-def ask(server: PrefectServer, path: str, **body: Any) -> Any:
-    """POST to the server's API; the answer."""
-    answer = requests.post(f"{server.api}/{path}", json=body, timeout=60)
+def _request(server: PrefectServer, method: str, path: str, body: Any = None) -> Any:
+    """A request that is sent again while the server's SQLite is locked (503)."""
+    with requests.Session() as session:
+        again = Retry(total=8, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+        session.mount("http://", HTTPAdapter(max_retries=again))
+        answer = session.request(method, f"{server.api}/{path}", json=body, timeout=60)
     answer.raise_for_status()
     return answer.json() if answer.content else None
 
 
+def ask(server: PrefectServer, path: str, **body: Any) -> Any:
+    """POST to the server's API; the answer."""
+    return _request(server, "POST", path, body)
+
+
 def flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
     """A flow run as the server knows it."""
-    answer = requests.get(f"{server.api}/flow_runs/{flow_run_id}", timeout=60)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
+    found: dict[str, Any] = _request(server, "GET", f"flow_runs/{flow_run_id}")
     return found
 
 
@@ -76,9 +84,19 @@ def task_runs(
 
 def start(server: PrefectServer, deployment: str, parameters: Mapping[str, Any]) -> str:
     """Ask for a run of a deployment (`flow/deployment`) now; the flow run's id."""
-    found = requests.get(f"{server.api}/deployments/name/{deployment}", timeout=60).json()
+    found = _request(server, "GET", f"deployments/name/{deployment}")
     answer = ask(server, f"deployments/{found['id']}/create_flow_run", parameters=dict(parameters))
     return str(answer["id"])
+
+
+def pause(server: PrefectServer, deployment_id: str) -> None:
+    """Stop a deployment's schedules."""
+    _request(server, "PATCH", f"deployments/{deployment_id}", {"paused": True})
+
+
+def drop(server: PrefectServer, flow_run_id: str) -> None:
+    """Delete a flow run."""
+    _request(server, "DELETE", f"flow_runs/{flow_run_id}")
 
 
 def retry(server: PrefectServer, flow_run_id: str) -> None:
