@@ -58,7 +58,7 @@ class Web:
         headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         asked = {name: value for name, value in headers.items() if value}
         budget = Budget(self.settings)
-        cut_at: set[int] = set()
+        cut_at: set[object] = set()
         attempt = 0
         while True:
             try:
@@ -66,9 +66,9 @@ class Web:
                     return self._followed(target, asked, budget)
             except Passing as failure:
                 if isinstance(failure, failures.CutShort):
-                    if failure.received in cut_at:
+                    if failure.place in cut_at:
                         raise Rejected(Reason.TRUNCATED, f"{failure.detail}, each time") from None
-                    cut_at.add(failure.received)
+                    cut_at.add(failure.place)
                 self._back_off(attempt, failure, budget)
             attempt += 1
 

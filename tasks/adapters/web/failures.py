@@ -27,11 +27,15 @@ _STATUSES = {
 
 
 class CutShort(Passing):
-    """The server hung up in the middle of the body."""
+    """The server hung up in the middle of the body.
 
-    def __init__(self, received: int) -> None:
+    Attributes:
+        place: where; the same place each time means that there is no more to be had.
+    """
+
+    def __init__(self, received: int, place: object = None) -> None:
         super().__init__(Reason.CONNECTION_FAILED, f"the answer broke off after {received:,} bytes")
-        self.received = received
+        self.place = received if place is None else place
 
 
 def of_status(status: int, retry_after: float | None) -> LinkError:
@@ -50,6 +54,9 @@ def of_exception(error: Exception, received: int) -> LinkError:
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
+    if any(isinstance(cause, urllib3.exceptions.InvalidChunkLength) for cause in causes):
+        # How much was heard by then depends on how the network cut the bytes into packets.
+        return CutShort(received, place="in a chunk's length")
     if any(isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes):
         return CutShort(received)
     for types, explain in _EXPLAINED:
