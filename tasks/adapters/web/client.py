@@ -12,7 +12,7 @@ from tasks.adapters.web import answers, failures, manners
 from tasks.adapters.web.addresses import Target, parse
 from tasks.adapters.web.budget import Budget
 from tasks.adapters.web.hosts import Hosts
-from tasks.adapters.web.resolver import Lookup, Resolver, Unreachable
+from tasks.adapters.web.resolver import Lookup, Resolver
 from tasks.adapters.web.robots import MAX_ROBOTS, Robots
 from tasks.adapters.web.session import MAX_HEADER, Session
 from tasks.contracts.errors import Passing, Rejected
@@ -24,7 +24,6 @@ FIRST_BACKOFF = 0.5
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PICTURES = (200, 203)
-_ASK_TO_WAIT = (429, 503)
 
 T = TypeVar("T")
 
@@ -113,29 +112,30 @@ class Web:
     def _exchange(
         self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
     ) -> T | Target:
-        """One request and what `read` makes of its answer; or where it redirects to."""
+        """One request, when it is its turn, and what `read` makes of its answer; or where it redirects to."""
         with self._hosts.turn(target.site) as waited:
             budget.deadline += waited  # our own queue is not the server's fault
             try:
-                response = self._session.get_once(target.url, headers)
-                with response:
-                    self._note_manners(target, response)
-                    location = response.headers.get("Location")
-                    if response.status_code in _REDIRECTS and location:
-                        answers.discard(response.raw)
-                        return answers.redirected(target, location)
-                    return read(response)
-            except Unreachable:
-                self._hosts.unreachable(target.site)
+                outcome = self._answer(target, headers, budget, read)
+            except Passing as failure:
+                self._hosts.failed(target.site, failure)
                 raise
-            except failures.NETWORK_ERRORS as error:
-                raise failures.of_exception(error, budget.heard) from None
-
-    def _note_manners(self, target: Target, response: Response) -> None:
-        if response.status_code in _ASK_TO_WAIT:
-            self._hosts.slow_down(target.site, answers.retry_after(response))
-        else:
+            except Rejected:
+                self._hosts.answered(target.site)
+                raise
             self._hosts.answered(target.site)
+            return outcome
+
+    def _answer(self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]) -> T | Target:
+        try:
+            with self._session.get_once(target.url, headers) as response:
+                location = response.headers.get("Location")
+                if response.status_code not in _REDIRECTS or not location:
+                    return read(response)
+                answers.discard(response.raw)
+                return answers.redirected(target, location)
+        except failures.NETWORK_ERRORS as error:
+            raise failures.of_exception(error, budget.heard) from None
 
     def _page(self, response: Response, conditional: bool, budget: Budget) -> Page:
         status = response.status_code
@@ -152,7 +152,7 @@ class Web:
 
     def _rules(self, response: Response, budget: Budget) -> str:
         status = response.status_code
-        if status in _ASK_TO_WAIT or status >= 500:
+        if status == 429 or status >= 500:
             raise failures.of_status(status, answers.retry_after(response))
         if status not in _PICTURES:
             answers.discard(response.raw)

@@ -38,13 +38,18 @@ class CutShort(Passing):
         self.place = received if place is None else place
 
 
+class AskedToWait(Passing):
+    """The server answered 429 or 503."""
+
+
 def of_status(status: int, retry_after: float | None) -> LinkError:
     """The error for an answer whose status is neither a picture nor a redirect."""
     reason = _STATUSES.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR)
     detail = f"the server answered {status}"
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
-        return Passing(reason, detail + asks, retry_after)
+        kind = AskedToWait if status in (429, 503) else Passing
+        return kind(reason, detail + asks, retry_after)
     return Rejected(reason, detail)
 
 

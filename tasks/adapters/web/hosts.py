@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tasks.adapters.web.failures import AskedToWait
+from tasks.adapters.web.resolver import Unreachable
 from tasks.contracts.errors import Passing
 from tasks.contracts.reasons import Reason
 
@@ -13,11 +15,14 @@ FIRST_GAP = 0.1
 
 LONGEST_GAP = 3.2
 
-DOWN_AFTER = 5
-"""Failed connections in a row after which a site counts as down."""
+LONGEST_PAUSE = 5.0
+"""Seconds that a whole site pauses when it asks for a pause; a link that was told to wait longer is left pending."""
+
+DOWN_AT = 20
+"""Strikes in a row after which a site counts as down: no connection makes four of them, any other passing failure one."""
 
 DOWN_FOR = 60.0
-"""Seconds for which a site that is down is not asked."""
+"""Seconds for which the links of a site that is down are left pending without asking."""
 
 REMEMBERED = 10_000
 """Sites out of use that are remembered at most."""
@@ -29,7 +34,8 @@ class _Site:
         self.users = 0
         self.gap = 0.0
         self.next = 0.0
-        self.failures = 0
+        self.strikes = 0
+        self.last: Passing | None = None
         self.down_until = 0.0
 
 
@@ -49,7 +55,7 @@ class Hosts:
     def turn(self, name: str) -> Iterator[float]:
         """Wait for this site's turn and keep one of its slots for the block; yields the seconds waited.
 
-        Raises Passing (`connection_failed`) at once if the site is down.
+        Raises Passing at once, for the reason that the last link failed for, if the site is down.
         """
         start = self._clock()
         with self._lock:
@@ -66,31 +72,27 @@ class Hosts:
                 site.users -= 1
                 self._tidy(name, site)
 
-    def slow_down(self, name: str, retry_after: float | None) -> None:
-        """The site answered 429 or 503: double the gap between requests, and pause as long as it asks for.
-
-        The pause is at most ten gaps: one odd answer does not hold up a whole site, and a site that means it is left
-        alone longer with each such answer.
-        """
+    def failed(self, name: str, failure: Passing) -> None:
+        """A request to the site failed in passing. An error of the server that came promptly is an answer like others."""
+        if failure.reason is Reason.SERVER_ERROR and not isinstance(failure, AskedToWait):
+            self.answered(name)
+            return
         with self._lock:
             site = self._site(name)
-            site.failures = 0
-            site.gap = min(max(2 * site.gap, FIRST_GAP), LONGEST_GAP)
-            site.next = max(site.next, self._clock() + min(retry_after or site.gap, 10 * site.gap))
-
-    def unreachable(self, name: str) -> None:
-        """No connection to the site came about."""
-        with self._lock:
-            site = self._site(name)
-            site.failures += 1
-            if site.failures >= DOWN_AFTER:
+            site.last = failure
+            site.strikes += 4 if isinstance(failure, Unreachable) else 1
+            if site.strikes >= DOWN_AT:
                 site.down_until = self._clock() + DOWN_FOR
+            if isinstance(failure, AskedToWait):
+                site.gap = min(max(2 * site.gap, FIRST_GAP), LONGEST_GAP)
+                pause = min(failure.retry_after or site.gap, 10 * site.gap, LONGEST_PAUSE)
+                site.next = max(site.next, self._clock() + pause)
 
     def answered(self, name: str) -> None:
-        """The site answered: it is not down, and the gap is halved."""
+        """The site gave an answer: it is not down, and the gap is halved."""
         with self._lock:
             site = self._site(name)
-            site.failures = 0
+            site.strikes = 0
             site.gap = site.gap / 2 if site.gap >= FIRST_GAP else 0.0
 
     def _site(self, name: str) -> _Site:
@@ -103,10 +105,10 @@ class Hosts:
         """Seconds until this request may go."""
         with self._lock:
             now = self._clock()
-            if site.failures >= DOWN_AFTER and now < site.down_until:
+            if site.last and site.strikes >= DOWN_AT and now < site.down_until:
                 raise Passing(
-                    Reason.CONNECTION_FAILED,
-                    f"no connection to the host {site.failures} times in a row; it is left alone for a minute",
+                    site.last.reason,
+                    f"not asked: the site failed again and again, the last time: {site.last.detail}",
                     retry_after=site.down_until - now,
                 )
             if not site.gap:
@@ -116,7 +118,7 @@ class Hosts:
             return begin - now
 
     def _tidy(self, name: str, site: _Site) -> None:
-        if not site.users and not site.gap and not site.failures:
+        if not site.users and not site.gap and not site.strikes:
             self._sites.pop(name, None)
         elif len(self._sites) > REMEMBERED:
             for idle in [one for one, other in self._sites.items() if not other.users]:

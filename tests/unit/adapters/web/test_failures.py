@@ -7,6 +7,8 @@ import ssl
 import pytest
 import requests
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.adapters.web.failures import NETWORK_ERRORS, CutShort, of_exception, of_status
 from tasks.contracts.errors import LinkError, Passing, Rejected
@@ -31,7 +33,7 @@ def test_every_error_of_the_libraries_is_mapped(kind):
     assert found.detail
 
 
-@pytest.mark.parametrize("number", range(100, 1000))
+@given(st.integers(100, 999))
 def test_every_status_has_its_reason(number):
     error = of_status(number, 7.0)
     assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Passing)

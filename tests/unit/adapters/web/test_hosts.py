@@ -5,8 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.adapters.web.hosts import DOWN_AFTER, DOWN_FOR, LONGEST_GAP, Hosts
+from tasks.adapters.web.failures import AskedToWait
+from tasks.adapters.web.hosts import DOWN_FOR, LONGEST_PAUSE, Hosts
+from tasks.adapters.web.resolver import Unreachable
 from tasks.contracts.errors import Passing
+from tasks.contracts.reasons import Reason
 
 
 class Clock:
@@ -59,53 +62,69 @@ def test_sites_do_not_wait_for_each_other(hosts):
         assert waited(hosts, "b") == 0
 
 
+def busy(retry_after=None):
+    return AskedToWait(Reason.RATE_LIMITED, "the server answered 429", retry_after)
+
+
+UNREACHABLE = Unreachable(Reason.CONNECTION_FAILED, "no connection to the host")
+SLOW = Passing(Reason.TIMEOUT, "nothing came")
+
+
 def test_a_site_that_asks_to_slow_down_is_asked_more_slowly(hosts):
     assert waited(hosts) == 0
-    hosts.slow_down("a", None)
+    hosts.failed("a", busy())
     assert waited(hosts) == pytest.approx(0.1)
     assert waited(hosts) == pytest.approx(0.1)
-    hosts.slow_down("a", None)
+    hosts.failed("a", busy())
     assert waited(hosts) == pytest.approx(0.2)
 
 
-def test_a_pause_that_is_asked_for_is_kept_up_to_ten_gaps(hosts):
-    hosts.slow_down("a", 0.5)
+def test_a_pause_that_is_asked_for_is_kept_up_to_a_limit(hosts):
+    hosts.failed("a", busy(0.5))
     assert waited(hosts) == pytest.approx(0.5)
-    hosts.slow_down("a", 3600)
+    hosts.failed("a", busy(3600))
     assert waited(hosts) == pytest.approx(2.0)
-    for _ in range(20):
-        hosts.slow_down("a", 3600)
-    assert waited(hosts) == pytest.approx(10 * LONGEST_GAP)
+    for _ in range(10):
+        hosts.failed("a", busy(3600))
+    assert waited(hosts) == pytest.approx(LONGEST_PAUSE)
 
 
 def test_good_answers_bring_the_old_pace_back(hosts):
     for _ in range(6):
-        hosts.slow_down("a", None)
+        hosts.failed("a", busy())
     waited(hosts)
     for _ in range(7):
         hosts.answered("a")
     assert waited(hosts) == 0
 
 
-def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock):
-    for _ in range(DOWN_AFTER):
-        assert waited(hosts) == 0
-        hosts.unreachable("a")
-    with pytest.raises(Passing, match="connection_failed") as caught:
+@pytest.mark.parametrize(("failure", "times"), [(UNREACHABLE, 5), (SLOW, 20), (busy(), 20)])
+def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock, failure, times):
+    for _ in range(times):
+        waited(hosts)
+        hosts.failed("a", failure)
+    with pytest.raises(Passing, match=f"{failure.reason}: not asked: .*{failure.detail}") as caught:
         waited(hosts)
     assert caught.value.retry_after == pytest.approx(DOWN_FOR)
+    assert waited(hosts, "b") == 0
     clock.now += DOWN_FOR
-    assert waited(hosts) == 0
-    hosts.unreachable("a")
+    waited(hosts)
+    hosts.failed("a", failure)
     with pytest.raises(Passing):
         waited(hosts)
 
 
-def test_one_answer_shows_that_a_site_is_up(hosts):
-    for _ in range(DOWN_AFTER - 1):
-        hosts.unreachable("a")
-    hosts.answered("a")
-    hosts.unreachable("a")
+@pytest.mark.parametrize("failure", [UNREACHABLE, SLOW, busy()])
+def test_one_answer_shows_that_a_site_is_up(hosts, failure):
+    for _ in range(100):
+        hosts.failed("a", failure)
+        hosts.answered("a")
+    waited(hosts)
+
+
+def test_errors_that_come_promptly_are_answers(hosts):
+    for _ in range(100):
+        hosts.failed("a", Passing(Reason.SERVER_ERROR, "the server answered 500"))
     assert waited(hosts) == 0
 
 
@@ -116,5 +135,5 @@ def test_sites_are_forgotten_when_nobody_needs_them(hosts, monkeypatch):
     monkeypatch.setattr("tasks.adapters.web.hosts.REMEMBERED", 10)
     for n in range(100):
         with hosts.turn(f"dead{n}"):
-            hosts.unreachable(f"dead{n}")
+            hosts.failed(f"dead{n}", UNREACHABLE)
     assert len(hosts._sites) <= 11
