@@ -26,7 +26,7 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
     budget.allow(2 * cap + MAX_HEADER, too_large)
     body = raw.read(cap + 1, decode_content=True)
     if not body and raw.length_remaining is None and not raw.chunked:
-        raise CutShort(budget.heard)  # http.client takes a hang-up in the headers for their end
+        raise CutShort(budget.heard, budget.heard)  # http.client takes a hang-up in the headers for their end
     if len(body) <= cap:
         return body
     if raw.headers.get("Content-Encoding"):

@@ -33,9 +33,9 @@ class CutShort(Passing):
         place: where; the same place each time means that there is no more to be had.
     """
 
-    def __init__(self, received: int, place: object = None) -> None:
+    def __init__(self, received: int, place: object) -> None:
         super().__init__(Reason.CONNECTION_FAILED, f"the answer broke off after {received:,} bytes")
-        self.place = received if place is None else place
+        self.place = place
 
 
 class AskedToWait(Passing):
@@ -59,11 +59,10 @@ def of_exception(error: Exception, received: int) -> LinkError:
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
-    if any(isinstance(cause, urllib3.exceptions.InvalidChunkLength) for cause in causes):
-        # How much was heard by then depends on how the network cut the bytes into packets.
-        return CutShort(received, place="in a chunk's length")
     if any(isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes):
-        return CutShort(received)
+        # Where a chunk's length cannot be read, what was heard by then depends on how the network cut the bytes.
+        unreadable = any(isinstance(cause, ValueError) for cause in causes)
+        return CutShort(received, place="a chunk's length" if unreadable else received)
     for types, explain in _EXPLAINED:
         for cause in causes:
             if isinstance(cause, types):

@@ -52,7 +52,7 @@ def test_the_cause_counts_however_deep_it_lies():
     assert of_exception(wrapped(ssl.SSLError(1, "handshake")), 0).reason == "connection_failed"
     cut = of_exception(wrapped(http.client.IncompleteRead(b"")), 1234)
     assert isinstance(cut, CutShort)
-    assert cut.received == 1234
+    assert cut.place == 1234
 
 
 def test_an_error_that_is_its_own_cause_does_not_go_round():
