@@ -67,12 +67,12 @@ def test_each_distinct_image_is_billed_once_and_never_again(run, rekognition, tm
     assert rekognition.billed == IMAGES * 4
 
 
-def test_a_plan_says_it_all_and_pays_nothing(run, rekognition):
+def test_a_plan_says_it_all_and_pays_nothing(run, rekognition, tmp_path):
     plan = run(command="plan").summary
     assert plan["images"] == IMAGES
     assert plan["calls"] == IMAGES * 3
     assert plan["cost_usd"] == pytest.approx(IMAGES * 3 * 0.001)
-    unfetched = run("--no-fetch", "--store", "elsewhere", command="plan")
+    unfetched = run("--no-fetch", store=str(tmp_path / "elsewhere"), command="plan")
     assert unfetched.summary["links_without_picture"] == 8
     assert rekognition.billed == 0
 
