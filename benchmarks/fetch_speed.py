@@ -63,7 +63,7 @@ def _serve(tell: Connection) -> None:
     asyncio.run(run())
 
 
-def _ours(base: str, links: int) -> None:
+def _ours(base: str, links: int, folder: str) -> None:
     from tasks.adapters.store import FolderStore
     from tasks.adapters.web import Web
     from tasks.contracts.settings import FetchSettings
@@ -71,32 +71,30 @@ def _ours(base: str, links: int) -> None:
 
     settings = FetchSettings(allow_private_addresses=True, per_host=32)
     good = 0
-    with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
-        with Web(settings) as web:
-            for start in range(0, links, BATCH):
-                urls = [f"{base}/{n}.jpg" for n in range(start, min(start + BATCH, links))]
-                done = ingest_links(urls, web, FolderStore(folder), settings, time.time, lambda _: None)
-                good += sum(one.picture is not None for one in done)
-        seconds = time.perf_counter() - begin
-        stored = sum(1 for _ in Path(folder, "images").rglob("*.jpg"))
+    begin = time.perf_counter()
+    with Web(settings) as web:
+        for start in range(0, links, BATCH):
+            urls = [f"{base}/{n}.jpg" for n in range(start, min(start + BATCH, links))]
+            done = ingest_links(urls, web, FolderStore(folder), settings, time.time, lambda _: None)
+            good += sum(one.picture is not None for one in done)
+    seconds = time.perf_counter() - begin
+    stored = sum(1 for _ in Path(folder, "images").rglob("*.jpg"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "good": min(good, stored), "peak_mb": peak}))
 
 
 _PEER_PROGRAM = """
-import json, pathlib, sys, tempfile, time
+import json, pathlib, sys, time
 from img2dataset import download
-base, links = sys.argv[1], int(sys.argv[2])
-with tempfile.TemporaryDirectory() as folder:
-    listed = pathlib.Path(folder, "urls.txt")
-    listed.write_text("\\n".join(f"{base}/{n}.jpg" for n in range(links)))
-    begin = time.perf_counter()
-    download(url_list=str(listed), output_folder=folder + "/out", output_format="files", resize_mode="no",
-             skip_reencode=True, processes_count=2, thread_count=32, number_sample_per_shard=links // 2,
-             enable_wandb=False)
-    seconds = time.perf_counter() - begin
-    good = sum(1 for _ in pathlib.Path(folder, "out").rglob("*.jpg"))
+base, links, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+listed = pathlib.Path(folder, "urls.txt")
+listed.write_text("\\n".join(f"{base}/{n}.jpg" for n in range(links)))
+begin = time.perf_counter()
+download(url_list=str(listed), output_folder=folder + "/out", output_format="files", resize_mode="no",
+         skip_reencode=True, processes_count=2, thread_count=32, number_sample_per_shard=links // 2,
+         enable_wandb=False)
+seconds = time.perf_counter() - begin
+good = sum(1 for _ in pathlib.Path(folder, "out").rglob("*.jpg"))
 print(json.dumps({"seconds": seconds, "good": good}))
 """
 
@@ -110,7 +108,12 @@ def _peer_python() -> Path:
     return python
 
 
-def _measured(command: list[str], links: int) -> dict[str, float]:
+def _measured(command: list[str], links: int, kept: Path) -> dict[str, float]:
+    """Run a contestant in a folder of its own.
+
+    What it makes is kept until all have run: ext4 is slow for seconds to make files where many were just deleted.
+    """
+    command = [*command, tempfile.mkdtemp(dir=kept)]
     environment = {**os.environ, "NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
     before = _children_cpu()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
@@ -126,15 +129,15 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _compare(base: str, links: int, rounds: int) -> None:
+def _compare(base: str, links: int, rounds: int, kept: Path) -> None:
     contestants = {
-        "image-tags": [sys.executable, __file__, "--ours", base, "--links", str(links)],
+        "image-tags": [sys.executable, __file__, "--links", str(links), "--ours", base],
         "img2dataset": [str(_peer_python()), "-c", _PEER_PROGRAM, base, str(links)],
     }
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(1, rounds + 1):
         for name, command in contestants.items():
-            figures = _measured(command, links)
+            figures = _measured(command, links, kept)
             rates[name].append(links / figures["seconds"])
             cpu = 1000 * figures["cpu"] / links
             print(f"round {turn}  {name:12} {rates[name][-1]:6.0f} pictures/s, {cpu:4.1f} ms CPU each", flush=True)
@@ -144,10 +147,10 @@ def _compare(base: str, links: int, rounds: int) -> None:
     print(f"ratio    {middle['image-tags'] / middle['img2dataset']:.2f}")
 
 
-def _memory(base: str) -> None:
+def _memory(base: str, kept: Path) -> None:
     peaks = {}
     for links in (2_000, 20_000):
-        figures = _measured([sys.executable, __file__, "--ours", base, "--links", str(links)], links)
+        figures = _measured([sys.executable, __file__, "--links", str(links), "--ours", base], links, kept)
         peaks[links] = figures["peak_mb"]
         print(
             f"{links:6,} links  {figures['peak_mb']:6.0f} MB at most, {links / figures['seconds']:.0f} pictures/s",
@@ -161,11 +164,12 @@ def main() -> None:
     parser.add_argument("--links", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory instead of speed")
-    parser.add_argument("--ours", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--ours", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if arguments.ours:
-        _ours(arguments.ours, arguments.links)
+        base, folder = arguments.ours
+        _ours(base, arguments.links, folder)
         return
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
@@ -174,10 +178,11 @@ def main() -> None:
         port, size = here.recv()
         print(f"{os.cpu_count()} cores, {arguments.links:,} pictures of 640x480, {size / 1000:.0f} kB each")
         base = f"http://127.0.0.1:{port}"
-        if arguments.memory:
-            _memory(base)
-        else:
-            _compare(base, arguments.links, arguments.rounds)
+        with tempfile.TemporaryDirectory() as kept:
+            if arguments.memory:
+                _memory(base, Path(kept))
+            else:
+                _compare(base, arguments.links, arguments.rounds, Path(kept))
     finally:
         server.terminate()
         server.join()

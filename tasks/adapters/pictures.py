@@ -74,19 +74,33 @@ _decoding = Decoding()
 
 def verify(body: bytes, settings: FetchSettings) -> Verified:
     """Decode the picture in full and say how to store it; Rejected if it will not do. Thread-safe."""
-    return _decoders.submit(_verified, body, settings).result()
-
-
-def _verified(body: bytes, settings: FetchSettings) -> Verified:
     kind = recognise(body)
     with _reading(kind), _PLUGINS[kind](BytesIO(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
-        with _decoding.room_for(image.width * image.height, settings.max_pixels):
-            image.load()
-            if _is_kept(image, kind, body):
-                return Verified(body, _KEPT[kind], kind, image.width, image.height)
-            return _converted(image, kind, body, frames_of(image, body, settings.max_frames))
+        if kind == "JPEG" and _is_kept(image, kind, body):
+            return _looked_through(image, body, settings)
+        return _decoders.submit(_decoded, image, kind, body, settings).result()
+
+
+def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
+    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide and high.
+
+    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the memory.
+    """
+    width, height = image.size
+    with _decoding.room_for(width * height, settings.max_pixels):
+        image.draft(None, (1, 1))  # type: ignore[arg-type]  # keeps the mode
+        image.load()
+    return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
+
+
+def _decoded(image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings) -> Verified:
+    with _decoding.room_for(image.width * image.height, settings.max_pixels):
+        image.load()
+        if _is_kept(image, kind, body):
+            return Verified(body, _KEPT[kind], kind, image.width, image.height)
+        return _converted(image, kind, body, frames_of(image, body, settings.max_frames))
 
 
 def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:

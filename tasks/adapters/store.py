@@ -3,11 +3,11 @@
 import fcntl
 import hashlib
 import os
-import tempfile
+import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Protocol
+from pathlib import Path
+from typing import IO, Protocol
 
 from tasks.contracts.errors import ImageTagsError, StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
@@ -87,7 +87,7 @@ def open_store(settings: StoreSettings) -> Store:
 
 
 class FolderStore:
-    """A folder as store. A write goes to a temporary file, which then takes its target's place under the folder's lock."""
+    """A folder as store. A write goes to a temporary file, which then takes its target's place in one move."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/") or "/"
@@ -104,11 +104,11 @@ class FolderStore:
 
     def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - no types
         """See Store."""
-        self._put(key, data, lambda: True, durable)
+        self._put(key, data, _replace, durable)
 
     def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
         """See Store."""
-        return not self.exists(key) and self._put(key, data, lambda: not self.exists(key), durable)
+        return not self.exists(key) and self._put(key, data, self._place, durable)
 
     def exists(self, key: str) -> bool:
         """See Store."""
@@ -128,8 +128,7 @@ class FolderStore:
     def delete(self, key: str) -> None:
         """See Store."""
         if self.exists(key):
-            with self._locked():
-                self._path(key).unlink(missing_ok=True)
+            self._path(key).unlink(missing_ok=True)
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """See Store."""
@@ -146,7 +145,13 @@ class FolderStore:
 
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:  # noqa: ARG002
         """See Store."""
-        return self._put(key, data, lambda: (self.read_tagged(key) or (None, None))[1] == token)
+
+        def swapped(made: Path, target: Path) -> bool:
+            with self._locked():
+                found = self.read_tagged(key)
+                return (found[1] if found else None) == token and _replace(made, target)
+
+        return self._put(key, data, swapped)
 
     def locate(self, key: str) -> str:
         """See Store."""
@@ -165,33 +170,43 @@ class FolderStore:
             raise UsageError(str(error)) from None
 
     def _path(self, key: str) -> Path:
-        parts = PurePosixPath(key).parts
-        if not parts or ".." in parts or key.startswith("/"):
+        parts = key.split("/")
+        if key.startswith("/") or ".." in parts or not any(parts):
             raise ValueError(f"not a key: {key!r}")
         return self._root.joinpath(*parts)
 
-    def _put(self, key: str, data: bytes, may: Callable[[], bool], durable: bool = True) -> bool:
-        """Put the object if it may be put once the lock is held. Durable, it is on disk before it is seen."""
+    def _put(self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True) -> bool:
+        """Make a file of the data and move it to its place, if it may go there. Durable, it is on disk before it is seen."""
         target = self._path(key)
+        made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent, delete=False) as file:
-                temporary = Path(file.name)
+            with _opened_new(made) as file:
                 try:
                     file.write(data)
-                    file.flush()
                     if durable:
+                        file.flush()
                         os.fsync(file.fileno())
-                    temporary.chmod(0o666 & ~_UMASK)
-                    with self._locked():
-                        if may():
-                            temporary.replace(target)
-                            return True
-                finally:
-                    temporary.unlink(missing_ok=True)
+                except BaseException:
+                    made.unlink()
+                    raise
+            if move(made, target):
+                return True
+            made.unlink()
         except OSError as error:
             raise self._stop(error, "written") from None
         return False
+
+    def _place(self, made: Path, target: Path) -> bool:
+        """Move a file to where none is yet."""
+        try:
+            os.link(made, target)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            with self._locked():
+                return not target.exists() and _replace(made, target)
+        made.unlink()
+        return True
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -203,10 +218,15 @@ class FolderStore:
         return StopRun(f"The store {self.address!r} cannot be {done}: {error.strerror}.")
 
 
-def _read_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _opened_new(path: Path) -> IO[bytes]:
+    """A new file to write to, its folder made where it is missing."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
-_UMASK = _read_umask()
+def _replace(made: Path, target: Path) -> bool:
+    made.replace(target)
+    return True
