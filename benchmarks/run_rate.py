@@ -2,7 +2,8 @@
 
 `uv run python -m benchmarks.run_rate`: a site with 3,000 small pictures and the stand-in for Rekognition (50 calls a
 second and operation over a sliding second, 300 ms an answer) run as processes of their own; then the command runs once, as
-a user runs it, with three operations and a folder as store. The figures are the endpoint's own counts.
+a user runs it, with three operations and a folder as store, or with `--s3` a real S3 server that shares this machine's
+cores. The figures are the endpoint's own counts.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support.rekognition_endpoint import ACCESS_KEY, REGION, SECRET_KEY
+from tests.support.s3_server import BUCKET, S3Server
 
 SITE = """
 import sys, threading
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--quota", type=float, default=50)
     parser.add_argument("--latency", type=float, default=0.3)
+    parser.add_argument("--s3", action="store_true", help="a bucket as store")
     options = parser.parse_args()
     endpoint = [sys.executable, "-m", "tests.support.rekognition_endpoint"]
     endpoint += ["--quota", str(options.quota), "--latency", str(options.latency)]
@@ -41,7 +44,13 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         source = folder / "links.csv"
         source.write_text("media\n" + "".join(f"{site}/{n}.png\n" for n in range(options.images)))
-        summary = run(source, folder, url)
+        env, store = os.environ | {"PREFECT_HOME": str(folder / "prefect")}, str(folder / "store")
+        if options.s3:
+            server = S3Server()
+            stack.callback(server.remove)
+            server.start()
+            env, store = env | server.env, f"s3://{BUCKET}/store"
+        summary = run(source, store, env, url)
         with urllib.request.urlopen(f"{url}/stats") as answer:
             report(json.load(answer), summary, options)
 
@@ -54,17 +63,23 @@ def started(stack: ExitStack, command: list[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def run(source: Path, folder: Path, url: str) -> dict:
+def run(source: Path, store: str, env: dict[str, str], url: str) -> dict:
     """One run; its summary."""
-    env = {
-        **os.environ,
-        "PREFECT_HOME": str(folder / "prefect"),
+    env |= {
         "AWS_ENDPOINT_URL_REKOGNITION": url,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
-    command = ["image-tags", "run", str(source), "--store", str(folder / "store"), "--analyzer", "rekognition"]
+    command = [
+        str(Path(sys.executable).with_name("image-tags")),
+        "run",
+        str(source),
+        "--store",
+        store,
+        "--analyzer",
+        "rekognition",
+    ]
     command += ["--allow-private-addresses", "--json"]
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])

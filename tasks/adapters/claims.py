@@ -106,7 +106,8 @@ class Claims:
         n = 0
         while True:
             claim = Claim(image_id, run, n, self._clock())
-            if self._store.add(self._key(image_id, n), claim.record(self._me()), JSON):
+            # No claim needs to outlive a power cut: its holder does not either.
+            if self._store.add(self._key(image_id, n), claim.record(self._me()), JSON, durable=False):
                 return self._keep(claim)
             try:
                 data = self._store.read(self._key(image_id, n))
@@ -201,7 +202,8 @@ class Claims:
                 self._watched.pop(self._key(claim.image_id, n), None)
 
     def _write(self, claim: Claim, *, free: bool = False) -> None:
-        self._store.write(self._key(claim.image_id, claim.n), claim.record(self._me(), free=free), JSON)
+        record = claim.record(self._me(), free=free)
+        self._store.write(self._key(claim.image_id, claim.n), record, JSON, durable=False)
 
     def _keep_beating(self) -> None:
         while True:

@@ -101,13 +101,19 @@ class Ledger:
             return set().union(*pool.map(self._have_in, shards, shards.values()))
 
     def read(self, image_id: str) -> Entry | None:
-        """The image's entry; None if there is none. One that cannot be read counts as absent, and is logged."""
+        """The image's entry; None if there is none.
+
+        One that cannot be read counts as absent; it is set aside and logged, so that the next plan has the image asked about.
+        """
+        key = self.key(image_id)
         try:
-            entry = Entry.parse(self._store.read(self.key(image_id)), image_id)
+            data = self._store.read(key)
+            entry = Entry.parse(data, image_id)
         except NotInStore:
             return None
         except Unreadable as error:
-            log.warning("%s cannot be read and counts as absent: %s", self._store.locate(self.key(image_id)), error)
+            log.warning("%s cannot be read and counts as absent: %s", self._store.locate(key), error)
+            self._set_aside(key, data)
             return None
         return entry if self._since is None or entry.moment >= self._since else None
 
@@ -188,6 +194,12 @@ class Ledger:
     def _save(self, entry: Entry) -> Entry:
         self._store.write(self.key(entry.image_id), entry.dump(), JSON)
         return entry
+
+    def _set_aside(self, key: str, damaged: bytes) -> None:
+        self._store.write(f"{key}.damaged", damaged, JSON)
+        found = self._store.read_tagged(key)
+        if found and found[0] == damaged:  # else someone has replaced it meanwhile
+            self._store.delete(key)
 
     def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
         if self._since:

@@ -55,8 +55,8 @@ class Stepped:
     def __getattr__(self, name: str) -> object:
         request = getattr(self._store, name)
 
-        def stepped(*args: object) -> object:
+        def stepped(*args: object, **how: object) -> object:
             self._worker.step()
-            return request(*args)
+            return request(*args, **how)
 
         return stepped if callable(request) else request

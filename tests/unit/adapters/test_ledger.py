@@ -78,6 +78,15 @@ def test_a_damaged_entry_counts_as_absent_and_is_replaced(ledger, store, data, c
     assert ledger.read(picture(1).image_id).response == {"n": 2}
 
 
+def test_a_damaged_entry_that_was_read_is_set_aside_so_that_the_next_plan_asks_again(ledger, store):
+    ledger.settle(picture(1), "run", lambda: Answer({}))
+    key = ledger.key(picture(1).image_id)
+    store.write(key, b"{", JSON)
+    assert list(ledger.read_many([picture(1).image_id])) == []
+    assert ledger.have([picture(1).image_id]) == set()
+    assert store.read(f"{key}.damaged") == b"{"
+
+
 def test_an_entry_under_another_images_key_counts_as_absent(ledger, store):
     entry = ledger.settle(picture(1), "run", lambda: Answer({})).entry
     store.write(ledger.key(picture(2).image_id), entry.dump(), JSON)

@@ -275,7 +275,7 @@ class TestClaims:
         mine, other = self.claims(store, now, "a"), self.claims(store, now, "b")
         claim = mine.take("aa", "run")
         with monkeypatch.context() as outage:
-            outage.setattr(store, "write", lambda *_: (_ for _ in ()).throw(StopRun("away")))
+            outage.setattr(store, "write", lambda *_, **__: (_ for _ in ()).throw(StopRun("away")))
             now[0] += BEAT
             mine.beat()
         now[0] += BEAT
@@ -290,7 +290,7 @@ class TestClaims:
         clock = itertools.count(0, BEAT)
         mine = Claims(store, "claims/op", clock=lambda: float(next(clock)) if not beaten.is_set() else 1e9)
         write = store.write
-        monkeypatch.setattr(store, "write", lambda *args: (write(*args), beaten.set()))
+        monkeypatch.setattr(store, "write", lambda *args, **how: (write(*args, **how), beaten.set()))
         claim = mine.take("aa", "run")
         thread = mine._beating
         pauses.release()
