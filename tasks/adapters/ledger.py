@@ -103,7 +103,7 @@ class Ledger:
     def read(self, image_id: str) -> Entry | None:
         """The image's entry; None if there is none.
 
-        One that cannot be read counts as absent; it is set aside and logged, so that the next plan has the image asked about.
+        One that cannot be read counts as absent: it is logged and set aside, so that the next plan has the image asked.
         """
         key = self.key(image_id)
         try:

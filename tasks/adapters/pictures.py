@@ -90,7 +90,7 @@ def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSett
     """
     width, height = image.size
     with _decoding.room_for(width * height, settings.max_pixels):
-        image.draft(None, (1, 1))  # type: ignore[arg-type]  # keeps the mode
+        image.draft(None, (1, 1))  # keeps the mode
         image.load()
     return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
 

@@ -176,7 +176,7 @@ class FolderStore:
         return self._root.joinpath(*parts)
 
     def _put(self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True) -> bool:
-        """Make a file of the data and move it to its place, if it may go there. Durable, it is on disk before it is seen."""
+        """Make a file of the data and move it to its place, if it may go there. Durable: on disk before it is seen."""
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
         try:

@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.adapters.picture_limits import Decoding
 from tasks.adapters.pictures import verify
@@ -248,22 +249,48 @@ class TestAnything:
 
     @given(st.sampled_from(sorted(READABLE)), st.randoms(use_true_random=False))
     def test_of_a_damaged_picture(self, name, chance: random.Random):
-        body = bytearray(READABLE[name])
-        for _ in range(chance.randint(1, 8)):
-            # Headers hold what a decoder trusts, so most damage goes there.
-            at = chance.randrange(min(len(body), 700)) if chance.random() < 0.8 else chance.randrange(len(body))
-            how = chance.choice(("flip", "set", "cut", "insert"))
-            if how == "flip":
-                body[at] ^= 1 << chance.randrange(8)
-            elif how == "set":
-                body[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"))
-            elif how == "cut":
-                del body[at : at + chance.randint(1, 64)]
-            else:
-                body[at:at] = chance.randbytes(chance.randint(1, 64))
-            if not body:
-                return
-        only_rejected(bytes(body))
+        only_rejected(damaged(READABLE[name], chance))
+
+    @given(st.sampled_from([name for name in READABLE if "JPEG" in name]), st.randoms(use_true_random=False))
+    @settings(max_examples=400)
+    def test_a_jpeg_is_refused_just_when_making_all_its_pixels_fails(self, name, chance: random.Random):
+        body = damaged(READABLE[name], chance)
+        try:
+            with JpegImageFile(BytesIO(body)) as whole:
+                small = min(whole.size) >= 80 and whole.width * whole.height <= SETTINGS.max_pixels
+                if small:
+                    whole.load()
+        except Exception:
+            small = False
+        assert (refused(body) in (None, "decompression_bomb")) if small else refused(body)
+
+
+def refused(body):
+    """Why verification refuses a body; None if it does not."""
+    try:
+        verify(body, SETTINGS)
+    except Rejected as error:
+        return error.reason
+    return None
+
+
+def damaged(body: bytes, chance: random.Random) -> bytes:
+    body = bytearray(body)
+    for _ in range(chance.randint(1, 8)):
+        # Headers hold what a decoder trusts, so most damage goes there.
+        at = chance.randrange(min(len(body), 700)) if chance.random() < 0.8 else chance.randrange(len(body))
+        how = chance.choice(("flip", "set", "cut", "insert"))
+        if how == "flip":
+            body[at] ^= 1 << chance.randrange(8)
+        elif how == "set":
+            body[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"))
+        elif how == "cut":
+            del body[at : at + chance.randint(1, 64)]
+        else:
+            body[at:at] = chance.randbytes(chance.randint(1, 64))
+        if not body:
+            break
+    return bytes(body)
 
 
 def only_rejected(body):
