@@ -11,6 +11,7 @@ from tasks.adapters.s3 import S3Store
 from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import StoreSettings
 from tasks.source import load_source
+from tests.support.command import image_tags
 from tests.support.s3_server import BUCKET
 
 URL = "http://a.example/1.jpg"
@@ -85,3 +86,36 @@ def test_nothing_there_is_a_sentence(folder):
     }.items():
         with pytest.raises(UsageError, match=sentence):
             load_source(address, "u")
+
+
+def test_a_local_source_that_grows_and_is_replaced(prefect_server, rekognition, site, tmp_path):
+    """By a file more in the folder, then by a pattern that leaves the first file out. The store lies in the folder."""
+    feed = tmp_path / "feed"
+    feed.mkdir()
+    env = {**prefect_server.env, **rekognition.environment()}
+
+    def add_file(name, *numbers):
+        links = [site.picture(f"/{number}.png", number) for number in numbers]
+        (feed / name).write_text("\n".join(["link", *links, ""]))
+
+    def run(source):
+        words = ["run", str(source), "--store", str(feed / "store"), "--analyzer", "rekognition"]
+        words += ["--operations", "detect_labels", "--csv", "--allow-private-addresses", "--json"]
+        done = image_tags(*words, env=env)
+        assert done.code == 0, done.err
+        return done
+
+    add_file("part-1.csv", 1, 2, 3)
+    assert run(feed).summary["changes"]["since"] is None
+    add_file("part-2.csv", 3, 4)
+    grown = run(feed)
+    since = grown.summary["changes"]["since"]
+    assert f"Since version {since}: 2 rows new, 1 link new, 1 image new." in grown.out
+    assert (grown.summary["rows"], rekognition.billed) == (5, 4)
+    replaced = run(feed / "part-[2-9].csv").summary["changes"]
+    assert {what: count for what, count in replaced.items() if count and what != "since"} == {
+        "rows_gone": 3,
+        "links_gone": 2,
+        "images_gone": 2,
+    }
+    assert rekognition.billed == 4

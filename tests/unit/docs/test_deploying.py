@@ -16,7 +16,7 @@ from flows.cli import main
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "deploying.md").read_text()
 BLOCKS = re.findall(r"^ *```\w*\n(.*?)^ *```$", TEXT, re.DOTALL | re.MULTILINE)
-PROGRAM = re.compile(r"(?:^|[/=])(prefect|image-tags) (?=[-a-z])")
+PROGRAM = re.compile(r"^(?:ExecStart=\S*/)?(prefect|image-tags) (?=[-a-z])")
 
 
 def commands(program):
@@ -24,7 +24,7 @@ def commands(program):
     lines = [line.strip() for block in BLOCKS for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", TEXT)
     found = []
     for line in lines:
-        said = PROGRAM.search(line)
+        said = PROGRAM.match(line)
         if said and said[1] == program:
             found.append(tuple(shlex.split(line[said.end() :], comments=True)))
     return sorted(set(found))
