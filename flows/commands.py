@@ -31,7 +31,7 @@ def run_flow(settings: Settings, as_json: bool) -> int:
 
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
-    source = load_source(settings.source, settings.url_column)
+    source = load_source(settings.source, settings.url_column, settings.store)
     check_metrics(source.table, settings.metric)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)

@@ -1,7 +1,10 @@
 """One flow run in this process."""
 
+import re
 from typing import Any
 
+import httpx
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
@@ -22,11 +25,10 @@ def launch(settings: Settings) -> Outcome:
 
     Raises:
         UsageError: what was asked cannot be.
-        StopRun: the run broke off.
+        StopRun: the run broke off, or could not begin; see `check_server`.
 
     """
-    if get_current_settings().api.url is None:
-        progress.say(EMBEDDED)
+    check_server()
     state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
@@ -35,3 +37,31 @@ def launch(settings: Settings) -> Outcome:
     if not isinstance(outcome, Outcome):
         raise StopRun(f"The run broke off: {outcome!r}. Nothing is lost; run the same again.") from outcome
     return outcome
+
+
+def check_server() -> None:
+    """See that the Prefect server that is set takes us; without one, say what that means.
+
+    Raises:
+        StopRun: it refuses, fails or is not there.
+
+    """
+    address = get_current_settings().api.url
+    if address is None:
+        progress.say(EMBEDDED)
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_flows(limit=1)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+        raise StopRun(_refusal(address, status)) from None
+
+
+def _refusal(address: str, status: int | None) -> str:
+    where = f"The Prefect server at {re.sub('//[^/]*@', '//', address)}"
+    if status in (401, 403):
+        return f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, or PREFECT_API_KEY for Prefect Cloud."
+    if status is not None:
+        return f"{where} answers {status}: look at its log. Nothing is lost; run the same again."
+    return f"{where} cannot be reached: start it, or correct or unset PREFECT_API_URL."

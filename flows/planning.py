@@ -65,7 +65,7 @@ class Planned:
 
 def plan_run(settings: Settings, fetch: bool) -> Planned:
     """What a run would do. With `fetch`, new links are fetched and stored, so that the run need not do it again."""
-    source = load_source(settings.source, settings.url_column)
+    source = load_source(settings.source, settings.url_column, settings.store)
     found = links_of(source.table, source.url_column)
     urls = distinct_urls(found)
     try:

@@ -13,6 +13,7 @@ from tasks.contracts.records import Link
 from tasks.contracts.settings import Settings
 from tasks.metrics import check_metrics
 from tasks.run import store_for
+from tasks.stacking import stacked
 from tasks.staging import stage, staged
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
@@ -43,7 +44,7 @@ class SourceRead:
 @task(task_run_name="read {settings.source}")
 def read_source(run: str, settings: Settings) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
-    source = load_source(settings.source, settings.url_column)
+    source = load_source(settings.source, settings.url_column, settings.store)
     check_metrics(source.table, settings.metric)
     links = links_of(source.table, source.url_column)
     store = store_for(run, settings)
@@ -55,25 +56,16 @@ def read_source(run: str, settings: Settings) -> SourceRead:
     return SourceRead(source.table.num_rows, len(links), source.url_column, source.guessed)
 
 
-def load_source(address: str, url_column: str | None) -> Source:
-    """Read the file, folder or pattern at the address.
+def load_source(address: str, url_column: str | None, store: str | None = None) -> Source:
+    """Read the file, folder or pattern at the address; what lies in the store is no part of a folder.
 
     Raises:
         UsageError: nothing there, not a table, no rows, no such column, or no links.
     """
-    parts = [tables.table_from(name, files.read_bytes(name)) for name in files.expand(address)]
-    table = parts[0] if len(parts) == 1 else stacked(parts)
+    table = stacked(_tables(files.expand(address, beside=store)))
     if table.num_rows == 0:
         raise UsageError(f"The source {address!r} has column names but no rows.")
     return Source(table, find_url_column(table, url_column), guessed=url_column is None)
-
-
-def stacked(parts: list[pa.Table]) -> pa.Table:
-    """Several tables under one another; a column that a part lacks is null there, one whose types differ becomes text."""
-    try:
-        return pa.concat_tables(parts, promote_options="permissive")
-    except pa.ArrowException:
-        return pa.concat_tables([_as_text(part) for part in parts], promote_options="permissive")
 
 
 def find_url_column(table: pa.Table, wanted: str | None) -> str:
@@ -132,9 +124,15 @@ def _share_of_links(table: pa.Table, name: str) -> float:
     return sum(looks_like_links(cell) for cell in cells) / len(cells) if cells else 0.0
 
 
-def _as_text(part: pa.Table) -> pa.Table:
-    columns = [
-        column if pa.types.is_string(column.type) else pa.array([None if v is None else str(v) for v in column.to_pylist()])
-        for column in part.columns
-    ]
-    return pa.table(columns, names=part.column_names)
+def _tables(names: list[str]) -> list[pa.Table]:
+    """Each file as a table; one that is empty, as it may have just been begun, says nothing beside others."""
+    parts: list[pa.Table] = []
+    empty: UsageError | None = None
+    for name in names:
+        try:
+            parts.append(tables.table_from(name, files.read_bytes(name)))
+        except tables.EmptyFile as error:
+            empty = error
+    if empty and not parts:
+        raise empty
+    return parts

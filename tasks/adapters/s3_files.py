@@ -1,34 +1,40 @@
 """The user's files on S3: a file, what lies below a prefix, or what a pattern matches."""
 
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 
+from tasks.adapters.file_names import WILD, chosen, fixed_folder, matches, tables_of
 from tasks.adapters.s3 import S3Store
 from tasks.adapters.store import NotInStore
 from tasks.contracts.errors import StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
 
 
-def expand_s3(address: str) -> list[str]:
-    """The files that an `s3://` address names; a `/` at its end or a pattern names several.
+def expand_s3(address: str, beside: str | None = None) -> list[str]:
+    """The files that an `s3://` address names: itself, a folder with or without `/` at its end, or a pattern.
 
     Raises:
         UsageError: nothing is there, or it cannot be asked.
 
     """
-    from tasks.adapters.files import is_table_name
-
     bucket, key = _parts(address)
-    prefix, star, _ = key.partition("*")
-    if not star and key and not key.endswith("/"):
-        return [address]
     try:
-        keys = list(_bucket(bucket).keys(prefix.rpartition("/")[0] + "/" if "/" in prefix else ""))
+        # A key may hold these signs; `*` is asked for as a pattern at once, as that needs no right but to list.
+        if key and not key.endswith("/") and "*" not in key and _bucket(bucket).exists(key):
+            return [address]
+        if WILD.search(key):
+            folder, pattern = fixed_folder(key)
+            literal = WILD.split(key, maxsplit=1)[0]
+            found = chosen(name for name in _below(bucket, literal, folder, beside) if matches(name, pattern))
+            otherwise = f"No file matches {address!r} (names that begin with . or _ are left out)."
+        else:
+            folder = f"{key.rstrip('/')}/" if key else ""
+            found = tables_of(_below(bucket, folder, folder, beside))
+            otherwise = f"There is no CSV, TSV, JSON Lines or Parquet file at {address!r}."
     except StopRun as error:
         raise UsageError(f"The source {address!r} cannot be listed. {error}") from None
-    names = [one for one in keys if is_table_name(one.rpartition("/")[2]) and (not star or fnmatchcase(one, key))]
-    if not names:
-        raise UsageError(f"There is no CSV, TSV, JSON Lines or Parquet file at {address!r}.")
-    return [f"s3://{bucket}/{name}" for name in names]
+    if not found:
+        raise UsageError(otherwise)
+    return [f"s3://{bucket}/{folder}{name}" for name in found]
 
 
 def read_s3(address: str) -> bytes:
@@ -47,8 +53,18 @@ def read_s3(address: str) -> bytes:
         raise UsageError(f"The source {address!r} cannot be read. {error}") from None
 
 
+def _below(bucket: str, prefix: str, folder: str, beside: str | None) -> Iterator[str]:
+    """What begins with a prefix and is not in the store, by its path from a folder."""
+    store = f"{beside.rstrip('/')}/" if beside else None
+    for key in _bucket(bucket).keys(prefix):
+        if store is None or not f"s3://{bucket}/{key}".startswith(store):
+            yield key.removeprefix(folder)
+
+
 def _parts(address: str) -> tuple[str, str]:
     bucket, _, key = address.removeprefix("s3://").partition("/")
+    if key.startswith("/") or ".." in key.split("/"):
+        raise UsageError(f"The source {address!r} cannot be read: its key begins with / or leads up by `..`.")
     return bucket, key
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,14 @@ import pyarrow.parquet as pq
 
 from tasks.contracts.errors import UsageError
 
+UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How files begin that are packed by what is not read here."""
+
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+
+class EmptyFile(UsageError):
+    """A file with nothing in it."""
 
 
 def table_from(name: str, data: bytes) -> pa.Table:
@@ -23,12 +31,12 @@ def table_from(name: str, data: bytes) -> pa.Table:
     Text columns of CSV and TSV become numbers only where every number, written out again, is the same text.
 
     Raises:
-        UsageError: empty, or not a table.
+        EmptyFile: nothing is in it.
+        UsageError: it is not a table.
     """
-    if data[:2] == b"\x1f\x8b":
-        data = _unzipped(name, data)
+    data = _unpacked(name, data)
     if not data.strip():
-        raise UsageError(f"The file {name!r} is empty.")
+        raise EmptyFile(f"The file {name!r} is empty.")
     if data[:4] == b"PAR1":
         return _parquet(name, data)
     plain = name.lower().removesuffix(".gz")
@@ -56,10 +64,17 @@ def parquet_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table
     return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns))
 
 
-def _unzipped(name: str, data: bytes) -> bytes:
+def _unpacked(name: str, data: bytes) -> bytes:
+    for start, packer in UNREAD.items():
+        if data.startswith(start):
+            raise UsageError(f"The file {name!r} is packed by {packer}; only gzip is read.")
+    if data.startswith(b"PK\x03\x04"):
+        raise UsageError(f"The file {name!r} is a zip archive or a spreadsheet, not a table: save it as CSV.")
+    if not data.startswith(b"\x1f\x8b"):
+        return data
     try:
         return gzip.decompress(data)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         raise UsageError(f"The file {name!r} is not a whole gzip file.") from None
 
 
@@ -76,9 +91,11 @@ def _text(name: str, data: bytes) -> str:
 
 def _parquet(name: str, data: bytes) -> pa.Table:
     try:
-        return pq.read_table(io.BytesIO(data))
+        # Not read_table, which takes no two columns of one name.
+        table = pq.ParquetFile(io.BytesIO(data)).read()
     except (pa.ArrowException, OSError):
         raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
+    return table.rename_columns(unique_names(table.column_names))
 
 
 def _separated(name: str, text: str, separator: str) -> pa.Table:

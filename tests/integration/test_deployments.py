@@ -63,7 +63,8 @@ def test_all_are_deployed_with_all_that_people_want_to_know(deployed):
 
 def test_no_deployment_holds_a_credential():
     text = (ROOT / "prefect.yaml").read_text()
-    assert not [word for word in ("AWS_", "secret", "password", "token") if word in text]
+    # What names a block is replaced by its value when it is deployed.
+    assert not [word for word in ("AWS_", "secret", "password", "token", "prefect.blocks") if word in text]
 
 
 class World:

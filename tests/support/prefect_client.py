@@ -30,6 +30,7 @@ def prefect(server: PrefectServer, *words: str, env: Mapping[str, str] | None = 
 def _request(server: PrefectServer, method: str, path: str, body: Any = None) -> Any:
     """A request that is sent again while the server's SQLite is locked (503)."""
     with requests.Session() as session:
+        session.auth = tuple(server.login.split(":", 1)) if server.login else None
         again = Retry(total=8, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
         session.mount("http://", HTTPAdapter(max_retries=again))
         answer = session.request(method, f"{server.api}/{path}", json=body, timeout=60)

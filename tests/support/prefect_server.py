@@ -19,10 +19,11 @@ QUIET = {
 
 
 class PrefectServer:
-    """Start, kill and start again: the database stays."""
+    """Start, kill and start again: the database stays. With a `login` (`user:password`) it answers nobody without."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, login: str | None = None) -> None:
         self.home = home
+        self.login = login
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.ui = f"http://127.0.0.1:{self.port}"
@@ -32,12 +33,15 @@ class PrefectServer:
     @property
     def env(self) -> dict[str, str]:
         """What a client of this server has in its environment."""
-        return {**QUIET, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.api}
+        login = {"PREFECT_API_AUTH_STRING": self.login} if self.login else {}
+        return {**QUIET, **login, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.api}
 
     def start(self) -> None:
         """Start and wait until it answers."""
         self.home.mkdir(parents=True, exist_ok=True)
         env = {**os.environ, **QUIET, "PREFECT_HOME": str(self.home), "PREFECT_SERVER_UI_API_URL": self.api}
+        if self.login:
+            env["PREFECT_SERVER_API_AUTH_STRING"] = self.login
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)

@@ -1,9 +1,12 @@
 """Tables as bytes."""
 
+import bz2
+import contextlib
 import csv
 import gzip
 import io
 import json
+import lzma
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +16,9 @@ from hypothesis import strategies as st
 
 from tasks.adapters.tables import parquet_bytes, parquet_table, table_from
 from tasks.contracts.errors import UsageError
+
+DAMAGED = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)
+DAMAGED = DAMAGED[:12] + b"\xff" * 8 + DAMAGED[20:]
 
 CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=20)
 
@@ -61,7 +67,7 @@ def test_column_names_are_kept_and_made_unique():
         ("t.jsonl", b'{"a": 1, "b": ["x"]}\n\n{"a": 2}\n'),
         ("t.json", b'[{"a": 1, "b": ["x"]}, {"a": 2}]'),
         ("t.txt", b'{"a": 1, "b": ["x"]}\n{"a": 2}\n'),
-        ("t.jsonl.gz", gzip.compress(b'{"a": 1, "b": ["x"]}\n{"a": 2}')),
+        ("t.jsonl.gz", gzip.compress(b'{"a": 1, "b": ["x"]}\n{"a": 2}', mtime=0)),
     ],
 )
 def test_json_lines(name, data):
@@ -72,6 +78,28 @@ def test_json_of_mixed_types_becomes_text_and_loses_nothing():
     values = [1, "x", {"k": [1]}, None, 2**80]
     lines = "\n".join(json.dumps({"v": value}) for value in values).encode()
     assert table_from("t.jsonl", lines).column("v").to_pylist() == ["1", "x", '{"k": [1]}', None, str(2**80)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.json", "t.jsonl.gz", "t.parquet"])
+@given(share=st.floats(0, 1))
+def test_a_file_that_is_cut_short_is_a_table_or_a_sentence(name, share):
+    """As one is that someone is still writing."""
+    rows = pa.table({"u": ["http://a.example/ä.png", 'b "c"'], "n": [1, 2]})
+    separator = "\t" if "tsv" in name else ","
+    if "parquet" in name:
+        data = parquet_bytes(rows)
+    elif "json" in name:
+        data = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows.to_pylist()).encode()
+    else:
+        data = written([rows.column_names, *(row.values() for row in rows.to_pylist())], separator)
+    data = gzip.compress(data) if name.endswith("gz") else data
+    with contextlib.suppress(UsageError):
+        assert table_from(name, data[: round(len(data) * share)]).num_rows <= 2
+
+
+def test_parquet_columns_of_one_name_are_told_apart():
+    twice = pa.table([["x"], ["y"]], names=["a", "a"])
+    assert table_from("t.parquet", parquet_bytes(twice)).to_pylist() == [{"a": "x", "a.1": "y"}]
 
 
 def test_parquet_goes_round():
@@ -98,6 +126,11 @@ def test_excel_marks_and_utf_16_are_read():
         ("t.jsonl", b'{"a": 1}\nnot json', "is not JSON Lines"),
         ("t.jsonl", b"[1, 2]", "record 1 is not an object"),
         ("t.csv.gz", b"\x1f\x8b broken", "gzip"),
+        ("t.csv.gz", DAMAGED, "gzip"),
+        ("t.csv.bz2", bz2.compress(b"a\n1\n"), "packed by bzip2.*gzip"),
+        ("t.csv.xz", lzma.compress(b"a\n1\n"), "packed by xz.*gzip"),
+        ("t.csv.zst", b"\x28\xb5\x2f\xfd\x04\x00", "packed by zstd.*gzip"),
+        ("t.xlsx", b"PK\x03\x04\x14\x00", "zip archive or a spreadsheet"),
     ],
 )
 def test_what_is_no_table_gets_a_sentence(name, data, sentence):

@@ -1,5 +1,7 @@
 """Reading the source."""
 
+import gzip
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -59,10 +61,47 @@ def test_a_folder_is_read_as_one_table(tmp_path):
     assert load_source(str(tmp_path / "*.csv"), "u").table.num_rows == 1
 
 
-def test_types_that_differ_between_files_become_text(tmp_path):
-    (tmp_path / "1.csv").write_text(f"id,u\n1,{URL}\n")
-    (tmp_path / "2.csv").write_text(f"id,u\nx,{URL}\n")
-    assert load_source(str(tmp_path), "u").table.column("id").to_pylist() == ["1", "x"]
+def test_types_that_differ_between_files_become_text_and_no_other_column_does(tmp_path):
+    (tmp_path / "1.csv").write_text(f"id,u,likes\n1,{URL},5\n")
+    (tmp_path / "2.csv").write_text(f"id,u,likes\nx,{URL},6\n")
+    table = load_source(str(tmp_path), "u").table
+    assert table.column("id").to_pylist() == ["1", "x"]
+    assert table.column("likes").to_pylist() == [5, 6]
+
+
+def test_a_column_that_is_empty_in_one_file_keeps_the_type_of_the_others(tmp_path):
+    (tmp_path / "1.csv").write_text(f"likes,u,note\n5,{URL},\n")
+    (tmp_path / "2.csv").write_text(f"likes,u,note\n,{URL},\n")
+    (tmp_path / "3.csv").write_text("likes,u,note\n")
+    table = load_source(str(tmp_path), "u").table
+    assert table.column("likes").to_pylist() == [5, None]
+    assert table.schema.field("likes").type == pa.int64()
+    assert table.schema.field("note").type == pa.string()
+
+
+def test_a_list_beside_text_becomes_json(tmp_path):
+    (tmp_path / "1.jsonl").write_text(f'{{"u": ["{URL}", "{URL}2"], "nested": {{"a": [true, null]}}}}\n')
+    (tmp_path / "2.csv").write_text(f"u,nested\n{URL},x\n")
+    source = load_source(str(tmp_path), "u")
+    assert [link.url for link in links_of(source.table, "u")] == [URL, f"{URL}2", URL]
+    assert source.table.column("nested").to_pylist() == ['{"a": [true, null]}', "x"]
+
+
+def test_a_file_with_nothing_in_it_yet_says_nothing(tmp_path):
+    (tmp_path / "1.csv").write_text(f"u\n{URL}\n")
+    (tmp_path / "2.csv").write_text("")
+    (tmp_path / "3.csv.gz").write_bytes(gzip.compress(b""))
+    assert load_source(str(tmp_path), "u").table.num_rows == 1
+    (tmp_path / "1.csv").write_text("")
+    with pytest.raises(UsageError, match="is empty"):
+        load_source(str(tmp_path), "u")
+
+
+def test_the_store_may_lie_in_the_folder_that_is_read(tmp_path):
+    (tmp_path / "1.csv").write_text(f"u\n{URL}\n")
+    (tmp_path / "store" / "runs").mkdir(parents=True)
+    (tmp_path / "store" / "runs" / "links.csv").write_text(f"u\n{URL}\n{URL}\n")
+    assert load_source(str(tmp_path), "u", store=str(tmp_path / "store")).table.num_rows == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Which files an address means, and in which order."""
+
+import os
+
+import pytest
+
+from tasks.adapters.files import expand, read_bytes, short_name
+from tasks.contracts.errors import UsageError
+
+
+@pytest.fixture
+def feed(tmp_path):
+    """A folder as tools leave it: tables on two levels, and what is not one."""
+    folder = tmp_path / "feed"
+    names = ["part-1.csv", "part-10.csv", "part-2.csv.gz", "day=3/a.parquet", "day=3/more/b.JSONL"]
+    names += ["_SUCCESS", ".part-1.csv.crc", ".hidden.csv", "_part.csv", "README.md", "cover.jpg", "noending"]
+    names += ["_temporary/0/part-9.csv", ".ipynb_checkpoints/part-1-checkpoint.csv", "_delta_log/00000.json"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("u\nhttp://a.example/1.jpg\n")
+    return folder
+
+
+def names(feed, found):
+    return [os.path.relpath(one, feed) for one in found]
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_means_its_tables_in_natural_order(feed, end):
+    expected = ["day=3/a.parquet", "day=3/more/b.JSONL", "part-1.csv", "part-2.csv.gz", "part-10.csv"]
+    assert names(feed, expand(f"{feed}{end}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.csv", ["part-1.csv", "part-10.csv"]),
+        ("part-?.*", ["part-1.csv", "part-2.csv.gz"]),
+        ("part-[12]*", ["part-1.csv", "part-2.csv.gz", "part-10.csv"]),
+        ("*", ["part-1.csv", "part-2.csv.gz", "part-10.csv"]),
+        ("*/*", ["day=3/a.parquet"]),
+        ("**/*.*", ["day=3/a.parquet", "day=3/more/b.JSONL", "part-1.csv", "part-2.csv.gz", "part-10.csv"]),
+        ("no*", ["noending"]),
+    ],
+)
+def test_a_pattern_means_what_it_matches_of_the_same(feed, pattern, expected):
+    assert names(feed, expand(f"{feed}/{pattern}")) == expected
+
+
+def test_a_file_named_in_full_is_taken_whatever_its_name(feed):
+    for name in ("_part.csv", ".hidden.csv", "noending"):
+        assert names(feed, expand(f"{feed}/{name}")) == [name]
+    odd = feed / "what [is] this?.csv"
+    odd.write_text("u\n")
+    assert expand(str(odd)) == [str(odd)]
+
+
+def test_a_folder_whose_own_name_is_hidden_is_a_folder(feed, tmp_path):
+    assert names(feed, expand(f"{feed}/_temporary")) == ["_temporary/0/part-9.csv"]
+    assert names(feed, expand(f"{feed}/_temporary/*/*.csv")) == ["_temporary/0/part-9.csv"]
+
+
+def test_what_lies_in_the_store_is_not_the_source(feed):
+    for name in ("store/runs/1/source.parquet", "store/published/1/tagged.parquet", "store-2.csv"):
+        (feed / name).parent.mkdir(parents=True, exist_ok=True)
+        (feed / name).write_text("u\n")
+    for address in (feed, feed / "**" / "*"):
+        found = names(feed, expand(str(address), beside=str(feed / "store")))
+        assert "store-2.csv" in found
+        assert not [name for name in found if name.startswith("store/")]
+    published = str(feed / "store/published/1/tagged.parquet")
+    assert expand(published, beside=str(feed / "store")) == [published], "asked for by name"
+
+
+def test_nothing_there_is_a_sentence(feed, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for address, sentence in {
+        f"{tmp_path}/empty": "no CSV, TSV, JSON Lines or Parquet file in the folder",
+        f"{feed}/*.tsv": "No file matches",
+        f"{feed}/_*": r"No file matches.*begin with \. or _",
+        f"{feed}/missing.csv": "There is no file",
+        os.devnull: "not a file or folder",
+    }.items():
+        with pytest.raises(UsageError, match=sentence):
+            expand(address)
+
+
+def test_a_file_that_went_away_meanwhile_is_a_sentence(feed):
+    found = expand(str(feed))
+    (feed / "part-1.csv").unlink()
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_bytes(found[2])
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("tweets.csv.gz", "tweets"),
+        ("/data/feed/", "feed"),
+        ("/data/feed/*.csv", "feed"),
+        ("/data/feed/**/*.parquet", "feed"),
+        ("/data/feed/2026-*.csv", "2026-*"),
+        ("s3://bucket/feed/", "feed"),
+        ("s3://bucket/*.csv", "bucket"),
+        ("s3://bucket", "bucket"),
+        ("s3://bucket/a b#c?d.csv", "a b#c?d"),
+        ("*.csv", "*.csv"),
+        (".", "."),
+    ],
+)
+def test_what_people_call_it(address, name):
+    assert short_name(address) == name
