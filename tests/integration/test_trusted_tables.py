@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from expectations import suite
 from tasks import clean as cleaning
 from tasks.adapters.tables import parquet_bytes, parquet_table
 from tasks.read import read_tables
@@ -72,6 +73,21 @@ def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp
     findings = json.loads((staged / "findings.json").read_text())
     assert [one["table"] for one in findings if "between 0 and 100" in one["says"] and not one["success"]] == ["tags_long"]
     assert (staged / "tags_long.parquet").exists()
+
+
+def test_a_suite_that_names_something_unknown_publishes_nothing_and_says_so(run, monkeypatch, tmp_path):
+    assert run(["likes"], [[1], [2]]).code == 0
+    before = files_below(tmp_path / "store" / "published")
+    read = suite.read_suite
+
+    def misspelled(table, text, *known):
+        return read(table, text.replace("expect_every_link", "expect_every_lnk"), *known)
+
+    monkeypatch.setattr(suite, "read_suite", misspelled)
+    result = run(["likes"], [[1], [2], [3]])
+    assert result.code == 1
+    assert "The suite of images names the unknown expectation 'expect_every_lnk'." in result.err
+    assert files_below(tmp_path / "store" / "published") == before
 
 
 def test_a_warning_publishes_and_flags(run, site):
