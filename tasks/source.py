@@ -70,10 +70,8 @@ def load_source(address: str, url_column: str | None) -> Source:
 
 def stacked(parts: list[pa.Table]) -> pa.Table:
     """Several tables under one another; a column that a part lacks is null there, one whose types differ becomes text."""
-    try:
-        return pa.concat_tables(parts, promote_options="permissive")
-    except pa.ArrowException:
-        return pa.concat_tables([_as_text(part) for part in parts], promote_options="permissive")
+    names = dict.fromkeys(name for part in parts for name in part.column_names)
+    return pa.table({name: _stacked([_column(part, name) for part in parts]) for name in names})
 
 
 def find_url_column(table: pa.Table, wanted: str | None) -> str:
@@ -132,9 +130,28 @@ def _share_of_links(table: pa.Table, name: str) -> float:
     return sum(looks_like_links(cell) for cell in cells) / len(cells) if cells else 0.0
 
 
-def _as_text(part: pa.Table) -> pa.Table:
-    columns = [
-        column if pa.types.is_string(column.type) else pa.array([None if v is None else str(v) for v in column.to_pylist()])
-        for column in part.columns
-    ]
-    return pa.table(columns, names=part.column_names)
+def _column(part: pa.Table, name: str) -> pa.ChunkedArray:
+    return part.column(name) if name in part.column_names else _nothing(part.num_rows)
+
+
+def _stacked(pieces: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    if any(len(piece) > piece.null_count for piece in pieces):
+        # A piece with nothing in it says nothing of the type.
+        pieces = [piece if len(piece) > piece.null_count else _nothing(len(piece)) for piece in pieces]
+    try:
+        return _under_one_another(pieces)
+    except pa.ArrowException:
+        return _under_one_another([_as_text(piece) for piece in pieces])
+
+
+def _under_one_another(pieces: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    return pa.concat_tables([pa.table([piece], names=[""]) for piece in pieces], promote_options="permissive").column(0)
+
+
+def _nothing(rows: int) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(rows)])
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    texts = [None if value is None else str(value) for value in column.to_pylist()]
+    return column if pa.types.is_string(column.type) else pa.chunked_array([pa.array(texts, pa.string())])

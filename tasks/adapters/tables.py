@@ -73,9 +73,13 @@ def _parquet(name: str, data: bytes) -> pa.Table:
         table = pq.ParquetFile(io.BytesIO(data)).read()  # unlike read_table, it takes two columns of one name
     except (pa.ArrowException, OSError):
         raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
-    # Arrow cannot yet take rows from views, which are texts and bytes laid out another way.
-    columns = [column.cast(_without_views(column.type)) for column in table.columns]
-    return pa.table(columns, names=unique_names(table.column_names))
+    return pa.table(list(map(_rows_can_be_taken, table.columns)), names=unique_names(table.column_names))
+
+
+def _rows_can_be_taken(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows from."""
+    plain = _without_views(column.type)
+    return column if plain == column.type else column.cast(plain)
 
 
 def _without_views(kind: pa.DataType) -> pa.DataType:

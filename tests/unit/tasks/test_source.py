@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tasks.cells import links_in
 from tasks.contracts.errors import UsageError
 from tasks.contracts.records import Link
-from tasks.source import distinct_urls, find_url_column, links_of, links_table, load_source
+from tasks.source import distinct_urls, find_url_column, links_of, links_table, load_source, stacked
 
 URL = "http://a.example/1.jpg"
 
@@ -59,10 +59,28 @@ def test_a_folder_is_read_as_one_table(tmp_path):
     assert load_source(str(tmp_path / "*.csv"), "u").table.num_rows == 1
 
 
-def test_types_that_differ_between_files_become_text(tmp_path):
-    (tmp_path / "1.csv").write_text(f"id,u\n1,{URL}\n")
-    (tmp_path / "2.csv").write_text(f"id,u\nx,{URL}\n")
-    assert load_source(str(tmp_path), "u").table.column("id").to_pylist() == ["1", "x"]
+def test_a_column_whose_types_differ_between_files_becomes_text_and_the_others_stay(tmp_path):
+    (tmp_path / "1.csv").write_text(f"id,likes,u\n1,5,{URL}\n")
+    (tmp_path / "2.csv").write_text(f"id,likes,u\nx,6,{URL}\n")
+    table = load_source(str(tmp_path), "u").table
+    assert table.select(["id", "likes"]).to_pydict() == {"id": ["1", "x"], "likes": [5, 6]}
+
+
+def test_a_file_that_has_nothing_in_a_column_says_nothing_of_its_type(tmp_path):
+    (tmp_path / "1.csv").write_text(f"id,likes,note,u\n1,5,,{URL}\n")
+    (tmp_path / "2.csv").write_text(f"id,likes,note,u\n2,,,{URL}\n")
+    (tmp_path / "3.csv").write_text("id,likes,note,u\n")
+    (tmp_path / "4.jsonl").write_text(f'{{"u": "{URL}", "likes": null}}\n')
+    table = load_source(str(tmp_path), "u").table
+    assert table.schema.field("likes").type == table.schema.field("id").type == pa.int64()
+    assert table.schema.field("note").type == pa.string()
+    assert table.column("likes").to_pylist() == [5, None, None]
+
+
+def test_numbers_that_do_not_fit_one_type_lose_no_digit():
+    parts = [pa.table({"id": [2**60 + 1]}), pa.table({"id": [0.5]}), pa.table({"id": [True]})]
+    assert stacked(parts[:2]).column("id").to_pylist() == [str(2**60 + 1), "0.5"]
+    assert stacked(parts[1:]).column("id").to_pylist() == ["0.5", "True"]
 
 
 @pytest.mark.parametrize(
