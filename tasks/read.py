@@ -13,19 +13,15 @@ from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import StoreSettings
 from tasks.pointer import read_pointer, tables_of
 
-WHOLE = (
-    pd.Int8Dtype(),
-    pd.Int16Dtype(),
-    pd.Int32Dtype(),
-    pd.Int64Dtype(),
-    pd.UInt8Dtype(),
-    pd.UInt16Dtype(),
-    pd.UInt32Dtype(),
-    pd.UInt64Dtype(),
-)
-
 TYPES: dict[pa.DataType, Any] = {
-    **{pa.from_numpy_dtype(dtype.numpy_dtype): dtype for dtype in WHOLE},
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
     pa.time64("ns"): pd.ArrowDtype(pa.time64("ns")),  # Python's own times know no nanoseconds
 }
 """The types that pandas would otherwise lose digits of."""
