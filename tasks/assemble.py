@@ -35,7 +35,7 @@ def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dic
     stage(store, run, "tagged", tagged_table(source, images, wide))
     renamed = renamed_columns(source.column_names, images.column_names, wide.column_names[1:])
     for was, now in renamed.items():
-        get_run_logger().warning("The source has a column %r of its own; ours is called %r in `tagged`.", was, now)
+        get_run_logger().warning("Our column %r is called %r in `tagged`: the source has one of that name.", was, now)
     return renamed
 
 
@@ -92,13 +92,17 @@ def tagged_table(source: pa.Table, images: pa.Table, wide: pa.Table) -> pa.Table
 
 
 def column_names(source: Sequence[str], *ours: Sequence[str]) -> list[str]:
-    """The columns of `tagged`: the source's untouched, ours with `image_tags_` before them where the name is taken."""
-    names = list(source)
+    """The columns of `tagged`: the source's untouched, ours with `image_tags_` before them where the name is taken.
+
+    It is taken also by a name that differs only in capitals: DuckDB and Athena would not tell the two apart.
+    """
+    names, taken = list(source), {name.casefold() for name in source}
     for name in (name for part in ours for name in part):
         candidate = name
-        while candidate in names:
+        while candidate.casefold() in taken:
             candidate = OURS + candidate
         names.append(candidate)
+        taken.add(candidate.casefold())
     return names
 
 

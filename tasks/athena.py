@@ -5,6 +5,9 @@ read in its place (Delta Lake documentation, "Presto and Athena to Delta Lake in
 `published/latest/<table>/`, rewritten each time the pointer moves; for a moment two of them may name two versions.
 """
 
+import re
+import warnings
+
 import pyarrow as pa
 
 from tasks.adapters.store import Store, open_store
@@ -16,6 +19,9 @@ from tasks.pointer import read_pointer
 
 LATEST = "published/latest/{table}/"
 MANIFEST = LATEST + "manifest"
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Names of fields that can stand in a type as they are."""
 
 
 def write_manifests(store: Store) -> None:
@@ -38,7 +44,8 @@ def write_manifests(store: Store) -> None:
 def athena_table(store: str, table: str, *, region: str | None = None) -> str:
     """The SQL that makes an Athena table of a published table: run it once, it follows the current version.
 
-    Run it again if the source gets other columns or the settings another number of wide ones.
+    Run it again if the source gets other columns or the settings another number of wide ones. Columns that Athena has no
+    type for are left out, and a warning names them.
 
     Raises:
         UsageError: the store is not on S3, or has no such table.
@@ -55,15 +62,25 @@ def athena_table(store: str, table: str, *, region: str | None = None) -> str:
 
 
 def create_table(table: str, schema: pa.Schema, location: str) -> str:
-    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder.
+    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder; warns of columns that it has to leave out.
+
+    Athena finds the columns of a Parquet file by name, so that others can do without one.
 
     Raises:
-        UsageError: Athena has no type for a column, or takes two names for one, since it knows no capitals.
+        UsageError: Athena takes two names for one, since it knows no capitals.
     """
     names = [field.name.lower() for field in schema]
     if twice := [field.name for field in schema if names.count(field.name.lower()) > 1]:
         raise UsageError(f"Athena takes the columns {' and '.join(map(repr, twice))} for one: rename yours in the source.")
-    columns = ",\n".join(f"  {_quoted(field.name)} {hive_type(field.type)}" for field in schema)
+    types, left_out = {}, []
+    for field in schema:
+        try:
+            types[field.name] = _hive_type(field)
+        except UsageError as error:
+            left_out.append(f"{field.name!r}: {error}")
+    if left_out:
+        warnings.warn(f"Left out of the table for Athena: {' '.join(left_out)}", stacklevel=2)
+    columns = ",\n".join(f"  {_quoted(name)} {kind}" for name, kind in types.items())
     return (
         f"CREATE EXTERNAL TABLE {_quoted(table)} (\n{columns}\n)\n"
         "ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n"
@@ -79,18 +96,18 @@ def hive_type(kind: pa.DataType) -> str:
     Raises:
         UsageError: Athena has none.
     """
+    if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+        return hive_type(kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type)
     for fits, name in _TYPES:
         if fits(kind):
             return name
-    if pa.types.is_dictionary(kind):
-        return hive_type(kind.value_type)
-    if pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind) and kind.precision <= 38:
         return f"decimal({kind.precision},{kind.scale})"
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return f"array<{hive_type(kind.value_type)}>"
     if pa.types.is_map(kind):
         return f"map<{hive_type(kind.key_type)},{hive_type(kind.item_type)}>"
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and all(PLAIN.fullmatch(field.name) for field in kind):
         return f"struct<{','.join(f'{field.name}:{hive_type(field.type)}' for field in kind)}>"
     raise UsageError(f"Athena has no type for a column of type {kind}.")
 
@@ -104,7 +121,7 @@ _TYPES = (
     (pa.types.is_uint16, "int"),
     (pa.types.is_integer, "bigint"),
     (pa.types.is_float32, "float"),
-    (pa.types.is_floating, "double"),
+    (pa.types.is_float64, "double"),
     (pa.types.is_string, "string"),
     (pa.types.is_large_string, "string"),
     (pa.types.is_null, "string"),
@@ -112,7 +129,14 @@ _TYPES = (
     (pa.types.is_timestamp, "timestamp"),
     (pa.types.is_binary, "binary"),
     (pa.types.is_large_binary, "binary"),
+    (pa.types.is_fixed_size_binary, "binary"),
 )
+
+
+def _hive_type(field: pa.Field) -> str:
+    if not field.name:
+        raise UsageError("Athena needs a name for a column.")
+    return hive_type(field.type)
 
 
 def _quoted(name: str) -> str:

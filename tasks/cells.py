@@ -22,10 +22,13 @@ def links_in(cell: Any) -> list[str]:
     """
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return []
+    if isinstance(cell, bytes):
+        # Some writers of Parquet leave out that bytes are text.
+        cell = cell.decode("utf-8", "backslashreplace")
     if isinstance(cell, str):
         listed = _list_in(cell)
         return _split(cell) if listed is None else [link for item in listed for link in links_in(item)]
-    if isinstance(cell, list | tuple) or (isinstance(cell, Iterable) and not isinstance(cell, dict | bytes)):
+    if isinstance(cell, list | tuple) or (isinstance(cell, Iterable) and not isinstance(cell, dict)):
         return [link for item in cell for link in links_in(item)]
     if isinstance(cell, dict):
         return [json.dumps(cell, default=str)]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tasks.adapters.tables import parquet_bytes, unique_names
+from tasks.adapters.tables import parquet_bytes
+from tasks.adapters.text_tables import unique_names
 from tasks.contracts.errors import UsageError
 
 UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)

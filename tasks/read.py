@@ -1,6 +1,8 @@
 """For readers: the published tables as pandas DataFrames."""
 
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -11,13 +13,31 @@ from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import StoreSettings
 from tasks.pointer import read_pointer, tables_of
 
+TYPES: dict[pa.DataType, Any] = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+    pa.time64("ns"): pd.ArrowDtype(pa.time64("ns")),  # Python's own times know no nanoseconds
+}
+"""The types that pandas would otherwise lose digits of."""
+
 
 def read_tables(
-    store: str, version: str | None = None, tables: Sequence[str] | None = None, *, region: str | None = None
+    store: str | os.PathLike[str],
+    version: str | None = None,
+    tables: Sequence[str] | None = None,
+    *,
+    region: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Published tables by name, all of one version.
 
-    Whole numbers are pandas' Int64, which stays whole where values are missing; lists are arrays. Nothing is written.
+    Whole numbers are pandas' nullable ones (Int64), which stay whole where values are missing; lists are arrays. Nothing
+    is written.
 
     Args:
         store: folder or `s3://bucket/prefix`.
@@ -28,7 +48,7 @@ def read_tables(
     Raises:
         UsageError: nothing was published yet, or there is no such version or table.
     """
-    where = open_store(StoreSettings(store=store, region=region))
+    where = open_store(StoreSettings(store=os.fspath(store), region=region))
     keys = _keys(where, version)
     if unknown := [name for name in tables or () if name not in keys]:
         raise UsageError(f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}.")
@@ -48,6 +68,5 @@ def _keys(store: Store, version: str | None) -> dict[str, str]:
 
 
 def _frame(data: bytes) -> pd.DataFrame:
-    whole_numbers = {pa.int64(): pd.Int64Dtype()}
-    frame: pd.DataFrame = parquet_table(data).to_pandas(types_mapper=whole_numbers.get)
+    frame: pd.DataFrame = parquet_table(data).to_pandas(types_mapper=TYPES.get)
     return frame

@@ -94,7 +94,7 @@ def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
     for was, now in renamed.items():
-        remarks.append(f"The source has a column {was!r} of its own; ours is called {now!r} in `tagged`.")
+        remarks.append(f"Our column {was!r} is called {now!r} in `tagged`: the source has one of that name.")
     return remarks
 
 

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
 from expectations.subject import Subject
+from tasks.contracts.reasons import Status
 
 ERRORS = 3
 """Standard errors added to each threshold: in a small table one more or one less moves a share by many points."""
@@ -20,14 +21,14 @@ def margin(share: float, *sizes: int) -> float:
 class ExpectShareOfStatusToBeBetween(TableExpectation):
     """The share of the links that have a status is within bounds."""
 
-    status: str
+    status: Status
     min_value: Number = 0.0
     max_value: Number = 1.0
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
         """Rows without a link do not count."""
         links = own.num_rows - own["position"].null_count
-        count = pc.sum(pc.equal(own["status"], self.status)).as_py() or 0
+        count = pc.sum(pc.equal(own["status"], str(self.status))).as_py() or 0
         share = count / links if links else number(self.min_value)
         low = number(self.min_value) - margin(number(self.min_value), links)
         high = number(self.max_value) + margin(number(self.max_value), links)

@@ -49,10 +49,10 @@ def contract_schema(contract: str, whole: Subject) -> pa.Schema:
 def _tagged_names(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]:
     """The contract's names, each of ours with as many prefixes as the table gives it to keep names apart."""
     source = whole.context.source.num_columns
-    taken = set(wanted.names[:source])
+    taken = {name.casefold() for name in wanted.names[:source]}
     names = list(wanted.names[:source])
     for there, name in zip(own.column_names[source:], wanted.names[source:], strict=False):
-        clash = name in taken
+        clash = name.casefold() in taken
         renamed = clash and there.startswith(PREFIX) and there.removeprefix(PREFIX).endswith(name)
         names.append(there if renamed else name)
     return [*names, *wanted.names[len(names) :]]

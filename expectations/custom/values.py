@@ -99,6 +99,17 @@ def _is_object(text: str) -> bool:
     return isinstance(value, dict) and end == len(text)
 
 
+class ExpectNoTagOfAPendingImage(TableExpectation):
+    """An image that still waits for an answer has no tags: what is published is never half read."""
+
+    def look(self, own: pa.Table, whole: Subject) -> Seen:
+        """Images by their links' status."""
+        images = whole.tables["images"]
+        waiting = pc.unique(images.filter(pc.equal(images["status"], Status.PENDING))["image_id"]).drop_null()
+        half_read = pc.unique(own["image_id"].filter(pc.is_in(own["image_id"], waiting)))
+        return verdict(half_read.to_pylist(), len(waiting), "pending images")
+
+
 class ExpectNoLabelBesideACelebrity(TableExpectation):
     """An image with a recognised celebrity has no labels, while that cleaning rule is on."""
 

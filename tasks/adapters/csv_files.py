@@ -36,7 +36,9 @@ def _plain(column: pa.ChunkedArray, for_spreadsheets: bool) -> pa.ChunkedArray:
         return _plain(column.cast(kind.value_type), for_spreadsheets)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return column
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if pa.types.is_time(kind):
+        column = column.cast(pa.string())  # Python's own times know no nanoseconds
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         texts = [None if value is None else _text(value) for value in column.to_pylist()]
         column = pa.chunked_array([pa.array(texts, pa.string())])
     if for_spreadsheets:

@@ -1,24 +1,18 @@
 """Tables as bytes: CSV, TSV, JSON Lines and Parquet in, Parquet out. Nothing in a cell is changed on the way."""
 
-import csv
 import gzip
 import io
-import json
-import re
-import sys
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.adapters.text_tables import json_lines, separated, separator_in, unique_names
 from tasks.contracts.errors import UsageError
 
 UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 """How files begin that are packed by what is not read here."""
-
-INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
 class EmptyFile(UsageError):
@@ -46,10 +40,8 @@ def table_from(name: str, data: bytes) -> pa.Table:
     if plain.endswith((".jsonl", ".ndjson", ".json")) or (
         not plain.endswith((".csv", ".tsv")) and text.lstrip()[:1] == "{"
     ):
-        return _json_lines(name, text)
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    tabs = plain.endswith(".tsv") or (not plain.endswith(".csv") and "\t" in first)
-    return _separated(name, text, "\t" if tabs else ",")
+        return json_lines(name, text)
+    return separated(name, text, separator_in(plain, text))
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -83,100 +75,33 @@ def _text(name: str, data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        raise UsageError(f"The file {name!r} is not a table: it is neither Parquet nor text in UTF-8.") from None
+        text = "\0"
     if "\0" in text:
-        raise UsageError(f"The file {name!r} is not a table: it is neither Parquet nor text.")
+        raise UsageError(
+            f"The file {name!r} is not a table: it is neither Parquet nor text in UTF-8 (save other encodings as that)."
+        )
     return text
 
 
 def _parquet(name: str, data: bytes) -> pa.Table:
     try:
-        # Not read_table, which takes no two columns of one name.
-        table = pq.ParquetFile(io.BytesIO(data)).read()
+        table = pq.ParquetFile(io.BytesIO(data)).read()  # unlike read_table, it takes two columns of one name
     except (pa.ArrowException, OSError):
         raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
-    return table.rename_columns(unique_names(table.column_names))
+    return pa.table(list(map(_rows_can_be_taken, table.columns)), names=unique_names(table.column_names))
 
 
-def _separated(name: str, text: str, separator: str) -> pa.Table:
-    lines = _lines(name, text, separator)
-    header, rows = lines[0], lines[1:]
-    for number, row in enumerate(rows, 1):
-        if len(row) > len(header):
-            raise UsageError(
-                f"The file {name!r} is not a table: row {number} has {len(row)} cells under {len(header)} column names "
-                f"(a cell with a {'tab' if separator != ',' else 'comma'} in it must be quoted)."
-            )
-        row.extend([""] * (len(header) - len(row)))
-    columns = [_typed([row[place] for row in rows]) for place in range(len(header))]
-    return pa.table(columns, names=unique_names(header))
+def _rows_can_be_taken(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows from."""
+    plain = _without_views(column.type)
+    return column if plain == column.type else column.cast(plain)
 
 
-def _lines(name: str, text: str, separator: str) -> list[list[str]]:
-    csv.field_size_limit(sys.maxsize)
-    for strict in (True, False):
-        # A stray quote inside a cell is read as it stands; a quote that is never closed would swallow the rest.
-        try:
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
-            return [line for line in reader if line]
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                raise UsageError(f"The file {name!r} is not a table: a quote is opened and never closed.") from None
-    raise UsageError(f"The file {name!r} is not a table.")
-
-
-def _json_lines(name: str, text: str) -> pa.Table:
-    rows: list[dict[str, Any]] = []
-    try:
-        whole = json.loads(text) if text.lstrip()[:1] == "[" else None
-        found = whole if isinstance(whole, list) else [json.loads(line) for line in text.split("\n") if line.strip()]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UsageError(f"The file {name!r} is not JSON Lines: {_first_line(error)}.") from None
-    for number, row in enumerate(found, 1):
-        if not isinstance(row, dict):
-            raise UsageError(f"The file {name!r} is not JSON Lines: record {number} is not an object.")
-        rows.append(row)
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    return pa.table([_column([row.get(key) for row in rows]) for key in names], names=names)
-
-
-def _column(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, OverflowError):
-        # Mixed types in one column: each value as its JSON text, strings as they are.
-        return pa.array([v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values])
-
-
-def _typed(values: list[str]) -> pa.Array:
-    filled = [value for value in values if value != ""]
-    if filled and all(INTEGER.fullmatch(value) and value != "-0" for value in filled):
-        return pa.array([int(value) if value else None for value in values], pa.int64())
-    if filled and all(_is_float(value) for value in filled):
-        return pa.array([float(value) if value else None for value in values], pa.float64())
-    return pa.array([value or None for value in values], pa.string())
-
-
-def _is_float(text: str) -> bool:
-    try:
-        return repr(float(text)) == text or (
-            INTEGER.fullmatch(text) is not None and text != "-0" and abs(int(text)) < 2**53
-        )
-    except ValueError:
-        return False
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, a later one of several equal ones with `.1`, `.2`, ... after it."""
-    unique: list[str] = []
-    for name in names:
-        candidate, count = name, 0
-        while candidate in unique or (count and candidate in names):
-            count += 1
-            candidate = f"{name}.{count}"
-        unique.append(candidate)
-    return unique
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return pa.string() if pa.types.is_string_view(kind) else pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_views(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    return kind

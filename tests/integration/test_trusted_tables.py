@@ -5,11 +5,15 @@ import io
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from expectations import suite
 from tasks import clean as cleaning
+from tasks.adapters.tables import parquet_bytes, parquet_table
 from tasks.read import read_tables
 from tests.support.command import image_tags
+from tests.support.every_type import SOURCE
 
 LONG_CELL = "x" * 1_000_000
 HOSTILE = [
@@ -30,15 +34,18 @@ def run(site, rekognition, prefect_server, tmp_path):
     env = {**rekognition.environment(), **prefect_server.env}
     store = str(tmp_path / "store")
 
+    def on(path, url_column, *words):
+        given = ("--analyzer", "rekognition", "--allow-private-addresses", "--task-retries", "0", "--json")
+        return image_tags("run", str(path), "--url-column", url_column, "--store", store, *given, *words, env=env)
+
     def go(header, rows, *words, links=()):
         path = tmp_path / "feed.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             links = [*links, *(site.picture(f"/{n}.png", n) for n in range(len(links), len(rows)))]
             csv.writer(file).writerows([[*header, "url"], *([*row, link] for row, link in zip(rows, links, strict=True))])
-        given = ("--analyzer", "rekognition", "--allow-private-addresses", "--task-retries", "0", "--json")
-        return image_tags("run", str(path), "--url-column", "url", "--store", store, *given, *words, env=env)
+        return on(path, "url", *words)
 
-    go.store = store
+    go.store, go.on = store, on
     return go
 
 
@@ -68,6 +75,21 @@ def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp
     assert (staged / "tags_long.parquet").exists()
 
 
+def test_a_suite_that_names_something_unknown_publishes_nothing_and_says_so(run, monkeypatch, tmp_path):
+    assert run(["likes"], [[1], [2]]).code == 0
+    before = files_below(tmp_path / "store" / "published")
+    read = suite.read_suite
+
+    def misspelled(table, text, *known):
+        return read(table, text.replace("expect_every_link", "expect_every_lnk"), *known)
+
+    monkeypatch.setattr(suite, "read_suite", misspelled)
+    result = run(["likes"], [[1], [2], [3]])
+    assert result.code == 1
+    assert "The suite of images names the unknown expectation 'expect_every_lnk'." in result.err
+    assert files_below(tmp_path / "store" / "published") == before
+
+
 def test_a_warning_publishes_and_flags(run, site):
     dead = run(["likes"], [[1], [2], [3]], "--max-rejected-share", "0", links=[f"{site.url}/dead.png"])
     assert dead.code == 0
@@ -95,6 +117,44 @@ def test_hostile_cells_come_out_as_they_went_in(run, tmp_path):
     assert pd.read_csv(version / "tags_long.csv")["parents"].map(json.loads).map(type).eq(list).all()
     report = (version / "report.html").read_text("utf-8")
     assert "<script>alert(1)" not in report
+
+
+def test_columns_of_every_type_go_through_a_whole_run(run, site, tmp_path):
+    links = pa.array([site.picture("/a.png", 1).encode(), None, b""])
+    source = SOURCE.append_column("URL", links)
+    path = tmp_path / "feed.parquet"
+    path.write_bytes(parquet_bytes(source))
+    result = run.on(path, "URL", "--csv")
+    assert result.code == 0, result.out
+    assert "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name." in result.out
+    version = tmp_path / "store" / "published" / result.summary["version"]
+    tagged = parquet_table((version / "tagged.parquet").read_bytes())
+    assert tagged.column_names[: source.num_columns] == source.column_names
+    assert [field.type for field in tagged.schema][: source.num_columns] == [field.type for field in source.schema]
+    assert repr(tagged.select(range(source.num_columns)).to_pylist()) == repr(source.to_pylist())
+    assert tagged["image_tags_url"].to_pylist() == [f"{site.url}/a.png", None, None]
+    assert tagged["status"].to_pylist() == ["tagged", "no_link", "no_link"]
+    assert read_tables(run.store)["tagged"]["uint64"].tolist()[0] == 2**64 - 1
+    assert (version / "tagged.csv").exists()
+    assert (version / "report.html").exists()
+
+
+def test_json_of_mixed_types_goes_through_a_whole_run(run, site, tmp_path):
+    cells = [True, 1.5, {"deep": [1, {}]}, {}, "\0\x1b[2J", "\ud83d", LONG_CELL, None]
+    path = tmp_path / "feed.jsonl"
+    rows = [{"url": site.picture(f"/{n}.png", n), "any": cell, "Status": {}} for n, cell in enumerate(cells)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    result = run.on(path, "url", "--csv")
+    assert result.code == 0, result.out
+    texts = ["true", "1.5", '{"deep": [1, {}]}', "{}", "\0\x1b[2J", "\\ud83d", LONG_CELL]
+    tagged = read_tables(run.store)["tagged"]
+    assert tagged["any"].tolist()[:-1] == texts
+    assert tagged["any"].isna().tolist()[-1]
+    assert tagged["Status"].tolist() == ["{}"] * len(cells)
+    assert tagged["image_tags_status"].tolist() == ["tagged"] * len(cells)
+    csv.field_size_limit(2_000_000)
+    text = (tmp_path / "store" / "published" / result.summary["version"] / "tagged.csv").read_bytes().decode()
+    assert [row["any"] for row in csv.DictReader(io.StringIO(text, newline=""))] == [*texts, ""]
 
 
 def test_a_metric_adds_its_table(run):

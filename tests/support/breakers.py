@@ -81,6 +81,9 @@ def of_all_tags(table):
         "A count of instances is not negative.": put(table, "instances", -1),
         "A name is not empty.": put(table, "name", ""),
         "Details are a whole JSON object.": put(table, "details", '{"half": '),
+        "No tag is of an image that still waits for an answer: nothing is half read.": put_where(
+            "images", "status", "pending", "row", 5
+        ),
         "Who answered is one of the analyzers.": put(table, "analyzer", "someone"),
     }
 

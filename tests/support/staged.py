@@ -77,7 +77,7 @@ class Staged:
         last: the profile of the last version.
         reachable: whether any link leads to a picture.
         metrics: what tags are compared by: `likes`.
-        rename: other names for the source's columns.
+        rename: other names for these two.
         more: more columns of the source.
         thresholds: settings of the gate.
     """
@@ -95,9 +95,9 @@ class Staged:
         columns = {
             "likes": pa.array([float(row) for row in range(rows)]),
             "url": pa.array(urls, pa.string()),
-            **(more or {}),
         }
-        self.source = pa.table({(rename or {}).get(name, name): column for name, column in columns.items()})
+        named = {(rename or {}).get(name, name): column for name, column in columns.items()}
+        self.source = pa.table({**named, **(more or {})})
         self.links = [Link(row, 0, urls[row]) for row in numbers] + [
             Link(row, 1, "x:bad") for row in numbers if row % 10 == 1
         ]

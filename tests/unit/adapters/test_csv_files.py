@@ -66,6 +66,7 @@ def test_for_spreadsheets_no_text_is_a_formula():
     [
         (pa.array([b"\xff\x00", None]), ["/wA=", ""]),
         (pa.array([0, None], pa.timestamp("s", "UTC")), ["1970-01-01 00:00:00+00:00", ""]),
+        (pa.array([1, None], pa.time64("ns")), ["00:00:00.000000001", ""]),
         (pa.array([0, None], pa.date32()), ["1970-01-01", ""]),
         (pa.array([1, None], pa.decimal128(5, 2)), ["1.00", ""]),
         (pa.array(["a", None]).dictionary_encode(), ["a", ""]),

@@ -97,15 +97,57 @@ def test_a_file_that_is_cut_short_is_a_table_or_a_sentence(name, share):
         assert table_from(name, data[: round(len(data) * share)]).num_rows <= 2
 
 
-def test_parquet_columns_of_one_name_are_told_apart():
-    twice = pa.table([["x"], ["y"]], names=["a", "a"])
-    assert table_from("t.parquet", parquet_bytes(twice)).to_pylist() == [{"a": "x", "a.1": "y"}]
+def test_json_keeps_what_arrow_would_bend_or_parquet_not_hold():
+    lines = """
+        {"mixed": true, "nested": [1.5, true], "geo": {}, "places": [{}], "half": "\\ud83d", "\\ud83d": ["\\ud83d"]}
+        {"mixed": 1.5, "nested": null, "geo": null, "places": [], "half": "\\ud83d\\ude00", "\\ud83d": null}
+    """
+    table = parquet_table(parquet_bytes(table_from("t.jsonl", lines.encode())))
+    assert table.to_pydict() == {
+        "mixed": ["true", "1.5"],
+        "nested": ["[1.5, true]", None],
+        "geo": ["{}", None],
+        "places": ["[{}]", "[]"],
+        "half": ["\\ud83d", "\U0001f600"],
+        "\\ud83d": ['["\\ud83d"]', None],
+    }
+
+
+def test_json_that_goes_very_deep_is_text():
+    deep = "[" * 400 + "]" * 400
+    column = table_from("t.jsonl", f'{{"deep": {deep}, "flat": [[1]]}}'.encode())
+    assert column.column("deep").to_pylist() == [deep]
+    assert column.column("flat").to_pylist() == [[[1]]]
+
+
+def test_control_and_direction_characters_are_kept():
+    text = "\0 \x1b[2J \u202etfel ot thgir\u2028"
+    assert table_from("t.jsonl", json.dumps({"v": text}).encode()).to_pylist() == [{"v": text}]
 
 
 def test_parquet_goes_round():
     table = pa.table({"url": ["http://a.example"], "when": pd.to_datetime(["2026-01-01"]), "l": [["a", "b"]]})
     assert table_from("t.parquet", parquet_bytes(table)).equals(table)
     assert parquet_table(parquet_bytes(table), ["url"]).column_names == ["url"]
+
+
+def test_parquet_columns_of_one_name_are_told_apart():
+    twice = pa.table([[1], ["http://a.example"], ["x"]], names=["n", "url", "n"])
+    assert table_from("t.parquet", parquet_bytes(twice)).to_pylist() == [{"n": 1, "url": "http://a.example", "n.1": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("id;url\n1;http://a,b\n", {"id": 1, "url": "http://a,b"}),
+        ('"a,b";"c"\n"1,5";"x;y"\n', {"a,b": "1,5", "c": "x;y"}),
+        ("a;b,c\n1,2\n", {"a;b": 1, "c": 2}),
+        ('"a;b"\nx;y\n', {"a;b": "x;y"}),
+    ],
+)
+def test_semicolons_part_cells_where_no_comma_stands_in_the_header(text, cells):
+    assert table_from("t.csv", text.encode()).to_pylist() == [cells]
+    assert table_from("t.csv", text.encode("utf-16")).to_pylist() == [cells]
 
 
 def test_excel_marks_and_utf_16_are_read():
@@ -120,6 +162,11 @@ def test_excel_marks_and_utf_16_are_read():
         ("t.csv", b" \n\n", "is empty"),
         ("t.csv", b"\x89PNG\r\n\x1a\n\0\0", "is not a table"),
         ("t.csv", b"a\0b", "is not a table"),
+        ("t.csv", "id,Stra\u00dfe\n".encode("latin-1"), r"text in UTF-8 \(save other encodings as that\)"),
+        ("t.csv", "id,text\n".encode("utf-16-le"), r"text in UTF-8 \(save other encodings as that\)"),
+        ("t.csv", b"a;b\n1;2;3\n", "a cell with a semicolon in it must be quoted"),
+        ("t.jsonl", b"", "is empty"),
+        ("t.parquet", b"", "is empty"),
         ("t.csv", b'a,b\n"1,2\n', "never closed"),
         ("t.parquet", b"a,b\n1,2\n", "is not a Parquet file"),
         ("t.parquet", b"PAR1 and then nothing", "damaged Parquet"),

@@ -87,8 +87,14 @@ def test_tagged_keeps_the_source_and_says_what_it_renamed():
     }
 
 
-@given(st.lists(st.sampled_from(["row", "url", "status", "image_tags_row", "mine"]), unique=True))
+def test_a_name_that_differs_in_capitals_alone_is_taken_too():
+    assert renamed_columns(["URL", "Url", "Image_Tags_URL"], ["row", "url"]) == {"url": "image_tags_image_tags_url"}
+
+
+@given(st.lists(st.sampled_from(["row", "url", "URL", "Status", "image_tags_row", "mine", "Mine", ""]), unique=True))
 def test_column_names_never_clash(source):
     names = column_names(source, ["row", "url"], ["status"])
     assert names[: len(source)] == source
-    assert len(set(names)) == len(names) == len(source) + 3
+    ours = [name.casefold() for name in names[len(source) :]]
+    assert len(set(ours)) == len(ours) == 3
+    assert not set(ours) & {name.casefold() for name in source}

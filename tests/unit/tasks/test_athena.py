@@ -51,6 +51,10 @@ LOCATION 's3://bucket/prefix/published/latest/tags_long/';"""
         (pa.list_(pa.list_(pa.int64())), "array<array<bigint>>"),
         (pa.struct([("a", pa.string()), ("b", pa.float64())]), "struct<a:string,b:double>"),
         (pa.map_(pa.string(), pa.int64()), "map<string,bigint>"),
+        (pa.list_(pa.int32(), 2), "array<int>"),
+        (pa.binary(16), "binary"),
+        (pa.uuid(), "binary"),
+        (pa.json_(), "string"),
     ],
 )
 def test_types_of_the_source(kind, name):
@@ -63,8 +67,28 @@ def test_odd_names_are_quoted():
     assert "LOCATION 's3://b/it''s/';" in sql
 
 
-def test_what_athena_cannot_take_is_one_sentence():
-    with pytest.raises(UsageError, match="no type for a column of type duration"):
-        hive_type(pa.duration("s"))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.duration("s"),
+        pa.time64("us"),
+        pa.float16(),
+        pa.decimal256(39, 0),
+        pa.list_(pa.duration("s")),
+        pa.struct([("a b", pa.string())]),
+    ],
+)
+def test_what_athena_has_no_type_for_is_one_sentence(kind):
+    with pytest.raises(UsageError, match="Athena has no type for a column of type "):
+        hive_type(kind)
+
+
+def test_columns_that_athena_cannot_take_are_left_out_and_named():
+    schema = pa.schema([("a", pa.string()), ("t", pa.time32("s")), ("", pa.string()), ("b", pa.int64())])
+    with pytest.warns(UserWarning, match=r"'t': Athena has no type for .* '': Athena needs a name for a column\."):
+        assert "(\n  `a` string,\n  `b` bigint\n)" in create_table("tagged", schema, "s3://b/")
+
+
+def test_names_that_athena_takes_for_one_are_one_sentence():
     with pytest.raises(UsageError, match="'URL' and 'url' for one"):
         create_table("tagged", pa.schema([("URL", pa.string()), ("url", pa.string())]), "s3://b/")

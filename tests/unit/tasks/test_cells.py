@@ -25,6 +25,8 @@ LINKS = st.from_regex(r"https?://[a-z0-9.-]{1,20}(/[A-Za-z0-9._~,|=&%-]{0,20}[A-
         (f"['{A}', '{B}']", [A, B]),
         (f"('{A}',)", [A]),
         ([A, None, B], [A, B]),
+        (f"{A} {B}".encode(), [A, B]),
+        ([A.encode(), b"\xff"], [A, "\\xff"]),
         (f'["{A} {B}"]', [A, B]),
         ("HTTPS://A.example/x.jpg", ["HTTPS://A.example/x.jpg"]),
         ("no link here", ["no", "link", "here"]),

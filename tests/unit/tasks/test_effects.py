@@ -50,6 +50,22 @@ def test_a_known_effect_is_found_and_the_others_are_not():
     assert sum(row["p_corrected"] < 0.05 for row in effects.to_pylist()) == 1
 
 
+def test_known_effects_of_having_a_picture_text_and_a_celebrity_are_found():
+    rng = np.random.default_rng(9)
+    text, celebrity = (rng.random(300) < share for share in (0.5, 0.3))
+    links = [(row, 0, f"i{row}") for row in range(300)] + [(row, None, "no_link") for row in range(300, 500)]
+    tags = [(f"i{row}", "line", f"line {row}") for row in np.flatnonzero(text)]
+    tags += [(f"i{row}", "celebrity", f"person {row}") for row in np.flatnonzero(celebrity)]
+    likes = rng.normal(50, 10, 500)
+    likes[:300] += 30 + 15 * text + 20 * celebrity
+    effects = by_name(tag_effects(pa.table({"likes": likes}), *tables(links, tags), ["likes"], EffectSettings()))
+    known = {"has_image": 30 + 15 * text.mean() + 20 * celebrity.mean(), "has_text": 15, "has_celebrity": 20}
+    assert set(effects) == {("any", name) for name in known}
+    for name, difference in known.items():
+        assert effects["any", name]["low"] < difference < effects["any", name]["high"]
+        assert effects["any", name]["p_corrected"] < 0.001
+
+
 def test_shuffled_data_show_effects_at_the_stated_rate_and_not_beyond():
     rng = np.random.default_rng(2)
     images, long, _ = made(300, 100, rng)

@@ -1,0 +1,160 @@
+"""The example notebook, run in Jupyter's own kernel as a newcomer runs it, and `tag_images` beside a running event loop."""
+
+import base64
+import io
+import re
+
+import nbformat
+import pytest
+from PIL import Image
+
+from tests.support.notebook import EXAMPLE, code_cells, executed, is_progress, outline, settled
+from tests.support.site import Answer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def first(folder):
+    """The first hour: nothing is there yet, and Prefect's embedded server is used."""
+    return executed(EXAMPLE, folder, {"PREFECT_HOME": str(folder / "prefect")})
+
+
+@pytest.fixture(scope="module")
+def second(first, folder, prefect_server):
+    """The same once more in the same folder, now with a server that runs."""
+    return executed(EXAMPLE, folder, prefect_server.env)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return nbformat.read(EXAMPLE, as_version=4)
+
+
+def cell_with(notebook, words):
+    """The one code cell that has these words in it."""
+    (found,) = [cell for cell in code_cells(notebook) if words in cell.source]
+    return found
+
+
+def shown(notebook, words, kind="text/plain"):
+    """What that cell shows in the end, in one kind."""
+    return [output.data[kind] for output in settled(cell_with(notebook, words)) if kind in output.data]
+
+
+def rows(text):
+    """A table's lines by what stands first in them."""
+    return {words[0]: words[1:] for words in (line.split() for line in text.splitlines()) if words}
+
+
+def pictures(notebook, words):
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in shown(notebook, words, "image/png")]
+
+
+def test_the_summary_says_what_was_done(first):
+    (text,) = shown(first, "result = tag_images")
+    assert "16 rows, 17 links, 11 distinct images." in text
+    assert "33 calls made, 0 answers reused" in text
+    (page,) = shown(first, "result = tag_images", "text/html")
+    assert page.startswith("<p><strong>Published version ")
+
+
+def test_the_tables_are_there_and_merge_by_the_index(first):
+    (links,) = shown(first, 'result.images[["status"')
+    by_link = rows(links.partition("\n\n")[0])  # what is too wide for a line comes below
+    assert by_link["1014"][:2] == ["rejected", "not_found"]
+    assert by_link["1003"][:5] == ["tagged", "NaN", "WEBP", "451", "300"]
+    (wide,) = shown(first, "result.tags_wide[[")
+    assert "Grace Hopper" in wide
+    (tagged,) = shown(first, "result.tagged[[")
+    assert len(re.findall(r"^1006 .*951 +tagged", tagged, re.MULTILINE)) == 2  # two links, two rows
+    (merged,) = shown(first, 'tweets["labels"] = ')
+    by_tweet = rows(merged.rpartition("labels")[2])
+    assert by_tweet["1002"] == ["Animal,", "Mammal,", "Feline", "True"]
+    assert by_tweet["1013"] == ["NaN", "False"]
+    (sizes,) = shown(first, "read_tables(STORE)")
+    assert rows(sizes)["tagged"][0] == "18"
+
+
+def test_what_the_words_say_of_likes_is_what_the_table_says(first):
+    (effects,) = shown(first, "result.tag_effects[columns]")
+    upper, lower = effects.split("difference")
+    counts = {words[1]: words[2:] for words in rows(upper).values() if words[0] in ("any", "label")}
+    assert counts["Animal"] == counts["Cat"] == ["3", "222.33", "9", "731.44"]
+    numbers = [map(float, words) for words in rows(lower).values() if len(words) == 4]
+    for name, (difference, low, high, corrected) in zip(counts, numbers, strict=True):
+        assert low < 0 < high
+        assert corrected > 0.5
+        assert (difference < 0) == (name != "has_text")
+
+
+@pytest.mark.parametrize(("words", "colours"), [("mark_bar", 20), ("mark_point", 20), ("sheet.quantize", 40)])
+def test_the_plots_and_pictures_are_drawn(first, words, colours):
+    (picture,) = pictures(first, words)
+    assert picture.width > 400
+    assert picture.height > 100
+    assert len(picture.convert("RGB").getcolors(maxcolors=picture.width * picture.height)) > colours
+
+
+def test_progress_shows_and_nothing_else_comes_between(first):
+    outputs = cell_with(first, "result = tag_images").outputs
+    bars = [output.data["text/html"] for output in outputs if is_progress(output)]
+    assert [re.search(r'value="(\d+)" max="(\d+)"', bar).groups() for bar in bars] == [("15", "15"), ("33", "33")]
+    said = "".join(output.text for output in outputs if output.output_type == "stream")
+    assert said.startswith("Prefect's embedded server is used")
+    assert "11 distinct images." in said
+    for cell in code_cells(first):
+        assert [output for output in cell.outputs if output.get("name") == "stderr"] == []
+
+
+def test_a_second_hour_asks_nothing_anew(first, second):
+    for notebook in (first, second):
+        (calls,) = shown(notebook, "again = tag_images")
+        assert {words[0]: words[1:] for words in map(str.split, calls.splitlines()[1:])} == {
+            operation: ["0", "11", "0"] for operation in ("detect_labels", "detect_text", "recognize_celebrities")
+        }
+    (text,) = shown(second, "result = tag_images")
+    assert "0 calls made, 33 answers reused" in text
+    assert list(map(outline, code_cells(first)))[2:] == list(map(outline, code_cells(second)))[2:]
+
+
+def test_what_is_kept_is_what_these_cells_show(first, kept):
+    cells = code_cells(kept)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell, run in zip(cells, code_cells(first), strict=True):
+        assert outline(cell) == outline(run), cell.source
+    text = EXAMPLE.read_text("utf-8")
+    assert "<progress" not in text
+    assert not re.search(r"/home/|/root|/tmp|/Users/|site-packages", text)
+    assert len(text) < 300_000
+
+
+TROUBLE = """
+import pandas as pd
+from flows import tag_images
+frame = pd.DataFrame({{"media": ["{good}", "{bad}"]}}, index=["a", "b"])
+quick = {{"operations": "detect_labels", "task_retries": 0, "fetch_retries": 0}}
+result = tag_images(frame, store="store", allow_private_addresses=True, **quick)
+result
+"""
+
+
+def test_a_warning_is_printed_and_a_mistake_is_one_sentence(site, prefect_server, tmp_path):
+    site.answers["/busy.png"] = Answer(b"", 503)
+    code = TROUBLE.strip().format(good=site.picture("/a.png", 1), bad=f"{site.url}/busy.png")
+    cells = [
+        nbformat.v4.new_code_cell(one) for one in (code, "result.images['status'].to_dict()", "tag_images(frame, 'x')")
+    ]
+    cells[-1].metadata["tags"] = ["raises-exception"]
+    path = tmp_path / "trouble.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    ran, after, mistake = code_cells(executed(path, tmp_path, prefect_server.env))
+    (warned,) = [output.text for output in ran.outputs if output.get("name") == "stderr"]
+    assert "1 link is pending (1 server_error)" in warned
+    assert ran.outputs[-1].data["text/html"].startswith("<p><strong>Published version ")
+    assert after.outputs[0].data["text/plain"] == "{'a': 'tagged', 'b': 'pending'}"
+    assert mistake.outputs[-1].ename == "UsageError"
+    assert mistake.outputs[-1].evalue == "There is no column 'x' in the source; it has 'media'."
