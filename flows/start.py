@@ -13,6 +13,7 @@ from prefect.runtime import deployment, flow_run
 from tasks.adapters.dask import check_installed
 from tasks.adapters.files import short_name
 from tasks.adapters.store import open_store
+from tasks.artifacts import clear_page
 from tasks.contracts.errors import UsageError
 from tasks.contracts.operations import OPERATIONS
 from tasks.contracts.prices import prices_for
@@ -44,18 +45,20 @@ def flow_run_name() -> str:
 
 
 def begin(settings: Settings) -> tuple[str, Clock]:
-    """Check what was asked, name the run and keep its settings with it.
+    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings with it.
 
     Raises:
         UsageError: see `check_request` and `check_places`.
 
     """
+    clear_page()
     if deployment.id:
         check_places(settings)
     check_request(settings)
     with get_client(sync_client=True) as client:
-        created = client.read_flow_run(flow_run.id).created or datetime.now(UTC)
-    run = name_of_run(created, flow_run.id)
+        known = client.read_flow_run(flow_run.id)
+        client.update_flow_run(known.id, tags={*known.tags, settings.analyzer, *settings.operations})
+    run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
     save_json(store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json"))
     return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
 
