@@ -40,8 +40,11 @@ class Clock:
 
 
 def flow_run_name() -> str:
-    """What the flow run is called in the UI: the source and the day."""
-    return f"{short_name(str(flow_run.parameters['source']))} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the name."""
+    source = short_name(str(flow_run.parameters["source"]))
+    if flow_run.run_count > 1 and flow_run.name.startswith(f"{source} "):
+        return str(flow_run.name)
+    return f"{source} {datetime.now(UTC):%Y-%m-%d %H:%M}"
 
 
 def begin(settings: Settings) -> tuple[str, Clock]:

@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
-from tasks.explain import Ending, checks, costs, overview, pending, progress_line, reasons
+from tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
 from tasks.records import load_json, run_key
 from tasks.run import store_for
 from tasks.staging import staged
@@ -28,7 +28,7 @@ from tasks.text import markdown
 
 ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
 CHECKS, COSTS = "checks-of-the-tables", "calls-and-cost"
-PROGRESS = {"ingest_images": ("progress-of-ingest", "links"), "analyze_images": ("progress-of-analysis", "calls")}
+PROGRESS = {"ingest_images": ("progress-of-ingest", "distinct links"), "analyze_images": ("progress-of-analysis", "calls")}
 """The key of a step's progress, and what its items are."""
 
 EVERY = 2.0
@@ -60,7 +60,7 @@ def show_ending(ending: Ending, page: str) -> None:
     made = ArtifactCreate(
         key=ENDED,
         type="markdown",
-        description=markdown(f"{ending.headline} {ending.advice}", 1_000),
+        description=markdown(ending.headline, MESSAGE),
         data=page,
         flow_run_id=UUID(str(flow_run.id)),
     )

@@ -19,8 +19,8 @@ EXAMPLES = 3
 PENDING_SHOWN = 50
 """Pending links listed; the rest is counted."""
 
-DETAIL = 200
-"""Characters of a detail."""
+DETAIL, MESSAGE = 200, 2_000
+"""Characters of a detail, and of a sentence of our own."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,8 @@ class Ending:
         return " ".join(part for part in (self.headline, self.advice, self.command) if part)
 
     def as_markdown(self) -> str:
-        """With the command in lines of its own, to be copied."""
-        parts = [f"## {markdown(self.headline, 2_000)}"]
-        if self.advice:
-            parts.append(markdown(self.advice, 2_000))
+        """What to do, the command in lines of its own; the headline is the artifact's description, which stands above."""
+        parts = [markdown(self.advice, MESSAGE)] if self.advice else []
         if self.command:
             parts.append(_code(_one_option_a_line(self.command)))
         return "\n\n".join(parts)
@@ -60,7 +58,7 @@ def overview(
     findings: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
 ) -> str:
-    """The whole run on one page: its end first, then what led there."""
+    """The whole run on one page: what to do first, then what led there."""
     parts = [ending.as_markdown(), "### From rows to tagged links", funnel(summary, images)]
     if summary["reasons"]:
         parts += ["### Why links are not tagged", reasons(images, examples=1)]
@@ -161,7 +159,7 @@ def progress_line(noun: str, done: int, total: int, seconds: float, failed: int,
         line += f", {duration((total - done) / rate)} left"
     if reused:
         line += f"; {reused:,} taken from an earlier try"
-    return line + (f"; batches with {failed:,} of them failed" if failed else "")
+    return line + (f"; {failed:,} in batches that failed" if failed else "")
 
 
 def _link(image: Mapping[str, Any]) -> str:

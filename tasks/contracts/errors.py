@@ -77,6 +77,10 @@ class Passing(LinkError):
 class BatchFailed(ImageTagsError):
     """A mapped task run left links or images pending; everything else in its batch was saved before."""
 
+    def __repr__(self) -> str:
+        """As Prefect's log shows it: a line a link."""
+        return str(self)
+
 
 def link_error(reason: Reason, detail: str) -> LinkError:
     """The error that fits the reason's status."""

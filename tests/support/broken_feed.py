@@ -16,7 +16,8 @@ DOWN = (4, 9)
 THROTTLED = 6
 """Two pictures whose site is down, and one whose text the analyzer is always too busy to read."""
 
-HOSTILE = "/gone/<img src=x onerror=pwned=1>`a`*b*[click](javascript:pwned=1)\u202e.png"
+HOSTILE = "/gone/<img/src=x/onerror=pwned=1>`a`*b*~~c~~[click](javascript:pwned=1)&lt;b&gt;\u202e.png"
+"""The path of a link that would do harm where it is not shown as text."""
 OPERATIONS = ["detect_labels", "detect_text"]
 
 

@@ -18,18 +18,28 @@ class FlowRunPage:
     def open(self) -> None:
         """Go to the page."""
         self.page.goto(self.address)
-        expect(self.page.locator(".flow-run__tabs, .p-tabs").first).to_be_visible(timeout=PATIENCE)
+        expect(self.head).to_be_visible(timeout=PATIENCE)
+
+    @property
+    def head(self) -> Locator:
+        """What stands above the tabs: name, tags, state, the buttons."""
+        return self.page.locator(".page-heading-flow-run")
 
     def tab(self, name: str) -> Locator:
         """Turn to a tab; what is in it."""
-        self.page.locator(".p-tab", has_text=name).first.click()
-        return self.page.locator(".p-tabs__content").first
+        self.page.locator(".p-tab", has_text=name).click()
+        return self.page.locator(".p-tabs__content:visible")
+
+    def artifact(self, key: str) -> Locator:
+        """Go to an artifact from its card; its content."""
+        self.tab("Artifacts").locator(".artifact-card", has_text=key).click()
+        return self.page.locator(".artifact-data-markdown")
 
     def expect_state(self, name: str) -> None:
         """Wait until the head of the page shows the state."""
-        expect(self.page.locator(".page-heading-flow-run").get_by_text(name, exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(self.head.locator(".state-badge")).to_have_text(name, timeout=PATIENCE)
 
     def retry(self) -> None:
         """Press Retry, and Retry again where the page asks whether to."""
-        self.page.locator(".page-heading-flow-run").get_by_role("button", name="Retry").click()
-        self.page.locator(".p-modal").get_by_role("button", name="Retry").click()
+        self.head.get_by_role("button", name="Retry").click()
+        self.page.get_by_role("dialog").get_by_role("button", name="Retry").click()

@@ -32,4 +32,4 @@ def test_the_end_counts_what_failed_and_what_was_there_whatever_was_seen_on_the_
     live = Live("calls", 30, "id")
     live.add(10, "Running")
     live.end([(10, "Failed"), (10, "Cached"), (10, "Completed")])
-    assert said[-1][1].endswith("; 10 taken from an earlier try; batches with 10 of them failed")
+    assert said[-1][1].endswith("; 10 taken from an earlier try; 10 in batches that failed")

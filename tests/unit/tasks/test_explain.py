@@ -67,13 +67,13 @@ def plain(markdown):
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
 
 
-def test_the_page_begins_with_how_the_run_ended_and_what_to_do():
+def test_the_page_begins_with_what_to_do():
     images = images_of({"image_id": "1", "status": "tagged"}, *waiting(1), {"status": "no_link"})
     failed = {**FINDING, "success": False, "severity": "warning", "says": "Few are pending.", "detail": "33%"}
     page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN))
-    first, advice, *rest = page.split("\n\n")
-    assert first == "## 1 link is pending (1 timeout)."
+    advice, command, *rest = page.split("\n\n")
     assert advice == "Run it again:"
+    assert command.startswith("```\nimage-tags run t.csv ")
     assert [part for part in rest if part.startswith("### ")] == [
         "### From rows to tagged links",
         "### Why links are not tagged",
@@ -95,7 +95,7 @@ def test_the_command_is_whole_one_option_a_line():
 
 
 def test_an_ending_without_advice_is_one_sentence():
-    assert (Ending("Published.").message, Ending("Published.").as_markdown()) == ("Published.", "## Published\\.")
+    assert (Ending("Published.").message, Ending("Published.").as_markdown()) == ("Published.", "")
 
 
 def test_the_funnel_goes_from_rows_to_tagged_links():
@@ -195,6 +195,6 @@ def test_the_addresses_say_where_to_look():
 def test_progress_says_how_far_how_fast_and_what_failed():
     assert progress_line("links", 50, 200, 10.0, 0, 0) == "50 of 200 links done in 10.0 s, 5.0/s, 30.0 s left"
     assert progress_line("calls", 200, 200, 10.0, 4, 20) == (
-        "200 of 200 calls done in 10.0 s, 20.0/s; 20 taken from an earlier try; batches with 4 of them failed"
+        "200 of 200 calls done in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
     )
     assert progress_line("links", 0, 5, 0, 0, 0) == "0 of 5 links done in 0.0 s, 0.0/s"
