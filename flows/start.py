@@ -1,5 +1,6 @@
 """How a run begins: its name, its clock, and a look at what was asked before anything is done."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,10 +42,15 @@ class Clock:
 
 def flow_run_name() -> str:
     """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the name."""
-    source = short_name(str(flow_run.parameters["source"]))
-    if flow_run.run_count > 1 and flow_run.name.startswith(f"{source} "):
-        return str(flow_run.name)
-    return f"{source} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    return name_for(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
+
+
+def name_for(source: str, known_as: str, now: datetime) -> str:
+    """The name of a flow run; one that has such a name, because this is a retry, keeps it."""
+    name = short_name(source)
+    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d", known_as):
+        return known_as
+    return f"{name} {now:%Y-%m-%d %H:%M}"
 
 
 def begin(settings: Settings) -> tuple[str, Clock]:

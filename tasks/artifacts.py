@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.runtime import flow_run
 
+from tasks.adapters.console import console_page
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
 from tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
@@ -41,7 +43,7 @@ def explain_run(run: str, settings: Settings, summary: JsonObject, findings: Seq
     store = store_for(run, settings)
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
-    show_ending(ending, overview(ending, summary, images, findings, plan))
+    show_ending(ending, overview(ending, summary, images, findings, plan, partial(console_page, store)))
     links, statuses = f"of {summary['links']:,} links", summary["statuses"]
     left = pending(images, ending)
     if left is not None:

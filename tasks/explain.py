@@ -4,7 +4,7 @@ Text from outside (links, details, cells) stands in it with no markup of its own
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ def overview(
     images: pa.Table,
     findings: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
+    console: Callable[[str], str | None],
 ) -> str:
     """The whole run on one page: what to do first, then what led there."""
     parts = [ending.as_markdown(), "### From rows to tagged links", funnel(summary, images)]
@@ -64,7 +65,7 @@ def overview(
         parts += ["### Why links are not tagged", reasons(images, examples=1)]
     failed = [finding for finding in findings if not finding["success"]]
     parts += [f"### Checks: {len(findings) - len(failed):,} met, {len(failed):,} not met", *(map(_finding, failed))]
-    parts += ["### Calls and cost", costs(summary, plan), "### Tables and report", addresses(summary)]
+    parts += ["### Calls and cost", costs(summary, plan), "### Tables and report", addresses(summary, console)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -141,14 +142,17 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
     return "\n".join(lines)
 
 
-def addresses(summary: Mapping[str, Any]) -> str:
-    """Where the tables and the report are."""
-    where = "published" if summary["published"] else "runs"
-    folder = f"{summary['store']}/{where}/{summary['version' if summary['published'] else 'run']}"
-    files = {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
-    files |= {"report.html": "the report", "summary.json": "this summary"}
-    said = "Published; readers see them now." if summary["published"] else "Not published; kept for a look."
-    return "\n".join([said, "", *(f"- {_inline(f'{folder}/{name}')}: {what}" for name, what in files.items())])
+def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
+    """Where the tables and the report are; `console` gives the page of a key in a browser, where it has one."""
+    folder = f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
+    files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
+    files |= {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
+    lines = ["Published; readers see them now." if summary["published"] else "Not published; kept for a look.", ""]
+    for name, what in files.items():
+        page = console(f"{folder}/{name}")
+        open_it = f" ([open]({page}))" if page else ""
+        lines.append(f"- {_inline('/'.join((summary['store'], folder, name)))}: {what}{open_it}")
+    return "\n".join(lines)
 
 
 def progress_line(noun: str, done: int, total: int, seconds: float, failed: int, reused: int) -> str:

@@ -94,8 +94,10 @@ def test_retry_on_the_page_completes_the_same_run_with_exactly_the_missing_calls
     assert before == len(OPERATIONS) * PICTURES - MISSING
     feed.mend()
     page.open()
+    name = flow_run(prefect_server, failed)["name"]
     page.retry()
     page.expect_state("Published")
+    expect(page.head).to_contain_text(name)
     assert feed.endpoint.billed - before == MISSING
     assert flow_run(prefect_server, failed)["run_count"] == 2
     left = artifacts(prefect_server, failed)

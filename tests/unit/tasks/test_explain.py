@@ -53,6 +53,10 @@ ENDING = Ending("1 link is pending (1 timeout).", "Run it again:", "image-tags r
 FINDING = {"table": "images", "says": "Keys are unique.", "detail": "ok", "success": True, "severity": "critical"}
 
 
+def nowhere(key):
+    """A store that no browser can look into."""
+
+
 def images_of(*rows):
     numbered = [{"row": n, "position": 0, **row} for n, row in enumerate(rows)]
     return pa.Table.from_pylist(numbered, schema=schema_of(IMAGES))
@@ -70,7 +74,7 @@ def plain(markdown):
 def test_the_page_begins_with_what_to_do():
     images = images_of({"image_id": "1", "status": "tagged"}, *waiting(1), {"status": "no_link"})
     failed = {**FINDING, "success": False, "severity": "warning", "says": "Few are pending.", "detail": "33%"}
-    page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN))
+    page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))
     advice, command, *rest = page.split("\n\n")
     assert advice == "Run it again:"
     assert command.startswith("```\nimage-tags run t.csv ")
@@ -128,7 +132,7 @@ def everywhere(text):
     images = images_of({"url": text, "status": "pending", "reason": "timeout", "detail": text})
     finding = {**FINDING, "detail": text, "success": False}
     ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text]}
-    return [*parts_of(images, finding, ending, summary), overview(ending, summary, images, [finding], PLAN)]
+    return [*parts_of(images, finding, ending, summary), overview(ending, summary, images, [finding], PLAN, nowhere)]
 
 
 def parts_of(images, finding, ending, summary):
@@ -187,9 +191,11 @@ def test_costs_add_up_against_the_plan():
 
 
 def test_the_addresses_say_where_to_look():
-    assert "`/s/published/v/report.html`" in addresses(SUMMARY)
-    assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY)
-    assert "`/s/runs/r/report.html`" in addresses({**SUMMARY, "published": False})
+    assert "`/s/published/v/report.html`: the report\n" in addresses(SUMMARY, nowhere)
+    assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY, nowhere)
+    assert "`/s/runs/r/report.html`" in addresses({**SUMMARY, "published": False}, nowhere)
+    on_the_web = addresses(SUMMARY, lambda key: f"https://console/{key}")
+    assert "`/s/published/v/report.html`: the report ([open](https://console/published/v/report.html))\n" in on_the_web
 
 
 def test_progress_says_how_far_how_fast_and_what_failed():
