@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.prefect_client import Worker, prefect
+from tests.support.prefect_client import Worker, ask, prefect
 from tests.support.prefect_server import PrefectServer
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint
 from tests.support.site import Answer, Site, png
@@ -62,7 +62,7 @@ class BrokenFeed:
     @contextmanager
     def deployed(self, server: PrefectServer, name: str) -> Iterator[str]:
         """A deployment with a worker; its name for `start`."""
-        prefect(server, "work-pool", "create", name, "--type", "process")
+        ask(server, "work_pools/", name=name, type="process")
         words = ["deploy", "flows.image_tags.image_tags", "--name", name, "--pool", name]
         prefect(server, "--no-prompt", *words, cwd=self.folder)
         worker = Worker(server, name, self.endpoint.environment(), self.folder / "worker.log")

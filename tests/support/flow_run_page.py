@@ -19,6 +19,8 @@ class FlowRunPage:
         """Go to the page."""
         self.page.goto(self.address)
         expect(self.head).to_be_visible(timeout=PATIENCE)
+        # Until all is there the page may turn back to its first tab.
+        self.page.wait_for_load_state("networkidle")
 
     @property
     def head(self) -> Locator:
