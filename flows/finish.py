@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
@@ -96,7 +97,7 @@ def _refusal(
     if summary["checks"]["critical"]:
         broken = " ".join(f"{one['table']}: {one['says']} Seen: {one['detail']}." for one in findings if _critical(one))
         kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
-        advice = f"{left}. {kept} When the cause is mended, or the threshold changed:"
+        advice = f"{left}. {kept} When the cause is mended:"
         return Ending(f"Not published: a critical check failed. {broken}", advice, again)
     if lost_to:
         return Ending(f"Not published: version {lost_to} was published meanwhile.", _retry(), again)
@@ -104,12 +105,15 @@ def _refusal(
 
 
 def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings], State[Any]]:
-    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its result."""
+    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its result.
+
+    Prefect logs a state that a flow returned as information, whatever it is: those who look for errors find one here.
+    """
 
     @functools.wraps(flow_function)
     def run(settings: Settings) -> State[Any]:
         try:
-            return flow_function(settings)
+            state = flow_function(settings)
         except Exception as error:
             expected = isinstance(error, ImageTagsError)
             why = str(error) if expected else f"The run broke off: {type(error).__name__}: {shown(str(error))}."
@@ -118,7 +122,11 @@ def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings]
             show_ending(ending, ending.as_markdown())
             if not expected:
                 raise
+            get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
+        if isinstance(state.data, Outcome) and state.is_failed():
+            get_run_logger().error(state.data.ending.headline)
+        return state
 
     return run
 

@@ -158,7 +158,7 @@ def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) 
 def progress_line(noun: str, done: int, total: int, seconds: float, failed: int, reused: int) -> str:
     """How far a step has come: items done of all, their rate, what failed and what an earlier try had done."""
     rate = done / seconds if seconds > 0 else 0.0
-    line = f"{done:,} of {total:,} {noun} done in {duration(seconds)}, {rate:.1f}/s"
+    line = f"{done:,} of {total:,} {noun} gone through in {duration(seconds)}, {rate:.1f}/s"
     if done < total and rate:
         line += f", {duration((total - done) / rate)} left"
     if reused:

@@ -1,5 +1,6 @@
 """What a run says at its end: how it ended first, then what to do."""
 
+import logging
 import pickle
 
 import pytest
@@ -26,7 +27,14 @@ def summary():
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def logged(monkeypatch, caplog):
+    """What was logged as an error."""
+    monkeypatch.setattr("flows.finish.get_run_logger", lambda: logging.getLogger("run"))
+    return caplog
+
+
+@pytest.fixture
+def shown(monkeypatch, logged):
     """What was left on the page."""
     pages = []
     monkeypatch.setattr("flows.finish.show_ending", lambda ending, page: pages.append((ending, page)))
@@ -86,7 +94,7 @@ def test_a_good_end_needs_nothing(summary, warnings, name, ends):
     assert outcome.state().name == name
 
 
-def test_a_run_that_breaks_off_says_why_on_its_page(shown):
+def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
     error = UsageError("There is no file '/data/feed.csv'.")
 
     @told
@@ -99,6 +107,7 @@ def test_a_run_that_breaks_off_says_why_on_its_page(shown):
     ((ending, page),) = shown
     assert ending.message == state.message
     assert "image-tags run /data/feed.csv" in page
+    assert logged.messages == [ending.headline]
 
 
 def test_what_nobody_foresaw_is_raised_again(shown):
@@ -110,3 +119,11 @@ def test_what_nobody_foresaw_is_raised_again(shown):
         broken(SETTINGS)
     ((ending, _),) = shown
     assert ending.headline == "Not published. The run broke off: ZeroDivisionError: \ufffd[31mdivision."
+
+
+@pytest.mark.parametrize("pending", [0, 3])
+def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
+    summary["statuses"]["pending"] = pending
+    outcome = conclude(SETTINGS, summary, [], None, None)
+    assert told(lambda settings: outcome.state())(SETTINGS).data is outcome
+    assert logged.messages == [outcome.ending.headline] * bool(pending)

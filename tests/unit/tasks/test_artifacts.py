@@ -25,7 +25,7 @@ def test_progress_is_said_now_and_then_and_at_the_end(said):
     assert len(said) == 1, "a request an item would be as slow as the item"
     live.end([(1, "Completed")] * 100)
     assert (len(said), said[-1][0]) == (2, 100.0)
-    assert said[-1][1].startswith("100 of 100 links done in ")
+    assert said[-1][1].startswith("100 of 100 links gone through in ")
 
 
 def test_the_end_counts_what_failed_and_what_was_there_whatever_was_seen_on_the_way(said):

@@ -199,8 +199,8 @@ def test_the_addresses_say_where_to_look():
 
 
 def test_progress_says_how_far_how_fast_and_what_failed():
-    assert progress_line("links", 50, 200, 10.0, 0, 0) == "50 of 200 links done in 10.0 s, 5.0/s, 30.0 s left"
+    assert progress_line("links", 50, 200, 10.0, 0, 0) == "50 of 200 links gone through in 10.0 s, 5.0/s, 30.0 s left"
     assert progress_line("calls", 200, 200, 10.0, 4, 20) == (
-        "200 of 200 calls done in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
+        "200 of 200 calls gone through in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
     )
-    assert progress_line("links", 0, 5, 0, 0, 0) == "0 of 5 links done in 0.0 s, 0.0/s"
+    assert progress_line("links", 0, 5, 0, 0, 0) == "0 of 5 links gone through in 0.0 s, 0.0/s"
