@@ -1,21 +1,27 @@
 """How a run ends: the final state, its message, and what the terminal says."""
 
+import functools
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from flows.options import option_name
 from flows.parameters import in_order
-from tasks.contracts.errors import StopRun
+from tasks.artifacts import show_ending
+from tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
 from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
+from tasks.explain import Ending
 from tasks.summary import sentences
+from tasks.text import counted, shown
 
 ENTRYPOINT = "flows.image_tags.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
@@ -23,12 +29,17 @@ ENTRYPOINT = "flows.image_tags.image_tags"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: `summary.json`, one sentence for the flow run's page, and the command line's exit code."""
+    """What a run came to: `summary.json`, the state's name, what its page says, and the command line's exit code."""
 
     summary: JsonObject
     name: str
-    message: str
+    ending: Ending
     exit_code: int
+
+    @property
+    def message(self) -> str:
+        """One line for the flow run's state and the screen."""
+        return self.ending.message
 
     @property
     def lines(self) -> list[str]:
@@ -55,28 +66,69 @@ def conclude(
         lost_to: the version that another run published meanwhile, if so.
 
     """
-    pending = summary["statuses"]["pending"]
-    left = f"{pending:,} link{'s are' if pending != 1 else ' is'} pending"
-    again = (
-        f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done: {rerun_command(settings)}"
-    )
-    if stopped:
-        return Outcome(summary, "Failed", f"Not published. {stopped} {left}. {again}", 1)
-    if summary["checks"]["critical"]:
-        broken = "; ".join(f"{f['table']}: {f['says']} {f['detail']}" for f in findings if _critical(f))
-        kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/."
-        return Outcome(summary, "Failed", f"Not published: a critical check failed. {broken} {kept}", 1)
-    if lost_to:
-        return Outcome(summary, "Failed", f"Not published: version {lost_to} was published meanwhile. {again}", 1)
-    version = f"Published version {summary['version']}"
+    refused = _refusal(settings, summary, findings, stopped, lost_to)
+    if refused:
+        return Outcome(summary, "Failed", refused, 1)
+    pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
     if pending:
         reasons = ", ".join(
             f"{n} {code}" for code, n in summary["reasons"].items() if REASONS[code].status is Status.PENDING
         )
-        return Outcome(summary, "Failed", f"{version}, but {left} ({reasons}). {again}", 1)
-    if summary["checks"]["warning"]:
-        return Outcome(summary, "Flagged", f"{version} with {summary['checks']['warning']} warnings: see the checks.", 0)
-    return Outcome(summary, "Published", f"{version}.", 0)
+        # The page shows the beginning of it: what is missing stands there.
+        headline = f"{_left(pending)} ({reasons}); all else is published as {version}."
+        return Outcome(summary, "Failed", Ending(headline, _retry(), rerun_command(settings)), 1)
+    warnings = summary["checks"]["warning"]
+    if warnings:
+        headline = f"Published {version} with {counted(warnings, 'warning')}."
+        return Outcome(summary, "Flagged", Ending(headline, "See the checks that were not met."), 0)
+    return Outcome(summary, "Published", Ending(f"Published {version}."), 0)
+
+
+def _refusal(
+    settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], stopped: StopRun | None, lost_to: str | None
+) -> Ending | None:
+    """Why nothing was published and what to do; None if it was."""
+    left, again = _left(summary["statuses"]["pending"]), rerun_command(settings)
+    if isinstance(stopped, OverBudget):
+        enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
+        return Ending(f"Not published. {stopped}", f"{left}. To pay for all of it:", rerun_command(enough))
+    if stopped:
+        return Ending(f"Not published. {stopped}", f"{left}. When that is mended: {_retry()}", again)
+    if summary["checks"]["critical"]:
+        broken = " ".join(f"{one['table']}: {one['says']} Seen: {one['detail']}." for one in findings if _critical(one))
+        kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
+        advice = f"{left}. {kept} When the cause is mended:"
+        return Ending(f"Not published: a critical check failed. {broken}", advice, again)
+    if lost_to:
+        return Ending(f"Not published: version {lost_to} was published meanwhile.", _retry(), again)
+    return None
+
+
+def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings], State[Any]]:
+    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its result.
+
+    Prefect logs a state that a flow returned as information, whatever it is: those who look for errors find one here.
+    """
+
+    @functools.wraps(flow_function)
+    def run(settings: Settings) -> State[Any]:
+        try:
+            state = flow_function(settings)
+        except Exception as error:
+            expected = isinstance(error, ImageTagsError)
+            why = str(error) if expected else f"The run broke off: {type(error).__name__}: {shown(str(error))}."
+            advice = f"When that is mended, retry this flow run ({retry_command()}), or run it again:"
+            ending = Ending(f"Not published. {why}", advice, rerun_command(settings))
+            show_ending(ending, ending.as_markdown())
+            if not expected:
+                raise
+            get_run_logger().error(ending.headline)
+            return Failed(message=ending.message, data=error)
+        if isinstance(state.data, Outcome) and state.is_failed():
+            get_run_logger().error(state.data.ending.headline)
+        return state
+
+    return run
 
 
 def retry_command() -> str:
@@ -99,6 +151,14 @@ def rerun_command(settings: Settings) -> str:
         else:
             words += [option_name(name), ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     return shlex.join(words)
+
+
+def _left(pending: int) -> str:
+    return f"{counted(pending, 'link')} {'is' if pending == 1 else 'are'} pending"
+
+
+def _retry() -> str:
+    return f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done:"
 
 
 def _critical(finding: JsonObject) -> bool:

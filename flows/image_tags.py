@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.finish import conclude, rerun_command
+from flows.finish import conclude, told
 from flows.parameters import flat
 from flows.start import begin, flow_run_name
 from tasks.analyze import analyze_images
@@ -29,6 +29,7 @@ from tasks.summary import remarks_on, summarize_run
 
 @flow(name="image-tags", flow_run_name=flow_run_name)
 @flat
+@told
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
     run, clock = begin(settings)
@@ -73,7 +74,9 @@ def image_tags(settings: Settings) -> State[Any]:
         if summary["published"]:
             lost_to = publish_tables(run, settings, summary)
             summary["published"] = lost_to is None
-        explain_run(run, settings, summary, findings, rerun_command(settings))
+        outcome = conclude(settings, summary, findings, stopped, lost_to)
+        # The same holds for what explains it.
+        explain_run(run, settings, summary, findings, outcome.ending, return_state=True)
     finally:
         let_go(run)
-    return conclude(settings, summary, findings, stopped, lost_to).state()
+    return outcome.state()

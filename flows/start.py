@@ -1,5 +1,6 @@
 """How a run begins: its name, its clock, and a look at what was asked before anything is done."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from prefect.runtime import deployment, flow_run
 from tasks.adapters.dask import check_installed
 from tasks.adapters.files import short_name
 from tasks.adapters.store import open_store
+from tasks.artifacts import clear_page
 from tasks.contracts.errors import UsageError
 from tasks.contracts.operations import OPERATIONS
 from tasks.contracts.prices import prices_for
@@ -39,23 +41,33 @@ class Clock:
 
 
 def flow_run_name() -> str:
-    """What the flow run is called in the UI: the source and the day."""
-    return f"{short_name(str(flow_run.parameters['source']))} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the name."""
+    return name_for(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
+
+
+def name_for(source: str, known_as: str, now: datetime) -> str:
+    """The name of a flow run; one that has such a name, because this is a retry, keeps it."""
+    name = short_name(source)
+    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d", known_as):
+        return known_as
+    return f"{name} {now:%Y-%m-%d %H:%M}"
 
 
 def begin(settings: Settings) -> tuple[str, Clock]:
-    """Check what was asked, name the run and keep its settings with it.
+    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings with it.
 
     Raises:
         UsageError: see `check_request` and `check_places`.
 
     """
+    clear_page()
     if deployment.id:
         check_places(settings)
     check_request(settings)
     with get_client(sync_client=True) as client:
-        created = client.read_flow_run(flow_run.id).created or datetime.now(UTC)
-    run = name_of_run(created, flow_run.id)
+        known = client.read_flow_run(flow_run.id)
+        client.update_flow_run(known.id, tags={*known.tags, settings.analyzer, *settings.operations})
+    run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
     save_json(store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json"))
     return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
 

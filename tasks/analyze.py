@@ -21,6 +21,7 @@ from tasks.mapping import threads_of_each
 from tasks.records import Failure, save_failures
 from tasks.retrying import batch_failed, keyed, retry_passing
 from tasks.run import analyzer_for, ledger_for, store_for
+from tasks.text import counted, shown
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> Batch
 
     """
     analyzer = analyzer_for(run, settings)
+    logger = get_run_logger()
+
+    def on_done(picture: Picture, said: str) -> None:
+        progress.advance("analyze_images")
+        logger.debug("%s: %s", picture.image_id, shown(said))
+
     all_threads = analyzer.threads(batch.step) * len(settings.operations)
     outcome = ask_for(
         batch.items,
@@ -60,11 +67,12 @@ def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> Batch
         ledger=ledger_for(run, settings, batch.step),
         run=run,
         threads=threads_of_each(all_threads, batch.of * len(settings.operations)),
-        on_done=lambda: progress.advance("analyze_images"),
+        on_done=on_done,
     )
     save_failures(store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
-    get_run_logger().info("%s: %d asked, %d found in the ledger, %d failed", batch.step, *counts.values())
+    said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
+    logger.info(said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing))
     if outcome.passing:
         raise batch_failed([(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing], "image")
     return BatchDone(batch.step, len(batch.items), counts)
@@ -78,11 +86,11 @@ def ask_for(
     ledger: Ledger,
     run: str,
     threads: int,
-    on_done: Callable[[], None] = lambda: None,
+    on_done: Callable[[Picture, str], None] = lambda _, __: None,
 ) -> Outcome:
     """Ask one operation of each picture, a few at a time.
 
-    A picture that fails is in the outcome; the others go on.
+    A picture that fails is in the outcome; the others go on. `on_done` is told of each, in the thread that asked.
 
     Raises:
         StopRun: nothing can go on; pictures not yet begun are left alone.
@@ -94,15 +102,19 @@ def ask_for(
             return Failure(
                 picture.image_id, operation, Reason.ANALYZER_UNAVAILABLE, "The run was stopped before this call."
             )
+        said = "no answer"
         try:
-            return ledger.settle(picture, run, lambda: analyzer.answer(operation, picture)).asked
+            asked = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture)).asked
+            said = "asked" if asked else "found in the ledger"
+            return asked
         except LinkError as error:
+            said = str(error)
             return Failure(picture.image_id, operation, error.reason, error.detail)
         except StopRun:
             stopped.set()
             raise
         finally:
-            on_done()
+            on_done(picture, said)
 
     with (
         closing(ledger),

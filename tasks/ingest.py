@@ -27,6 +27,7 @@ from tasks.records import save_fetched
 from tasks.retrying import batch_failed, keyed, retry_passing
 from tasks.run import part, store_for, web_for
 from tasks.source import distinct_urls, load_links
+from tasks.text import counted, link_address, shown
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
@@ -53,12 +54,16 @@ def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
     fetching = part(settings, FetchSettings)
     fetching = fetching.model_copy(update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)})
     store = store_for(run, settings)
-    done = ingest_links(
-        batch.items, web_for(run, settings), store, fetching, time.time, lambda _: progress.advance("ingest_images")
-    )
+    logger = get_run_logger()
+
+    def on_done(one: Fetched) -> None:
+        progress.advance("ingest_images")
+        logger.debug("%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or ""))
+
+    done = ingest_links(batch.items, web_for(run, settings), store, fetching, time.time, on_done)
     save_fetched(store, run, batch.digest, done)
     outcomes = Counter(str(one.reason or "stored") for one in done)
-    get_run_logger().info("%d links: %s", len(done), ", ".join(f"{n} {what}" for what, n in outcomes.most_common()))
+    logger.info("%s: %s", counted(len(done), "link"), ", ".join(f"{n:,} {what}" for what, n in outcomes.most_common()))
     pending = [
         (one.url, one.reason, one.detail or "") for one in done if one.reason and one.reason.status is Status.PENDING
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from prefect import Task, unmapped
+from prefect import Task, tags
 from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
@@ -37,16 +37,20 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
     )
     total = sum(len(batch.items) for batch in batches)
     place = place_for(run, settings)
-    given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
-    with progress.watching(step.name, total), live_progress(step.name, total) as live, place.entered():
-        futures = place.runner.map(configured, given)
+    with progress.watching(step.name, total), place.entered():
+        futures = []
+        for batch in batches:
+            with tags(batch.step):
+                futures.append(place.runner.submit(configured, {"batch": batch, "run": run, "settings": place.settings}))
+        live = live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(list(futures)):
-            live.add(sizes[future])
+            live.add(sizes[future], future.state.name)
             if not place.here:
                 progress.advance(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
+        live.end((sizes[future], "Failed" if _error_of(future.state) else future.state.name) for future in futures)
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     for error in errors:
         if isinstance(error, StopRun):

@@ -1,6 +1,7 @@
 """How mapped tasks are cached, retried and fail."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +11,11 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from tasks.batches import batch_key
-from tasks.contracts.errors import BatchFailed, StopRun
+from tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun
 from tasks.contracts.reasons import Reason
 from tasks.contracts.settings import Group
 from tasks.run import part
+from tasks.text import counted, link_address, shown
 
 NAMED = 20
 """Links or images that a failed batch's message names."""
@@ -42,8 +44,21 @@ def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
 
 def batch_failed(left: Sequence[tuple[str, Reason, str]], noun: str) -> BatchFailed:
     """The error of a batch that left something: how many, why, and which."""
-    reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common())
-    named = "\n".join(f"- {name}: {reason}: {detail}" for name, reason, detail in left[:NAMED])
-    more = f"\n... and {len(left) - NAMED} more" if len(left) > NAMED else ""
-    plural = "" if len(left) == 1 else "s"
-    return BatchFailed(f"{len(left)} {noun}{plural} left pending ({reasons}); everything else is saved.\n{named}{more}")
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common())
+    named = "\n".join(f"- {link_address(name)}: {reason}: {shown(detail)}" for name, reason, detail in left[:NAMED])
+    more = f"\n... and {len(left) - NAMED:,} more" if len(left) > NAMED else ""
+    return BatchFailed(f"{counted(len(left), noun)} left pending ({reasons}); everything else is saved.\n{named}{more}")
+
+
+class _WithoutTraceback(logging.Filter):
+    """Where in this code an expected error was raised says nothing to those who read the log of a run."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record pass, without the traceback of an error that was raised on purpose."""
+        if record.exc_info and isinstance(record.exc_info[1], ImageTagsError):
+            record.exc_info = None
+        return True
+
+
+# Wherever task runs run, also in other processes, this module is imported.
+logging.getLogger("prefect.task_runs").addFilter(_WithoutTraceback())

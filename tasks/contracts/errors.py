@@ -26,7 +26,20 @@ class StopRun(ImageTagsError):
 
 
 class OverBudget(StopRun):
-    """The plan costs more than the user allowed; raised before the first paid call."""
+    """The plan costs more than the user allowed; raised before the first paid call.
+
+    Attributes:
+        cost_usd: what the plan costs.
+
+    """
+
+    def __init__(self, message: str, cost_usd: float) -> None:
+        super().__init__(message)
+        self.cost_usd = cost_usd
+
+    def __reduce__(self) -> tuple[type["OverBudget"], tuple[str, float]]:
+        """Survive the way to another process and back."""
+        return type(self), (str(self), self.cost_usd)
 
 
 class LinkError(ImageTagsError):
@@ -63,6 +76,10 @@ class Passing(LinkError):
 
 class BatchFailed(ImageTagsError):
     """A mapped task run left links or images pending; everything else in its batch was saved before."""
+
+    def __repr__(self) -> str:
+        """As Prefect's log shows it: a line a link."""
+        return str(self)
 
 
 def link_error(reason: Reason, detail: str) -> LinkError:

@@ -11,8 +11,8 @@ from markupsafe import escape
 from tasks.contracts.members import as_list, box_of, clipped
 from tasks.contracts.reasons import Status
 from tasks.report.pictures import Thumb
-from tasks.report.text import NAME, href, link_text, shown
 from tasks.report.view import ReportInput, records
+from tasks.text import NAME, href, link_text, shown
 
 MOST_TAGS = 40
 """Tags listed on a card at most."""

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tasks.report.facts import Stage
-from tasks.report.text import number, shown
+from tasks.text import number, shown
 
 WIDTH = 310
 """px of the plotting area; axis labels come on top of it."""

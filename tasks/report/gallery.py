@@ -13,8 +13,8 @@ from markupsafe import Markup
 from tasks.contracts.reasons import Status
 from tasks.report.cards import Card, make_card, source_cells
 from tasks.report.pictures import Thumb
-from tasks.report.text import NAME, link_text, shown
 from tasks.report.view import ReportInput, records
+from tasks.text import NAME, link_text, shown
 
 CARDS_BUDGET = 1_100_000
 """Characters that all cards may take in the page, besides their thumbnails."""

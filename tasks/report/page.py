@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from tasks import text
 from tasks.changes import changes_sentence
 from tasks.contracts.reasons import Status
 from tasks.contracts.tables import KINDS
-from tasks.report import charts, facts, text, tops
+from tasks.report import charts, facts, tops
 from tasks.report.gallery import make_gallery, pictures_of, striking
 from tasks.report.pictures import TINY, chosen, smaller, thumbnails
 from tasks.report.view import ReportInput, records

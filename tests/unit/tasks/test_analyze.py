@@ -16,9 +16,9 @@ PICTURES = [picture(str(n)) for n in range(6)]
 def asked(tmp_path):
     store = FolderStore(str(tmp_path))
 
-    def ask(analyzer, threads=3):
+    def ask(analyzer, threads=3, **given):
         ledger = Ledger.of(store, analyzer, LABELS)
-        return ask_for(PICTURES, LABELS, analyzer=analyzer, ledger=ledger, run="r", threads=threads)
+        return ask_for(PICTURES, LABELS, analyzer=analyzer, ledger=ledger, run="r", threads=threads, **given)
 
     return ask
 
@@ -55,3 +55,12 @@ def test_nothing_more_is_asked_once_the_run_must_stop(asked):
     with pytest.raises(StopRun, match="no credentials"):
         asked(analyzer, threads=1)
     assert sum(analyzer.asked.values()) == 1
+
+
+def test_each_picture_is_told_once_with_what_came_of_it(asked):
+    analyzer = MadeAnalyzer({(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")})
+    told = {}
+    asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))
+    assert told == {p.image_id: "asked" for p in PICTURES} | {PICTURES[2].image_id: "throttled: slow down"}
+    asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))
+    assert told[PICTURES[0].image_id] == "found in the ledger"

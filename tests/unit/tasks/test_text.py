@@ -1,4 +1,4 @@
-"""Text in the report: cut, visible, and clickable only where that is safe."""
+"""Text that is shown: cut, visible, and clickable only where that is safe."""
 
 import unicodedata
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.report import text
+from tasks import text
 from tests.support.made_run import HOSTILE
 
 

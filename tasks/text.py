@@ -10,7 +10,7 @@ DASH = "\u2013"
 """Stands where there is no number."""
 
 MAX_SHOWN = 300
-"""Characters of any one piece of text that the report shows."""
+"""Characters of any one piece of text that is shown."""
 
 NAME = 60
 """Characters of a tag's name that the report shows; the same everywhere, so that a search finds what a list shows."""
@@ -33,11 +33,18 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def link_text(url: str, limit: int = 90) -> str:
-    """A link for people: no login, no query (either may hold a secret), the middle cut where it is long."""
-    bare = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", url.strip()[:MAX_HREF])
-    bare, mark, _ = re.sub(r"^https?://", "", bare).partition("?")
-    text = shown(bare + ("?…" if mark else ""), MAX_HREF)
-    return text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-(limit // 3 - 1) :]}"
+    """A link for people, as `link_address` but for the scheme of every link on the web."""
+    return _middle_cut(re.sub(r"^https?://", "", _without_secrets(url)), limit)
+
+
+def link_address(url: str, limit: int = 200) -> str:
+    """A link with its scheme: no login, no query (either may hold a secret), the middle cut where it is long."""
+    return _middle_cut(_without_secrets(url), limit)
+
+
+def markdown(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text on one line of Markdown, where none of it is markup."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", shown(text, limit))
 
 
 def href(url: str) -> str | None:
@@ -51,6 +58,11 @@ def href(url: str) -> str | None:
     except ValueError:
         return None
     return None if bad or any(_SECRETIVE.search(key) for key in keys) else url
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 link`, `2,000 links`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def number(value: float | None) -> str:
@@ -93,3 +105,12 @@ def moment(text: str | None) -> str:
     except ValueError:
         return shown(str(text or DASH))
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".strip()
+
+
+def _without_secrets(url: str) -> str:
+    bare, mark, _ = re.sub(r"^(\w+://)[^/?#]*@", r"\1…@", url.strip()[:MAX_HREF]).partition("?")
+    return shown(bare + ("?…" if mark else ""), MAX_HREF)
+
+
+def _middle_cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-(limit // 3 - 1) :]}"

@@ -1,0 +1,196 @@
+"""What a flow run's page says, as Markdown: how the run ended and what to do, what is not tagged and why, what was checked.
+
+Text from outside (links, details, cells) stands in it with no markup of its own, and cut where it is long.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.contracts.reasons import REASONS, Status
+from tasks.text import duration, link_address, markdown, percent
+
+EXAMPLES = 3
+"""Links shown for each reason."""
+
+PENDING_SHOWN = 50
+"""Pending links listed; the rest is counted."""
+
+DETAIL, MESSAGE = 200, 2_000
+"""Characters of a detail, and of a sentence of our own."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        headline: a sentence or two.
+        advice: what to do now; empty if there is nothing to do.
+        command: what runs it again; it follows the advice.
+
+    """
+
+    headline: str
+    advice: str = ""
+    command: str = ""
+
+    @property
+    def message(self) -> str:
+        """In one line."""
+        return " ".join(part for part in (self.headline, self.advice, self.command) if part)
+
+    def as_markdown(self) -> str:
+        """What to do, the command in lines of its own; the headline is the artifact's description, which stands above."""
+        parts = [markdown(self.advice, MESSAGE)] if self.advice else []
+        if self.command:
+            parts.append(_code(_one_option_a_line(self.command)))
+        return "\n\n".join(parts)
+
+
+def overview(
+    ending: Ending,
+    summary: Mapping[str, Any],
+    images: pa.Table,
+    findings: Sequence[Mapping[str, Any]],
+    plan: Mapping[str, Any] | None,
+    console: Callable[[str], str | None],
+) -> str:
+    """The whole run on one page: what to do first, then what led there."""
+    parts = [ending.as_markdown(), "### From rows to tagged links", funnel(summary, images)]
+    if summary["reasons"]:
+        parts += ["### Why links are not tagged", reasons(images, examples=1)]
+    failed = [finding for finding in findings if not finding["success"]]
+    parts += [f"### Checks: {len(findings) - len(failed):,} met, {len(failed):,} not met", *(map(_finding, failed))]
+    parts += ["### Calls and cost", costs(summary, plan), "### Tables and report", addresses(summary, console)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
+    """From rows to tagged links, and what a reader of the tables should know."""
+    statuses, links = summary["statuses"], summary["links"]
+    steps = [
+        ("rows in the source", summary["rows"], ""),
+        ("links in them", links, ""),
+        ("links with a picture in the store", images.num_rows - images.column("image_id").null_count, links),
+        ("distinct images", summary["images"], ""),
+        ("links tagged", statuses["tagged"], links),
+        ("links rejected", statuses["rejected"], links),
+        ("links pending", statuses["pending"], links),
+        ("rows without a link", statuses["no_link"], ""),
+    ]
+    lines = ["| step | count | of the links |", "|---|---:|---:|"]
+    lines += [f"| {name} | {count:,} | {percent(count, of) if of else ''} |" for name, count, of in steps]
+    lines += ["", *(f"- {markdown(remark)}" for remark in summary["remarks"])]
+    return "\n".join(lines).strip()
+
+
+def reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
+    """Each reason with how many links have it, what it means, and a few of them."""
+    links: dict[str, list[Mapping[str, Any]]] = {}
+    for image in images.select(["reason", "url", "detail"]).to_pylist():
+        if image["reason"] is not None:
+            links.setdefault(image["reason"], []).append(image)
+    if not links:
+        return "Every link is tagged."
+    lines = []
+    for code, those in sorted(links.items(), key=lambda item: -len(item[1])):
+        reason = REASONS[code]
+        lines.append(f"- **{len(those):,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}")
+        lines += [f"    - {_link(one)}" for one in those[:examples]]
+    return "\n".join(lines)
+
+
+def pending(images: pa.Table, ending: Ending) -> str | None:
+    """The links that wait for another try and the command that tries them; None if there are none."""
+    columns = images.select(["url", "reason", "detail", "status"]).to_pylist()
+    left = [image for image in columns if image["status"] == Status.PENDING]
+    if not left:
+        return None
+    lines = [f"- {image['reason']}: {_link(image)}" for image in left[:PENDING_SHOWN]]
+    if len(left) > PENDING_SHOWN:
+        lines.append(f"- ... and {len(left) - PENDING_SHOWN:,} more; all are in the table `images`.")
+    return "\n\n".join([ending.as_markdown(), "### What is pending", "\n".join(lines)])
+
+
+def checks(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Every expectation, what was not met first."""
+    ordered = sorted(findings, key=lambda finding: (finding["success"], finding["severity"] != "critical"))
+    failed = [_finding(one) for one in ordered if not one["success"]]
+    met = [_finding(one) for one in ordered if one["success"]]
+    return "\n".join(["### Not met", "", *(failed or ["Nothing."]), "", "### Met", "", *(met or ["Nothing."])])
+
+
+def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
+    """What was planned and what was done, by operation."""
+    planned = plan["operations"] if plan else {}
+    rows = []
+    for operation, account in summary["calls"].items():
+        share = planned.get(operation, {})
+        counts = share.get("calls", 0), account["billed"], account["reused"], account["failed"]
+        rows.append((operation, *counts, share.get("cost_usd", 0.0)))
+    total = ("all", *(sum(row[at] for row in rows) for at in range(1, 6)))
+    lines = ["| operation | planned | made | reused | failed | planned USD |", "|---|---:|---:|---:|---:|---:|"]
+    for operation, *counts, usd in (*rows, total) if rows else ():
+        lines.append(f"| {markdown(operation)} | {' | '.join(f'{n:,}' for n in counts)} | {usd:.4f} |")
+    prices = (plan or {}).get("prices") or {}
+    at = f" at prices of {markdown(str(prices['date']))} ({markdown(prices['source'])})" if prices else ""
+    lines += ["", f"Cost of the calls made: **{summary['cost_usd']:.4f} USD**{at}."]
+    return "\n".join(lines)
+
+
+def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
+    """Where the tables and the report are; `console` gives the page of a key in a browser, where it has one."""
+    folder = f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
+    files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
+    files |= {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
+    lines = ["Published; readers see them now." if summary["published"] else "Not published; kept for a look.", ""]
+    for name, what in files.items():
+        page = console(f"{folder}/{name}")
+        open_it = f" ([open]({page}))" if page else ""
+        lines.append(f"- {_inline('/'.join((summary['store'], folder, name)))}: {what}{open_it}")
+    return "\n".join(lines)
+
+
+def progress_line(noun: str, done: int, total: int, seconds: float, failed: int, reused: int) -> str:
+    """How far a step has come: items done of all, their rate, what failed and what an earlier try had done."""
+    rate = done / seconds if seconds > 0 else 0.0
+    line = f"{done:,} of {total:,} {noun} gone through in {duration(seconds)}, {rate:.1f}/s"
+    if done < total and rate:
+        line += f", {duration((total - done) / rate)} left"
+    if reused:
+        line += f"; {reused:,} taken from an earlier try"
+    return line + (f"; {failed:,} in batches that failed" if failed else "")
+
+
+def _link(image: Mapping[str, Any]) -> str:
+    detail = markdown(image["detail"] or "", DETAIL)
+    return markdown(link_address(image["url"])) + (f": {detail}" if detail else "")
+
+
+def _finding(one: Mapping[str, Any]) -> str:
+    name = "" if one["success"] else f"**{one['severity']}**, "
+    seen = markdown(one["detail"], DETAIL)
+    return f"- {name}{markdown(one['table'])}: {markdown(one['says'])} Seen: {seen}."
+
+
+def _one_option_a_line(command: str) -> str:
+    words = map(shlex.quote, shlex.split(command))
+    return "".join(f" \\\n  {word}" if word.startswith("--") else f" {word}" for word in words).strip()
+
+
+def _code(text: str) -> str:
+    """A block of code, whatever backticks are in it."""
+    fence = "`" * max(3, 1 + max(map(len, _runs_of_backticks(text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _inline(text: str) -> str:
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def _runs_of_backticks(text: str) -> Iterator[str]:
+    return (run for run in "".join(sign if sign == "`" else " " for sign in text).split())

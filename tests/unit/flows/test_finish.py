@@ -1,0 +1,129 @@
+"""What a run says at its end: how it ended first, then what to do."""
+
+import logging
+import pickle
+
+import pytest
+
+from flows.finish import conclude, told
+from tasks.contracts.errors import OverBudget, StopRun, UsageError
+from tasks.contracts.settings import Settings
+
+SETTINGS = Settings(source="/data/feed.csv", store="/data/store", max_cost=0.01)
+SHORT = 64
+"""Characters of a state's message that the flow run's page shows before one asks for more."""
+
+
+@pytest.fixture
+def summary():
+    return {
+        "version": "v1",
+        "run": "r1",
+        "store": "/data/store",
+        "statuses": {"tagged": 7, "rejected": 1, "pending": 3, "no_link": 0},
+        "reasons": {"server_error": 2, "not_found": 1, "throttled": 1},
+        "checks": {"critical": 0, "warning": 0},
+    }
+
+
+@pytest.fixture
+def logged(monkeypatch, caplog):
+    """What was logged as an error."""
+    monkeypatch.setattr("flows.finish.get_run_logger", lambda: logging.getLogger("run"))
+    return caplog
+
+
+@pytest.fixture
+def shown(monkeypatch, logged):
+    """What was left on the page."""
+    pages = []
+    monkeypatch.setattr("flows.finish.show_ending", lambda ending, page: pages.append((ending, page)))
+    return pages
+
+
+def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
+    outcome = conclude(SETTINGS, summary, [], None, None)
+    assert (outcome.name, outcome.exit_code, outcome.state().type.value) == ("Failed", 1, "FAILED")
+    assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
+    assert "all else is published as version v1." in outcome.ending.headline
+    assert "Retry this flow run (prefect flow-run retry " in outcome.message
+    assert outcome.message.endswith("image-tags run /data/feed.csv --store /data/store --max-cost 0.01")
+
+
+def test_over_budget_the_command_pays_for_all_of_it(summary):
+    stopped = OverBudget("The 60 calls left would cost about 0.06 USD: nothing was paid.", 0.0581)
+    outcome = conclude(SETTINGS, summary, [], stopped, None)
+    assert outcome.ending.headline.startswith("Not published. The 60 calls left")
+    assert "Retry" not in outcome.message, "a retry would stop at the same limit"
+    assert outcome.ending.command.endswith("--max-cost 0.06")
+
+
+def test_over_budget_survives_the_way_to_another_process():
+    back = pickle.loads(pickle.dumps(OverBudget("too much", 1.5)))
+    assert (str(back), back.cost_usd) == ("too much", 1.5)
+
+
+def test_what_stops_a_run_is_mended_first(summary):
+    outcome = conclude(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
+    assert outcome.ending.headline == "Not published. No AWS credentials were found."
+    assert outcome.ending.advice.startswith("3 links are pending. When that is mended: Retry this flow run")
+
+
+def test_a_critical_check_is_named_and_where_to_look(summary):
+    summary["checks"]["critical"] = 1
+    finding = {"table": "images", "says": "Keys are unique.", "detail": "2 rows", "severity": "critical", "success": False}
+    outcome = conclude(SETTINGS, summary, [finding, {**finding, "success": True, "says": "x"}], None, None)
+    says = "Not published: a critical check failed. images: Keys are unique. Seen: 2 rows."
+    assert outcome.ending.headline == says
+    assert "/data/store/runs/r1/" in outcome.ending.advice
+
+
+def test_another_run_was_faster(summary):
+    outcome = conclude(SETTINGS, summary, [], None, "v2")
+    assert outcome.ending.headline == "Not published: version v2 was published meanwhile."
+    assert outcome.exit_code == 1
+
+
+@pytest.mark.parametrize(("warnings", "name", "ends"), [(0, "Published", "v1."), (1, "Flagged", "with 1 warning.")])
+def test_a_good_end_needs_nothing(summary, warnings, name, ends):
+    summary["statuses"]["pending"] = 0
+    summary["checks"]["warning"] = warnings
+    outcome = conclude(SETTINGS, summary, [], None, None)
+    assert (outcome.name, outcome.exit_code, outcome.ending.command) == (name, 0, "")
+    assert outcome.ending.headline.endswith(ends)
+    assert outcome.state().name == name
+
+
+def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
+    error = UsageError("There is no file '/data/feed.csv'.")
+
+    @told
+    def broken(settings):
+        raise error
+
+    state = broken(SETTINGS)
+    assert state.message.startswith("Not published. There is no file '/data/feed.csv'. When that is mended, retry")
+    assert state.data is error
+    ((ending, page),) = shown
+    assert ending.message == state.message
+    assert "image-tags run /data/feed.csv" in page
+    assert logged.messages == [ending.headline]
+
+
+def test_what_nobody_foresaw_is_raised_again(shown):
+    @told
+    def broken(settings):
+        raise ZeroDivisionError("\x1b[31mdivision")
+
+    with pytest.raises(ZeroDivisionError):
+        broken(SETTINGS)
+    ((ending, _),) = shown
+    assert ending.headline == "Not published. The run broke off: ZeroDivisionError: \ufffd[31mdivision."
+
+
+@pytest.mark.parametrize("pending", [0, 3])
+def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
+    summary["statuses"]["pending"] = pending
+    outcome = conclude(SETTINGS, summary, [], None, None)
+    assert told(lambda settings: outcome.state())(SETTINGS).data is outcome
+    assert logged.messages == [outcome.ending.headline] * bool(pending)

@@ -1,0 +1,206 @@
+"""What a flow run's page says."""
+
+import re
+import shlex
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from tasks.contracts.tables import IMAGES, schema_of
+from tasks.explain import (
+    EXAMPLES,
+    PENDING_SHOWN,
+    Ending,
+    addresses,
+    checks,
+    costs,
+    funnel,
+    overview,
+    pending,
+    progress_line,
+    reasons,
+)
+from tasks.text import shown
+from tests.support.made_run import HOSTILE
+
+SUMMARY = {
+    "source": "t.csv",
+    "rows": 4,
+    "links": 3,
+    "images": 1,
+    "statuses": {"tagged": 1, "rejected": 1, "pending": 1, "no_link": 1},
+    "reasons": {"not_found": 1, "timeout": 1},
+    "remarks": ["<b>bold</b>"],
+    "calls": {
+        "detect_text": {"billed": 1, "reused": 2, "failed": 3},
+        "detect_faces": {"billed": 1, "reused": 0, "failed": 0},
+    },
+    "cost_usd": 0.002,
+    "store": "/s",
+    "run": "r",
+    "version": "v",
+    "published": True,
+    "tables": {"images": 4},
+}
+PLAN = {
+    "operations": {"detect_text": {"calls": 4, "cost_usd": 0.004}, "detect_faces": {"calls": 1, "cost_usd": 0.001}},
+    "prices": {"date": "2026-10", "source": "a list"},
+}
+ENDING = Ending("1 link is pending (1 timeout).", "Run it again:", "image-tags run t.csv --store /s --operations a,b")
+FINDING = {"table": "images", "says": "Keys are unique.", "detail": "ok", "success": True, "severity": "critical"}
+
+
+def nowhere(key):
+    """A store that no browser can look into."""
+
+
+def images_of(*rows):
+    numbered = [{"row": n, "position": 0, **row} for n, row in enumerate(rows)]
+    return pa.Table.from_pylist(numbered, schema=schema_of(IMAGES))
+
+
+def waiting(n, url="http://a.example/x", detail="slow"):
+    return [{"url": f"{url}{i}", "status": "pending", "reason": "timeout", "detail": detail} for i in range(n)]
+
+
+def plain(markdown):
+    """As a reader sees it."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
+
+
+def test_the_page_begins_with_what_to_do():
+    images = images_of({"image_id": "1", "status": "tagged"}, *waiting(1), {"status": "no_link"})
+    failed = {**FINDING, "success": False, "severity": "warning", "says": "Few are pending.", "detail": "33%"}
+    page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))
+    advice, command, *rest = page.split("\n\n")
+    assert advice == "Run it again:"
+    assert command.startswith("```\nimage-tags run t.csv ")
+    assert [part for part in rest if part.startswith("### ")] == [
+        "### From rows to tagged links",
+        "### Why links are not tagged",
+        "### Checks: 1 met, 1 not met",
+        "### Calls and cost",
+        "### Tables and report",
+    ]
+    assert "**warning**, images: Few are pending. Seen: 33%." in page
+    assert "Keys are unique." not in page, "what was met is in an artifact of its own"
+
+
+def test_the_command_is_whole_one_option_a_line():
+    command = "image-tags run 'my feed.csv' --url-column 'a --b' --no-csv"
+    text = Ending("It failed.", "Again:", command).as_markdown()
+    block = text.partition("```\n")[2].partition("\n```")[0]
+    assert block.count("\n") == 2
+    assert shlex.split(block.replace("\\\n", "")) == shlex.split(command)
+    assert "````\n" in Ending("x", "y", "run '```'").as_markdown()
+
+
+def test_an_ending_without_advice_is_one_sentence():
+    assert (Ending("Published.").message, Ending("Published.").as_markdown()) == ("Published.", "")
+
+
+def test_the_funnel_goes_from_rows_to_tagged_links():
+    text = funnel(SUMMARY, images_of({"image_id": "1", "status": "tagged"}, {"status": "no_link"}))
+    assert "| links in them | 3 |" in text
+    assert "| links with a picture in the store | 1 | 33.3% |" in text
+    assert "\\<b\\>bold" in text
+
+
+def test_reasons_come_with_counts_meaning_and_a_few_examples():
+    dead = {"url": "http://a.example/dead", "status": "rejected", "reason": "not_found", "detail": "404"}
+    lines = plain(reasons(images_of(dead, *waiting(EXAMPLES + 2)))).splitlines()
+    assert lines[0].startswith(f"- **{EXAMPLES + 2} timeout** (pending): ")
+    assert lines[EXAMPLES + 1].startswith("- **1 not_found** (rejected): ")
+    assert lines[EXAMPLES + 2] == "    - http://a.example/dead: 404"
+    assert len(lines) == EXAMPLES + 3
+    assert reasons(images_of()) == "Every link is tagged."
+
+
+def test_what_is_pending_comes_with_the_command_that_does_it():
+    text = plain(pending(images_of(*waiting(PENDING_SHOWN + 5)), ENDING))
+    assert "image-tags run t.csv \\\n  --store /s" in text
+    assert "- timeout: http://a.example/x0: slow" in text
+    assert "and 5 more" in text
+    assert pending(images_of({"image_id": "1", "status": "tagged"}), ENDING) is None
+
+
+def everywhere(text):
+    """Markdown of each kind that shows text from outside."""
+    images = images_of({"url": text, "status": "pending", "reason": "timeout", "detail": text})
+    finding = {**FINDING, "detail": text, "success": False}
+    ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text]}
+    return [*parts_of(images, finding, ending, summary), overview(ending, summary, images, [finding], PLAN, nowhere)]
+
+
+def parts_of(images, finding, ending, summary):
+    return [reasons(images), pending(images, ending), checks([finding]), ending.as_markdown(), funnel(summary, images)]
+
+
+def structure(markdown):
+    """What a renderer makes of it, but for the text, the code and empty paragraphs."""
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(markdown)
+    inside = [child.type for token in tokens for child in token.children or ()]
+    return [token.type for token in tokens], [kind for kind in inside if kind not in ("text", "text_special")]
+
+
+@given(st.text(min_size=1, max_size=300).filter(lambda text: shown(text).strip()))
+@example("[click](javascript:alert(1)) | `code` | ![x](http://evil.example/x.png) ~~x~~ **y** __z__")
+@example("\n# heading\n\n- list\n```\nfence\n| a | b |\n|---|---|")
+@example("\u202egnp.exe <a@evil.example> <http://evil.example> &lt;b&gt; <img src=x onerror=alert(1)> \\")
+@example("1. one\n> quote\n    code")
+def test_no_text_from_outside_becomes_markup(text):
+    assert list(map(structure, everywhere(text))) == list(map(structure, everywhere("harmless")))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_short_and_turns_nothing_around(text):
+    for seen in everywhere(text):
+        assert len(seen) < 20_000
+        assert not set(seen) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x1b")
+
+
+def test_a_link_shows_no_login_and_no_query():
+    secret = "https://user:pass@a.example/x.png?X-Amz-Signature=topsecret"
+    text = plain(pending(images_of({"url": secret, "status": "pending", "reason": "timeout"}), ENDING))
+    assert "https://…@a.example/x.png?…" in text
+    assert "pass@" not in text
+    assert "topsecret" not in text
+
+
+def test_what_was_not_met_comes_first():
+    findings = [
+        FINDING,
+        {**FINDING, "success": False, "severity": "warning"},
+        {**FINDING, "success": False, "severity": "critical"},
+    ]
+    lines = [line for line in checks(findings).splitlines() if line]
+    assert [line.partition(",")[0] for line in lines[:3]] == ["### Not met", "- **critical**", "- **warning**"]
+    assert lines[3] == "### Met"
+    assert "Nothing." in checks([FINDING]).splitlines()
+
+
+def test_costs_add_up_against_the_plan():
+    lines = plain(costs(SUMMARY, PLAN)).splitlines()
+    assert lines[2] == "| detect_text | 4 | 1 | 2 | 3 | 0.0040 |"
+    assert lines[4] == "| all | 5 | 2 | 2 | 3 | 0.0050 |"
+    assert lines[-1] == "Cost of the calls made: **0.0020 USD** at prices of 2026-10 (a list)."
+    assert "| detect_text | 0 | 1 | 2 | 3 | 0.0000 |" in plain(costs(SUMMARY, None))
+
+
+def test_the_addresses_say_where_to_look():
+    assert "`/s/published/v/report.html`: the report\n" in addresses(SUMMARY, nowhere)
+    assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY, nowhere)
+    assert "`/s/runs/r/report.html`" in addresses({**SUMMARY, "published": False}, nowhere)
+    on_the_web = addresses(SUMMARY, lambda key: f"https://console/{key}")
+    assert "`/s/published/v/report.html`: the report ([open](https://console/published/v/report.html))\n" in on_the_web
+
+
+def test_progress_says_how_far_how_fast_and_what_failed():
+    assert progress_line("links", 50, 200, 10.0, 0, 0) == "50 of 200 links gone through in 10.0 s, 5.0/s, 30.0 s left"
+    assert progress_line("calls", 200, 200, 10.0, 4, 20) == (
+        "200 of 200 calls gone through in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
+    )
+    assert progress_line("links", 0, 5, 0, 0, 0) == "0 of 5 links gone through in 0.0 s, 0.0/s"
