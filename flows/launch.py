@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
@@ -16,6 +17,8 @@ EMBEDDED = (
     "set PREFECT_API_URL to use one that keeps the run for review."
 )
 
+KEPT = "Nothing is lost; run the same again."
+
 
 def launch(settings: Settings) -> Outcome:
     """Run the flow and say how it ended, also inside a running event loop.
@@ -27,11 +30,16 @@ def launch(settings: Settings) -> Outcome:
     """
     if get_current_settings().api.url is None:
         progress.say(EMBEDDED)
-    state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+    try:
+        state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+    except (httpx.HTTPError, RuntimeError) as error:
+        if not isinstance(error, httpx.HTTPError) and not isinstance(error.__cause__, httpx.HTTPError):
+            raise
+        raise StopRun(f"The Prefect server at {get_current_settings().api.url} does not answer. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
-        raise StopRun(f"The run broke off: {outcome!r}. Nothing is lost; run the same again.") from outcome
+        raise StopRun(f"The run broke off: {outcome!r}. {KEPT}") from outcome
     return outcome

@@ -19,6 +19,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from tasks.adapters.prefect_api import if_it_answers
 from tasks.contracts.reasons import REASONS, Status
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
@@ -155,7 +156,7 @@ def addresses(summary: Mapping[str, Any]) -> str:
 
 @dataclass
 class Live:
-    """A progress artifact: items done of all."""
+    """A progress artifact, if the server has taken it: items done of all."""
 
     total: int
     artifact: Any
@@ -165,9 +166,10 @@ class Live:
     def add(self, items: int) -> None:
         """So many more are done."""
         self.done += items
-        if time.monotonic() - self.said >= EVERY or self.done >= self.total:
+        if self.artifact and (time.monotonic() - self.said >= EVERY or self.done >= self.total):
             self.said = time.monotonic()
-            update_progress_artifact(self.artifact, progress=100.0 * self.done / self.total)
+            with if_it_answers():
+                update_progress_artifact(self.artifact, progress=100.0 * self.done / self.total)
 
 
 @contextmanager
@@ -175,7 +177,10 @@ def live_progress(step: str, total: int) -> Iterator[Live]:
     """Show a step's progress on the flow run's page while it works."""
     key = f"{step.replace('_', '-')}-progress"
     description = f"{step}: share of {total:,} done"
-    yield Live(total, create_progress_artifact(progress=0.0, key=key, description=description))
+    artifact = None
+    with if_it_answers():
+        artifact = create_progress_artifact(progress=0.0, key=key, description=description)
+    yield Live(total, artifact)
 
 
 def _cut(text: str) -> str:

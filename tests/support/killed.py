@@ -16,8 +16,9 @@ from typing import Any
 from tasks.adapters.store import FolderStore, Store
 from tasks.adapters.tables import parquet_table
 from tasks.pointer import read_pointer
+from tasks.runners import WORKERS
 from tests.support.command import Result, image_tags
-from tests.support.rekognition_endpoint import RekognitionEndpoint
+from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
 
 OLD, ALL = 4, 16
@@ -25,16 +26,14 @@ OLD, ALL = 4, 16
 OPERATIONS = ("detect_labels", "detect_text")
 NEEDED = (ALL - OLD) * len(OPERATIONS)
 """Calls that the second version needs."""
-BATCH = 3
-AT_ONCE = NEEDED // BATCH
-"""Calls at the same time, at most: one of each batch."""
+AT_ONCE = WORKERS
+"""Calls at the same time, at most: one of each batch at work, and a batch is one image."""
 OPTIONS: dict[str, Any] = {
     "url_column": "link",
     "analyzer": "rekognition",
     "operations": list(OPERATIONS),
     "analyzer_threads": 1,
     "allow_private_addresses": True,
-    "batch_size": BATCH,
 }
 
 
@@ -73,11 +72,11 @@ class World:
         return image_tags(*self.words(store), env=self.env)
 
     @contextlib.contextmanager
-    def started(self, store: Store) -> Iterator["subprocess.Popen[bytes]"]:
-        """`image-tags run` in a process of its own, which never outlives the block; what it says is in `log`."""
+    def started(self, store: Store, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """`image-tags run` in a process of its own, with more environment, which never outlives the block; see `log`."""
         command = [sys.executable, "-c", "from flows.cli import main; main()", *self.words(store.address)]
         with self.log.open("wb") as log:
-            process = subprocess.Popen(command, env={**os.environ, **self.env}, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env={**os.environ, **self.env, **more}, stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -88,6 +87,17 @@ class World:
     def log(self) -> Path:
         """What the last started run said."""
         return self.folder / "started.log"
+
+    def hold_answers(self, after: int) -> None:
+        """Let so many calls come through; those that follow are billed and get no answer."""
+        self.endpoint.seen.held = 0
+        self.endpoint.release.clear()
+        self.endpoint.faults = [Fault(HOLD, times=None, after=after)]
+
+    def give_answers(self) -> None:
+        """All is well again."""
+        self.endpoint.faults = []
+        self.endpoint.release.set()
 
     def reached(self, moment: Callable[[], bool], within: float = 60) -> None:
         """Wait for a moment of the started run, looking so often that it is hardly over when this returns."""
@@ -123,6 +133,19 @@ def comparable(store: Store) -> dict[str, list[dict[str, Any]]]:
         name: [{column: value for column, value in row.items() if column != "object"} for row in rows]
         for name, rows in tables.items()
     }
+
+
+def twice_billed(world: World, before: Mapping[tuple[str, str], int], saved: set[tuple[str, str]]) -> int:
+    """How many calls were billed twice since then, after a kill and another run: none of those whose answer was saved.
+
+    All others that were needed were billed once.
+    """
+    billed = world.billed_since(before)
+    twice = {call for call, n in billed.items() if n > 1}
+    assert sum(billed.values()) == NEEDED + len(twice)
+    assert len(billed) == NEEDED
+    assert twice.isdisjoint(saved)
+    return len(twice)
 
 
 class Reader:
