@@ -19,6 +19,8 @@ EMBEDDED = (
     "set PREFECT_API_URL to use one that keeps the run for review."
 )
 
+KEPT = "Nothing is lost; run the same again."
+
 
 def launch(settings: Settings) -> Outcome:
     """Run the flow and say how it ended, also inside a running event loop.
@@ -29,13 +31,18 @@ def launch(settings: Settings) -> Outcome:
 
     """
     check_server()
-    state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+    try:
+        state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+    except (httpx.HTTPError, RuntimeError) as error:
+        if not isinstance(error, httpx.HTTPError) and not isinstance(error.__cause__, httpx.HTTPError):
+            raise
+        raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
-        raise StopRun(f"The run broke off: {outcome!r}. Nothing is lost; run the same again.") from outcome
+        raise StopRun(f"The run broke off: {outcome!r}. {KEPT}") from outcome
     return outcome
 
 
@@ -55,13 +62,18 @@ def check_server() -> None:
             client.read_flows(limit=1)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-        raise StopRun(_refusal(address, status)) from None
+        raise StopRun(_refusal(status)) from None
 
 
-def _refusal(address: str, status: int | None) -> str:
-    where = f"The Prefect server at {re.sub('//[^/]*@', '//', address)}"
+def _where() -> str:
+    address = str(get_current_settings().api.url or "this machine")
+    return f"The Prefect server at {re.sub('//[^/]*@', '//', address)}"
+
+
+def _refusal(status: int | None) -> str:
+    where = _where()
     if status in (401, 403):
         return f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, or PREFECT_API_KEY for Prefect Cloud."
     if status is not None:
-        return f"{where} answers {status}: look at its log. Nothing is lost; run the same again."
+        return f"{where} answers {status}: look at its log. {KEPT}"
     return f"{where} cannot be reached: start it, or correct or unset PREFECT_API_URL."

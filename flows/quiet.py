@@ -15,13 +15,15 @@ PREFECT_DEFAULTS = {
 }
 
 # The terminal shows progress and the closing summary; the log is in the Prefect UI.
-CONSOLE = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+CONSOLE = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL"}
 
 
 def set_defaults() -> None:
     """Set up the environment of a process that does nothing else; before Prefect is imported."""
     for name, value in (PREFECT_DEFAULTS | CONSOLE).items():
         os.environ.setdefault(name, value)
+    # A log that does not reach the Prefect server is no news for the terminal either.
+    logging.raiseExceptions = False
 
 
 @contextmanager

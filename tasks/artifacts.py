@@ -20,6 +20,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.runtime import flow_run
 
 from tasks.adapters.console import console_page
+from tasks.adapters.prefect_api import if_it_answers
 from tasks.contracts.records import JsonObject
 from tasks.contracts.settings import Settings
 from tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
@@ -81,7 +82,7 @@ def clear_page() -> None:
 
 @dataclass
 class Live:
-    """A progress artifact: items done of all, and of those what failed and what an earlier try had done."""
+    """A progress artifact, if the server took it: items done of all, what failed of them, what an earlier try had done."""
 
     noun: str
     total: int
@@ -92,7 +93,7 @@ class Live:
     reused: int = 0
     said: float = 0.0
 
-    def add(self, items: int, state: str) -> None:
+    def add(self, items: int, state: str | None) -> None:
         """So many more are done, by a task run in this state; said now and then."""
         self.done += items
         self.failed += items * (state == "Failed")
@@ -100,7 +101,7 @@ class Live:
         if time.monotonic() - self.said >= EVERY:
             self._say()
 
-    def end(self, states: Iterable[tuple[int, str]]) -> None:
+    def end(self, states: Iterable[tuple[int, str | None]]) -> None:
         """All is done: the items and the final state of each task run."""
         self.done = self.failed = self.reused = 0
         self.said = math.inf
@@ -112,7 +113,9 @@ class Live:
         self.said = time.monotonic()
         seconds = self.said - self.begun
         line = progress_line(self.noun, self.done, self.total, seconds, self.failed, self.reused)
-        update_progress_artifact(self.artifact, 100.0 * self.done / self.total, description=line)
+        if self.artifact:
+            with if_it_answers():
+                update_progress_artifact(self.artifact, 100.0 * self.done / self.total, description=line)
 
 
 def live_progress(step: str, total: int, task_run_id: UUID) -> Live:
@@ -120,4 +123,7 @@ def live_progress(step: str, total: int, task_run_id: UUID) -> Live:
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
     description = progress_line(noun, 0, total, 0, 0, 0)
     shown = ProgressArtifact(progress=0.0, key=key, description=description, task_run_id=task_run_id)
-    return Live(noun, total, shown.create().id)
+    artifact = None
+    with if_it_answers():
+        artifact = shown.create(_sync=True).id  # type: ignore[call-arg,union-attr]
+    return Live(noun, total, artifact)

@@ -130,8 +130,8 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
     rows = []
     for operation, account in summary["calls"].items():
         share = planned.get(operation, {})
-        counts = share.get("calls", 0), account["billed"], account["reused"], account["failed"]
-        rows.append((operation, *counts, share.get("cost_usd", 0.0)))
+        done = account["billed"], account["reused"], account["failed"]
+        rows.append((operation, share.get("calls", 0), *done, share.get("cost_usd", 0.0)))
     total = ("all", *(sum(row[at] for row in rows) for at in range(1, 6)))
     lines = ["| operation | planned | made | reused | failed | planned USD |", "|---|---:|---:|---:|---:|---:|"]
     for operation, *counts, usd in (*rows, total) if rows else ():

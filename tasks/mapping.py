@@ -8,12 +8,11 @@ from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
 from tasks.adapters import progress
-from tasks.adapters.results import StoreResults
 from tasks.artifacts import live_progress
 from tasks.batches import Batch
 from tasks.contracts.errors import StopRun
-from tasks.contracts.settings import Settings, StoreSettings
-from tasks.run import part
+from tasks.contracts.settings import Settings
+from tasks.run import results_for
 from tasks.runners import WORKERS, place_for
 
 
@@ -33,7 +32,7 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
         retries=settings.task_retries,
         retry_delay_seconds=exponential_backoff(settings.task_retry_delay),
         retry_jitter_factor=0.5,
-        result_storage=StoreResults.for_store(part(settings, StoreSettings)),
+        result_storage=results_for(run, settings),
     )
     total = sum(len(batch.items) for batch in batches)
     place = place_for(run, settings)

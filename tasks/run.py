@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tasks.adapters.analyzer import Analyzer
 from tasks.adapters.dask import Dask
 from tasks.adapters.ledger import Ledger
+from tasks.adapters.results import StoreResults
 from tasks.adapters.store import Store, open_store
 from tasks.adapters.web import Web
 from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings, WorkSettings
@@ -29,6 +30,11 @@ def part(settings: Settings, group: type[G]) -> G:
 def store_for(run: str, settings: Settings) -> Store:
     """The run's store."""
     return _once(run, "store", part(settings, StoreSettings), open_store)
+
+
+def results_for(run: str, settings: Settings) -> StoreResults:
+    """Where the run's task runs keep their results. The server is told of it once a run: it may be away later."""
+    return _once(run, "results", part(settings, StoreSettings), StoreResults.for_store)
 
 
 def web_for(run: str, settings: Settings) -> Web:

@@ -34,6 +34,8 @@ OPERATIONS = ("DetectLabels", "DetectText", "RecognizeCelebrities", "DetectModer
 THROTTLING = (("ThrottlingException", 400), ("ProvisionedThroughputExceededException", 400), ("ThrottlingException", 500))
 DROP_UNBILLED, DROP_BILLED = "drop_unbilled", "drop_billed"
 """Faults: hang up before the call is billed, and after."""
+HOLD = "hold"
+"""Fault: bill the call, and keep its answer back until `release` is set."""
 
 STATUS = {"InternalServerError": 500, "ServiceUnavailable": 503}
 SIGNED = re.compile(r"Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), *SignedHeaders=(?P<headers>[^,]+), *Signature=")
@@ -46,10 +48,11 @@ class Fault:
     """Something that goes wrong.
 
     Attributes:
-        kind: an error code of the service, DROP_UNBILLED, DROP_BILLED or `slow`.
+        kind: an error code of the service, DROP_UNBILLED, DROP_BILLED, HOLD or `slow`.
         operation: only with this one (the service's name); None for any.
         image: only for pictures whose identity holds this; None for any.
         times: how often; None for ever.
+        after: how many calls it lets pass first.
         status: HTTP status of the error.
         seconds: how long `slow` takes more.
 
@@ -59,6 +62,7 @@ class Fault:
     operation: str | None = None
     image: str | None = None
     times: int | None = 1
+    after: int = 0
     status: int | None = None
     seconds: float = 0.0
 
@@ -73,6 +77,7 @@ class Seen:
         errors: errors given, by code.
         hang_ups: connections dropped, by kind.
         most_in_flight: requests at the same time.
+        held: answers that were kept back.
         first, last: when the first and the last answer was billed, monotonic seconds.
 
     """
@@ -82,6 +87,7 @@ class Seen:
     errors: Counter[str] = field(default_factory=Counter)
     hang_ups: Counter[str] = field(default_factory=Counter)
     most_in_flight: int = 0
+    held: int = 0
     first: float = 0.0
     last: float = 0.0
 
@@ -117,6 +123,7 @@ class RekognitionEndpoint:
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
         """What to answer instead, by operation and identity of the picture."""
         self.seen = Seen()
+        self.release = threading.Event()
         self._windows: dict[str, deque[float]] = {name: deque() for name in OPERATIONS}
         service()  # loading the model takes a second, which the first request should not wait for
         self._in_flight = 0
@@ -142,6 +149,7 @@ class RekognitionEndpoint:
         try:
             yield self
         finally:
+            self.release.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join()
@@ -190,7 +198,7 @@ class RekognitionEndpoint:
         kind = fault.kind if fault else ""
         if kind == DROP_UNBILLED:
             raise HangUp(kind)
-        if fault and kind not in (DROP_BILLED, "slow"):
+        if fault and kind not in (DROP_BILLED, HOLD, "slow"):
             raise Refusal(kind, "told to fail", fault.status)
         identity = self._look_at(operation, request["Image"], identity)
         time.sleep(self.latency + (fault.seconds if fault else 0.0))
@@ -200,8 +208,11 @@ class RekognitionEndpoint:
             self.seen.billed[operation, identity] += 1
             self.seen.last = time.monotonic()
             self.seen.first = self.seen.first or self.seen.last
+            self.seen.held += kind == HOLD
         if kind == DROP_BILLED:
             raise HangUp(kind)
+        if kind == HOLD:
+            self.release.wait()
         return answer
 
     def _take_quota(self, operation: str) -> None:
@@ -218,7 +229,9 @@ class RekognitionEndpoint:
         with self._lock:
             for fault in self.faults:
                 hit = fault.operation in (None, operation) and (fault.image is None or fault.image in identity)
-                if hit and fault.times != 0:
+                if hit and fault.after:
+                    fault.after -= 1
+                elif hit and fault.times != 0:
                     fault.times = None if fault.times is None else fault.times - 1
                     return fault
         return None

@@ -18,11 +18,12 @@ def png(number: int, side: int = 96) -> bytes:
 
 @dataclass
 class Answer:
-    """What a path answers."""
+    """What a path answers, once `when` is set."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    when: threading.Event | None = None
 
 
 class Site:
@@ -40,6 +41,8 @@ class Site:
                 with lock:
                     site.asked[self.path] += 1
                 answer = site.answers.get(self.path, Answer(b"gone", 404))
+                if answer.when:
+                    answer.when.wait()
                 self.send_response(answer.status)
                 for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(name, value)

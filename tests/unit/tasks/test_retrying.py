@@ -1,12 +1,26 @@
-"""What a failed batch says."""
+"""Which batches are run again by themselves, and what a failed one says."""
 
 import logging
 
 import pytest
+from prefect.states import Failed
 
-from tasks.contracts.errors import UsageError
+from tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
 from tasks.contracts.reasons import Reason
-from tasks.retrying import NAMED, batch_failed
+from tasks.retrying import NAMED, batch_failed, retry_passing
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (BatchFailed("2 links left pending"), True),
+        (OSError("the disk is full"), True),
+        (StopRun("no credentials"), False),
+        (OverBudget("too dear", 2.0), False),
+    ],
+)
+def test_a_batch_is_run_again_unless_a_person_has_to_fix_something_first(error, again):
+    assert retry_passing(None, None, Failed(data=error)) is again
 
 
 def test_a_failed_batch_says_how_many_why_and_which():

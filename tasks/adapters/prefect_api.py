@@ -1,0 +1,20 @@
+"""The Prefect server while a step works: what is only shown there never holds the work up, and never breaks it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def if_it_answers() -> Iterator[None]:
+    """Ask the server once; where it does not answer, the block ends there and the work goes on."""
+    try:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            yield
+    except httpx.HTTPError as error:
+        log.debug("The Prefect server does not answer: %s", error)

@@ -1,0 +1,128 @@
+"""`image-tags run` is killed at a chosen moment (kill -9) and run again: nothing that was saved is paid twice, the tables
+are those of an undisturbed run, and whoever reads meanwhile sees a whole version.
+
+A first version of four pictures is published; the second has sixteen. Calls about twelve pictures are left, two for each.
+"""
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tasks.pointer import CURRENT
+from tasks.versions import versions
+from tests.support.killed import ALL, AT_ONCE, NEEDED, OLD, Reader, World, answered, comparable, kill, twice_billed
+from tests.support.rekognition_endpoint import RekognitionEndpoint
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, prefect_server):
+    with RekognitionEndpoint().running() as endpoint:
+        made = World(tmp_path_factory.mktemp("killed"), prefect_server.env, endpoint)
+        yield made
+        made.site.close()
+
+
+@pytest.fixture(scope="module")
+def expected(world):
+    """The tables of a run that nobody disturbs."""
+    store = world.new_store("undisturbed")
+    assert world.run(store.address).code == 0
+    return comparable(store)
+
+
+@pytest.fixture
+def store(world, expected, request):
+    return world.new_store(request.node.name.replace(" ", "-"))
+
+
+def test_killed_in_the_middle_of_analysis(world, expected, store):
+    """When ten calls are answered and saved, and every batch waits for an answer to one that is billed already."""
+    before, known = Counter(world.endpoint.seen.billed), answered(store)
+    world.hold_answers(after=10)
+    with Reader(store) as reader:
+        with world.started(store) as process:
+            world.reached(lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0)
+            kill(process)
+        saved = answered(store) - known
+        world.give_answers()
+        again = world.run(store.address)
+    assert again.code == 0, again.out
+    assert 1 <= twice_billed(world, before, saved) <= AT_ONCE
+    assert comparable(store) == expected
+    assert len(reader.seen) == 2
+
+
+def test_killed_in_the_middle_of_ingest(world, expected, store):
+    """When nine of twelve new links are stored, and the site keeps its answers to the other three back."""
+    before = Counter(world.endpoint.seen.billed)
+    slow = [f"/{n}.png" for n in range(ALL - 3, ALL)]
+    asked = Counter(world.site.asked)
+    ready = threading.Event()
+    for path in slow:
+        world.site.answers[path].when = ready
+    with Reader(store) as reader:
+        with world.started(store) as process:
+            world.reached(lambda: len(list(store.keys("links/"))) == ALL - len(slow))
+            world.reached(lambda: all(world.site.asked[path] > asked[path] for path in slow))
+            kill(process)
+        ready.set()
+        again = world.run(store.address)
+    assert again.code == 0, again.out
+    assert dict(world.site.asked - asked) == {f"/{n}.png": 2 if f"/{n}.png" in slow else 1 for n in range(OLD, ALL)}
+    assert sorted(world.billed_since(before).values()) == [1] * NEEDED
+    assert comparable(store) == expected
+    assert len(reader.seen) == 2
+
+
+@pytest.mark.parametrize(("stuck", "there"), [("tags_long.parquet", 1), ("findings.json", 8)])
+def test_killed_while_it_publishes(world, expected, store, stuck, there):
+    """When so many of the version's files are there. The next one cannot be read, so that the run waits to be killed."""
+    before, (old,) = Counter(world.endpoint.seen.billed), versions(store)
+    (done,) = Path(store.address, "runs").iterdir()
+    with Reader(store) as reader:
+        with world.started(store) as process:
+            world.reached(lambda: block(store, stuck, done))
+            world.reached(lambda: len(half(store, old)) == there)
+            kill(process)
+        assert len(half(store, old)) == there
+        assert [one.version for one in versions(store)] == [old.version]
+        again = world.run(store.address)
+    assert again.code == 0, again.out
+    assert sorted(world.billed_since(before).values()) == [1] * NEEDED
+    assert comparable(store) == expected
+    assert list(reader.seen) == [old.version, versions(store)[0].version]
+
+
+def test_killed_right_after_it_published(world, expected, store):
+    """Readers see the new version; the run has not said so yet."""
+    before, (old,) = Counter(world.endpoint.seen.billed), versions(store)
+    with Reader(store) as reader:
+        with world.started(store) as process:
+            world.reached(lambda: versions(store) != [old])
+            kill(process)
+        assert comparable(store) == expected
+        assert world.run(store.address).code == 0
+    assert sorted(world.billed_since(before).values()) == [1] * NEEDED
+    assert comparable(store) == expected
+    assert list(reader.seen) == [one.version for one in reversed(versions(store))]
+
+
+def block(store, name, done):
+    """Put a pipe that nobody fills in the place of a file that the run has staged; False as long as it is not so far."""
+    for run in Path(store.address, "runs").iterdir():
+        if run != done and (run / "report.html").exists():
+            os.mkfifo(run / "pipe")
+            (run / "pipe").replace(run / name)
+            return True
+    return False
+
+
+def half(store, old):
+    """The files of versions that no pointer names."""
+    keys = [
+        key for key in store.keys("published/") if not key.startswith((f"published/{old.version}/", "published/latest/"))
+    ]
+    return [key for key in keys if key != CURRENT]
