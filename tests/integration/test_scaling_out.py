@@ -1,8 +1,8 @@
 """The same 500 links by one process, by shards on two workers and by Dask with two processes: equal tables, equal bills."""
 
+import functools
 import hashlib
 import json
-from collections import Counter
 
 import pytest
 
@@ -57,19 +57,22 @@ def workers(prefect_server, endpoint, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(feed, workers, endpoint, prefect_server, tmp_path_factory):
-    """By way: the summary, the tables, what the endpoint billed and what the site was asked."""
+def run(feed, workers, endpoint, prefect_server, tmp_path_factory):
+    """By way: the summary, the tables, what the endpoint billed and what the site was asked. Each way is gone once."""
     site, source = feed
-    made = {}
-    for way, options in WAYS.items():
-        endpoint.seen, site.asked = Seen(), Counter()
+
+    @functools.cache
+    def gone(way):
+        endpoint.seen = Seen()
+        site.asked.clear()
         store = tmp_path_factory.mktemp("store")
         words = ["run", str(source), "--url-column", "link", "--store", str(store), "--allow-private-addresses"]
-        words += ["--analyzer", "rekognition", "--operations", ",".join(OPERATIONS), "--json", *options]
+        words += ["--analyzer", "rekognition", "--operations", ",".join(OPERATIONS), "--json", *WAYS[way]]
         done = image_tags(*words, env={**prefect_server.env, **endpoint.environment()})
         assert done.code == 0, done.out + done.err
-        made[way] = done.summary, published(FolderStore(str(store))), endpoint.seen.billed, site.asked
-    return made
+        return done.summary, published(FolderStore(str(store))), dict(endpoint.seen.billed), dict(site.asked)
+
+    return gone
 
 
 def without_the_stores_address(tables):
@@ -80,8 +83,8 @@ def without_the_stores_address(tables):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_whichever_way_each_link_is_fetched_and_each_picture_paid_for_once(runs, way):
-    summary, tables, billed, asked = runs[way]
+def test_whichever_way_each_link_is_fetched_and_each_picture_paid_for_once(run, way):
+    summary, tables, billed, asked = run(way)
     check_accounted(summary, tables)
     pictures = {hashlib.sha256(png(n)).hexdigest() for n in range(PICTURES)}
     assert billed == {(name, picture): 1 for name in OPERATIONS.values() for picture in pictures}
@@ -93,16 +96,16 @@ def test_whichever_way_each_link_is_fetched_and_each_picture_paid_for_once(runs,
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "one process"])
-def test_whichever_way_the_tables_are_those_of_one_process(runs, way):
-    ours, theirs = without_the_stores_address(runs[way][1]), without_the_stores_address(runs["one process"][1])
+def test_whichever_way_the_tables_are_those_of_one_process(run, way):
+    ours, theirs = without_the_stores_address(run(way)[1]), without_the_stores_address(run("one process")[1])
     assert ours.keys() == theirs.keys()
     for name, rows in theirs.items():
         assert ours[name] == rows, name
 
 
-def test_each_shard_was_a_part_of_the_run_and_did_its_share(runs, prefect_server):
-    run = runs["two shards"][0]["run"]
-    parts = [one for one in flow_runs(prefect_server) if one["parameters"].get("run") == run]
+def test_each_shard_was_a_part_of_the_run_and_did_its_share(run, prefect_server):
+    name = run("two shards")[0]["run"]
+    parts = [one for one in flow_runs(prefect_server) if one["parameters"].get("run") == name]
     assert sorted(part["name"] for part in parts) == sorted(
         f"{step}: shard {n} of 2" for step in ("ingest_images", "analyze_images") for n in (1, 2)
     )

@@ -8,7 +8,7 @@ from tasks.adapters.store import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
 from tests.support.prefect_client import Worker, flow_runs, prefect
 from tests.support.processes import until
-from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint
+from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.site import Answer, Site
 
 PICTURES = 40

@@ -121,7 +121,7 @@ class Worker:
         with self.log.open("ab") as log:
             # Elsewhere than the checkout: the package is installed.
             self.process = subprocess.Popen(
-                [*self._command, *limited],
+                command,
                 env=self._env,
                 cwd=self.log.parent,
                 stdout=log,
