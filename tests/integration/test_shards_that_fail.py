@@ -1,5 +1,8 @@
 """Shards that fail, are killed, are told to stop or find no worker, on a real Prefect server with process workers."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from tasks.adapters.store import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
 from tests.support.prefect_client import Worker, flow_runs, prefect
-from tests.support.processes import until
+from tests.support.processes import stop, until
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.site import Answer, Site
 
@@ -146,6 +149,24 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
     assert world.run_of(first)["state_name"] == "Published"
     assert PICTURES <= world.endpoint.billed - before <= PICTURES + IN_FLIGHT
     assert world.tables("killed") == expected
+
+
+def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_for_nothing_twice(world, workers, expected):
+    before = world.endpoint.billed
+    world.endpoint.latency = 0.5
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *world.words("orphaned", "two")]
+    running = subprocess.Popen(command, env={**os.environ, **world.env}, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until(lambda: world.endpoint.billed - before >= 4 or running.poll() is not None, 120)
+        assert running.poll() is None
+    finally:
+        stop(running)
+    world.endpoint.latency = 0.0
+    second = image_tags(*world.words("orphaned", "two"), env=world.env)
+    assert second.code == 0, second.out + second.err
+    assert world.endpoint.billed - before == PICTURES
+    assert second.summary["calls"]["detect_labels"]["reused"] >= 4
+    assert world.tables("orphaned") == expected
 
 
 def test_a_shard_that_finds_that_nothing_can_go_on_stops_the_run_with_its_sentence(world):
