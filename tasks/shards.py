@@ -93,11 +93,16 @@ def sharded(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, setti
             shard_runs.cancel(left)
 
 
+def settings_of_each(settings: Settings, of: int) -> Settings:
+    """What a shard works by: its share of every rate. What it costs was looked at for all, on the run's own machine."""
+    return divided(settings, of).model_copy(update={"shards": 1, "max_cost": None, "price_list": None})
+
+
 def _started(
     step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
 ) -> Iterator[tuple[UUID, Shard]]:
     store, shares = store_for(run, settings), shares_of(batches, settings.shards)
-    own = divided(settings, len(shares)).model_copy(update={"shards": 1}).model_dump(mode="json")
+    own = settings_of_each(settings, len(shares)).model_dump(mode="json")
     for number, share in enumerate(shares, 1):
         save_share(store, run, step.name, number, len(shares), share)
         name = f"{step.name}: shard {number} of {len(shares)}"

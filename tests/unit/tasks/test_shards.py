@@ -1,5 +1,6 @@
 """Who has how much of the work, and who is still at work."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,8 @@ from tasks.adapters.store import FolderStore
 from tasks.batches import batches_of
 from tasks.contracts.errors import StopRun
 from tasks.contracts.records import Picture
-from tasks.shards import Shard, Watch, _done
+from tasks.contracts.settings import Settings
+from tasks.shards import Shard, Watch, _done, _key, settings_of_each
 from tasks.shares import STAGED, load_share, save_share, shares_of
 
 IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=40)
@@ -36,6 +38,16 @@ def test_a_share_is_the_same_on_the_other_machine(tmp_path_factory, ids):
     }.items():
         save_share(store, "run", step, 1, 2, batches)
         assert load_share(store, "run", step, 1, 2) == batches
+
+
+def test_a_shard_shares_nothing_out_and_its_results_are_those_of_the_run():
+    settings = Settings(source="feed.csv", shards=3, price_list="prices.json", max_cost=1)
+    own = settings_of_each(settings, 3)
+    assert (own.shards, own.rate_share, own.price_list, own.max_cost) == (1, pytest.approx(1 / 3), None, None)
+    assert Settings.model_validate(json.loads(json.dumps(own.model_dump(mode="json")))) == own
+    for name, step in STEPS.items():
+        (batch,) = batches_of(name, ["a"], ["a"], 1)
+        assert _key(step, batch, "run", own) == _key(step, batch, "run", settings)
 
 
 def test_every_step_that_can_be_shared_out_is_one_that_shards_do():
