@@ -10,6 +10,7 @@ from prefect.settings import get_current_settings
 
 from flows.finish import Outcome
 from flows.image_tags import image_tags
+from flows.start import check_shards
 from tasks.adapters import progress
 from tasks.contracts.errors import ImageTagsError, StopRun
 from tasks.contracts.settings import Settings
@@ -30,6 +31,7 @@ def launch(settings: Settings) -> Outcome:
         StopRun: the run broke off, or could not begin; see `check_server`.
 
     """
+    check_shards(settings)
     check_server()
     try:
         state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,9 +10,11 @@ from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
+from prefect.settings import get_current_settings
 
 from tasks.adapters.dask import check_installed
 from tasks.adapters.files import short_name
+from tasks.adapters.shard_runs import pool_of
 from tasks.adapters.store import open_store
 from tasks.artifacts import clear_page
 from tasks.contracts.errors import UsageError
@@ -57,13 +59,16 @@ def begin(settings: Settings) -> tuple[str, Clock]:
     """Clear the flow run's page, check what was asked, name and tag the run and keep its settings with it.
 
     Raises:
-        UsageError: see `check_request` and `check_places`.
+        UsageError: see `check_request`, `check_places` and `check_shards`; there is no deployment for shards.
 
     """
     clear_page()
     if deployment.id:
         check_places(settings)
     check_request(settings)
+    check_shards(settings)
+    if settings.shards > 1:
+        pool_of(settings.shard_deployment)
     with get_client(sync_client=True) as client:
         known = client.read_flow_run(flow_run.id)
         client.update_flow_run(known.id, tags={*known.tags, settings.analyzer, *settings.operations})
@@ -72,19 +77,35 @@ def begin(settings: Settings) -> tuple[str, Clock]:
     return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def check_places(settings: Settings) -> None:
+def check_places(settings: Settings, names: Sequence[str] = ("store", "source", "people")) -> None:
     """See that a deployment's run will find its files: it begins in a temporary folder, where what it made would be lost.
 
     Raises:
         UsageError: the store, the source or the folder of people is a relative path.
 
     """
-    for name in ("store", "source", "people"):
+    for name in names:
         place = getattr(settings, name)
         if place is not None and "://" not in place and not Path(place).expanduser().is_absolute():
             raise UsageError(
                 f"A deployment's run begins in a folder of its own: give {name} {place!r} in full, as /a/path or s3://."
             )
+
+
+def check_shards(settings: Settings) -> None:
+    """See that shards, if there shall be any, can be reached and will find the store.
+
+    Raises:
+        UsageError: Prefect's embedded server is used, or the store or the folder of people is a relative path.
+
+    """
+    if settings.shards > 1:
+        if get_current_settings().api.url is None:
+            raise UsageError(
+                "--shards needs a Prefect server that its workers reach: start one (prefect server start) and set "
+                "PREFECT_API_URL to its address."
+            )
+        check_places(settings, ("store", "people"))
 
 
 def check_request(settings: Settings) -> None:

@@ -118,7 +118,7 @@ class Live:
                 update_progress_artifact(self.artifact, 100.0 * self.done / self.total, description=line)
 
 
-def live_progress(step: str, total: int, task_run_id: UUID) -> Live:
+def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
     """Show a step's progress on the flow run's page while it works, as an artifact of its first task run."""
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
     description = progress_line(noun, 0, total, 0, 0, 0)

@@ -14,13 +14,14 @@ from tasks.contracts.errors import StopRun
 from tasks.contracts.settings import Settings
 from tasks.run import results_for
 from tasks.runners import WORKERS, place_for
+from tasks.shards import sharded
 
 
 def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
     """Run a task over batches and wait for all of them; a failed one does not hold up the others.
 
     Returns:
-        How many task runs failed.
+        How many task runs, or shards, failed.
 
     Raises:
         StopRun: one of them found that nothing can go on.
@@ -28,6 +29,8 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
     """
     if not batches:
         return 0
+    if settings.shards > 1:
+        return sharded(step, batches, run, settings)
     configured = step.with_options(
         retries=settings.task_retries,
         retry_delay_seconds=exponential_backoff(settings.task_retry_delay),

@@ -116,12 +116,18 @@ class Worker:
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start; it looks for runs a few seconds later."""
+    def start(self, limit: int | None = None) -> None:
+        """Start; it looks for runs a few seconds later, and takes so many at the same time."""
+        command = [*self._command, *(["--limit", str(limit)] if limit else [])]
         with self.log.open("ab") as log:
             # Elsewhere than the checkout: the package is installed.
             self.process = subprocess.Popen(
-                self._command, env=self._env, cwd=self.log.parent, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=self._env,
+                cwd=self.log.parent,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def stop(self) -> None:

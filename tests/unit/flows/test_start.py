@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.start import check_places, name_for
+from flows.start import check_places, check_shards, name_for
 from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import Settings
+from tests.support.command import image_tags
 
 GOOD = {"source": "s3://b/feed/", "store": "/srv/store", "people": "~/people"}
 
@@ -32,3 +34,27 @@ def test_a_relative_path_would_be_lost_or_not_found(name, place):
 )
 def test_a_flow_run_is_called_by_its_source_and_when_it_ran_first(source, known_as, name):
     assert name_for(source, known_as, datetime(2026, 11, 24, 19, 12, tzinfo=UTC)) == name
+
+
+SHARED = {**GOOD, "source": "feed.csv", "shards": 2}
+
+
+def test_shards_need_a_server_that_workers_reach():
+    check_shards(Settings(source="feed.csv"))
+    with temporary_settings({PREFECT_API_URL: None}), pytest.raises(UsageError, match="set PREFECT_API_URL"):
+        check_shards(Settings(**SHARED))
+
+
+@pytest.mark.parametrize("name", ["store", "people"])
+def test_shards_need_places_that_do_not_depend_on_where_they_begin(name):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        check_shards(Settings(**SHARED))
+        with pytest.raises(UsageError, match=f"give {name} 'here' in full"):
+            check_shards(Settings(**{**SHARED, name: "here"}))
+
+
+def test_the_command_line_says_so_before_a_server_is_started(tmp_path):
+    (tmp_path / "feed.csv").write_text("link\nhttps://example.org/1.png\n")
+    done = image_tags("run", str(tmp_path / "feed.csv"), "--store", str(tmp_path / "store"), "--shards", "2")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("set PREFECT_API_URL to its address.\n")

@@ -1,0 +1,51 @@
+"""A shard: a flow run that does its share of a run's links or images, wherever its worker is."""
+
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.start import check_request
+from tasks.analyze import analyze_images
+from tasks.contracts.errors import StopRun, UsageError
+from tasks.contracts.settings import Settings
+from tasks.ingest import ingest_images
+from tasks.mapping import mapped
+from tasks.run import let_go, store_for
+from tasks.shards import STOPPED
+from tasks.shares import alive, load_share
+
+STEPS = {step.name: step for step in (ingest_images, analyze_images)}
+
+
+@flow(name="image-tags-shard", flow_run_name="{step}: shard {number} of {of}")
+def image_tags_shard(
+    run: str, step: Literal["ingest_images", "analyze_images"], number: int, of: int, settings: Settings
+) -> State[Any]:
+    """Do one share of a step. Runs of `image-tags` with `--shards` start these, wait for them and publish.
+
+    Args:
+        run: the name of the run that it is a part of.
+        step: what to do.
+        number: which share, 1.. of all.
+        of: how many shares there are.
+        settings: those of the run, with this share of every rate.
+
+    """
+    store = store_for(run, settings)
+    try:
+        batches = load_share(store, run, step, number, of)
+        check_request(settings)
+        with alive(store, run, settings.shard_wait):
+            failed = mapped(STEPS[step], batches, run, settings)
+    except StopRun as error:
+        return Failed(name=STOPPED, message=str(error))
+    except UsageError as error:
+        return Failed(name=STOPPED, message=f"On a shard's machine: {error}")
+    finally:
+        let_go(run)
+    if failed:
+        message = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
+        return Failed(message=message)
+    return Completed(message=f"{len(batches)} batches done.")

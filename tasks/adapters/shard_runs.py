@@ -1,0 +1,87 @@
+"""Flow runs of the shard deployment, as Prefect's server knows them."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+
+from tasks.contracts.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+
+def pool_of(deployment: str) -> str:
+    """The work pool of a deployment (`flow/deployment`).
+
+    Raises:
+        UsageError: there is no such deployment, or it has no work pool.
+
+    """
+    deploy = "deploy it with `prefect --no-prompt deploy --all` beside prefect.yaml"
+    try:
+        with get_client(sync_client=True) as client:
+            pool = client.read_deployment_by_name(deployment).work_pool_name
+    except ObjectNotFound:
+        raise UsageError(f"There is no deployment {deployment!r} for shards: {deploy}.") from None
+    except ValueError:
+        raise UsageError(f"--shard-deployment is named as flow/deployment, not {deployment!r}.") from None
+    if pool is None:
+        raise UsageError(f"The deployment {deployment!r} has no work pool: {deploy}.")
+    return pool
+
+
+def start(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
+    """Ask for a run of the deployment, as a part of the flow run that asks."""
+    made = run_deployment(deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True)
+    return made  # type: ignore[return-value]  # no coroutine: the flow that asks is a plain function
+
+
+def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
+    """The states of flow runs; one that was deleted is not among them. None if the server does not answer."""
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(ids))))
+    except httpx.TransportError:
+        return None
+    return {run.id: run.state for run in found if run.state}
+
+
+def unfinished(parent: UUID | str) -> list[UUID]:
+    """The parts of a flow run that have not ended."""
+    over = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=sorted(TERMINAL_STATES)))
+    mine = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(str(parent))]), state=over)
+    with get_client(sync_client=True) as client:
+        return [run.id for run in client.read_flow_runs(flow_run_filter=mine)]
+
+
+def cancel(ids: Iterable[UUID]) -> None:
+    """End flow runs: at once what waits, by its worker what is at work."""
+    for flow_run_id in ids:
+        _set(flow_run_id, Cancelling(), force=False)
+
+
+def give_up(flow_run_id: UUID, state: State[Any]) -> None:
+    """Say in a flow run's stead how it ended."""
+    _set(flow_run_id, state, force=True)
+
+
+def _set(flow_run_id: UUID, state: State[Any], force: bool) -> None:
+    try:
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(flow_run_id, state, force=force)
+    except (httpx.TransportError, ObjectNotFound) as error:  # what it does meanwhile is saved, and not paid for again
+        log.warning("The shard %s could not be ended: %s", flow_run_id, error)

@@ -1,0 +1,188 @@
+"""Dividing a step among shards: flow runs of a deployment, on whatever machines its work pool has workers.
+
+A shard works under the name of the run: results, fetched records, failures and answers lie where the run itself would have
+put them. It is handed the settings and a number, and finds its batches in the run's folder.
+"""
+
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect import Task
+from prefect.client.schemas.objects import State, StateType
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Crashed
+
+from tasks.adapters import progress, shard_runs
+from tasks.adapters.store import Store
+from tasks.artifacts import live_progress
+from tasks.batches import Batch
+from tasks.contracts.errors import StopRun
+from tasks.contracts.settings import Settings
+from tasks.records import run_key
+from tasks.run import store_for
+from tasks.runners import divided
+from tasks.shares import save_share, shares_of, sign_of_life
+
+POLL = 2.0
+"""Seconds between two looks at the shards."""
+
+STOPPED = "Stopped"
+"""The state of a shard which found that nothing can go on; its message is the sentence for the whole run."""
+
+AT_WORK = frozenset({StateType.RUNNING, StateType.CANCELLING})
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard that was started.
+
+    Attributes:
+        name: its flow run's.
+        task_run_id: what stands for it among the run's own task runs.
+        sizes: the items of each of its batches by the key of their result.
+
+    """
+
+    name: str
+    task_run_id: UUID | None
+    sizes: dict[str, int]
+
+
+class Watch:
+    """What has not changed for long, by this process's own clock: clocks of two machines are never compared.
+
+    Args:
+        patience: seconds.
+        clock: seconds, never turned back.
+
+    """
+
+    def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.patience = patience
+        self._clock = clock
+        self._seen: dict[Hashable, tuple[Hashable, float]] = {}
+
+    def still(self, what: Hashable, sign: Hashable) -> bool:
+        """Whether each look at something has shown this sign, for as long as one has patience."""
+        now = self._clock()
+        if what not in self._seen or self._seen[what][0] != sign:
+            self._seen[what] = sign, now
+        return now - self._seen[what][1] >= self.patience
+
+
+def sharded(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
+    """Have shards do the batches and wait for all of them; a failed one does not hold up the others.
+
+    Returns:
+        How many shards failed; what they left is pending.
+
+    Raises:
+        StopRun: one of them found that nothing can go on, no worker takes them up, or the server is gone.
+
+    """
+    # What an earlier try of this flow run left at work would do the same once more.
+    shard_runs.cancel(shard_runs.unfinished(str(flow_run.id)))
+    total = sum(len(batch.items) for batch in batches)
+    left: dict[UUID, Shard] = {}
+    with progress.watching(step.name, total):
+        try:
+            left.update(_started(step, batches, run, settings))
+            live = live_progress(step.name, total, next(iter(left.values())).task_run_id)
+
+            def on_done(items: int) -> None:
+                live.add(items, None)
+                progress.advance(step.name, items)
+
+            failed = _wait_for(left, run, settings, on_done)
+            live.end([(total, None)])
+            return failed
+        finally:
+            shard_runs.cancel(left)
+
+
+def settings_of_each(settings: Settings, of: int) -> Settings:
+    """What a shard works by: its share of every rate. What it costs was looked at for all, on the run's own machine."""
+    return divided(settings, of).model_copy(update={"shards": 1, "max_cost": None, "price_list": None})
+
+
+def _started(
+    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
+) -> Iterator[tuple[UUID, Shard]]:
+    store, shares = store_for(run, settings), shares_of(batches, settings.shards)
+    own = settings_of_each(settings, len(shares)).model_dump(mode="json")
+    for number, share in enumerate(shares, 1):
+        save_share(store, run, step.name, number, len(shares), share)
+        name = f"{step.name}: shard {number} of {len(shares)}"
+        given = {"run": run, "step": step.name, "number": number, "of": len(shares), "settings": own}
+        made = shard_runs.start(settings.shard_deployment, name, given)
+        sizes = {_key(step, batch, run, settings): len(batch.items) for batch in share}
+        yield made.id, Shard(name, made.parent_task_run_id, sizes)
+
+
+def _wait_for(left: dict[UUID, Shard], run: str, settings: Settings, on_done: Callable[[int], None]) -> int:
+    """Take each shard out of `left` as it ends or is lost; how many of them failed."""
+    store, watch, logger = store_for(run, settings), Watch(settings.shard_wait), get_run_logger()
+    shards, failed, counted = dict(left), 0, 0
+    while left:
+        states = _looked_at(left, watch)
+        signs = {one: _sign(store, run, one, states.get(one)) for one in left}
+        for one, sign in signs.items():
+            state = states.get(one)
+            if state and not state.is_final():
+                if state.type not in AT_WORK or not watch.still(one, sign):
+                    continue
+                state = Crashed(message=f"No sign of life for {watch.patience:.0f} s: its worker or machine is gone.")
+                shard_runs.give_up(one, state)
+            shard = left.pop(one)
+            if state and state.name == STOPPED:
+                raise StopRun(state.message or STOPPED)
+            if not state or not state.is_completed():
+                failed += 1
+                said = f"{state.name}. {state.message or ''}" if state else "It was deleted."
+                logger.warning("%s: %s", shard.name, said)
+        done = _done(shards, left, set(store.keys(run_key(run, "results/"))))
+        on_done(done - counted)
+        counted = done
+        if watch.still("all", tuple(signs.items())):
+            pool = shard_runs.pool_of(settings.shard_deployment)
+            raise StopRun(
+                f"No worker took up a shard within {watch.patience:.0f} s: start one on a machine that sees the store "
+                f"(prefect worker start --pool {pool}), or one more if all are busy, and run the same again."
+            )
+        if left:
+            time.sleep(POLL)
+    return failed
+
+
+def _looked_at(shards: Collection[UUID], watch: Watch) -> dict[UUID, State[Any]]:
+    """The shards' states, once the server says them; an outage shorter than one has patience changes nothing."""
+    while (states := shard_runs.look(shards)) is None:
+        if watch.still("server", "gone"):
+            raise StopRun(f"Prefect's server has not answered for {watch.patience:.0f} s: run the same again once it does.")
+        time.sleep(POLL)
+    watch.still("server", "there")
+    return states
+
+
+def _sign(store: Store, run: str, flow_run_id: UUID, state: State[Any] | None) -> Hashable:
+    """What changes while a shard lives."""
+    if state and state.type in AT_WORK:
+        return state.type, sign_of_life(store, run, flow_run_id)
+    return state and state.type
+
+
+def _done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection[str]) -> int:
+    """Items of all batches that have a result, or whose shard has ended."""
+    return sum(
+        size for one, shard in shards.items() for key, size in shard.sizes.items() if one not in left or key in results
+    )
+
+
+def _key(step: Task[..., Any], batch: Batch[Any], run: str, settings: Settings) -> str:
+    """Where a batch's result will lie, whoever makes it."""
+    assert step.cache_key_fn is not None  # noqa: S101 - every task that is mapped has one
+    return str(step.cache_key_fn(None, {"batch": batch, "run": run, "settings": settings}))  # type: ignore[arg-type]
