@@ -46,8 +46,10 @@ def pool_of(deployment: str) -> str:
 
 def start(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
     """Ask for a run of the deployment, as a part of the flow run that asks."""
-    made = run_deployment(deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True)
-    return made  # type: ignore[return-value]  # no coroutine: the flow that asks is a plain function
+    # No coroutine comes back: the flow that asks is a plain function.
+    return run_deployment(  # type: ignore[return-value]
+        deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True
+    )
 
 
 def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:

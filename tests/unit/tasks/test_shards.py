@@ -74,7 +74,7 @@ def test_what_changes_is_never_still_and_what_does_not_is_once_patience_ends():
 
 def test_what_is_done_is_what_has_a_result_and_all_that_ended_shards_had():
     ended, working = uuid4(), uuid4()
-    shards = {ended: Shard("1", {"a": 2, "b": 3}), working: Shard("2", {"c": 5, "d": 7})}
+    shards = {ended: Shard("1", None, {"a": 2, "b": 3}), working: Shard("2", None, {"c": 5, "d": 7})}
     assert _done(shards, shards.keys(), {"a", "c", "other"}) == 2 + 5
     assert _done(shards, {working}, {"a", "c"}) == 2 + 3 + 5
     assert _done(shards, set(), set()) == 17
