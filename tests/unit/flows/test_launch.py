@@ -65,7 +65,7 @@ def test_one_that_refuses_is_a_sentence_without_a_secret(answering, status, sent
     assert "hidden" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}/api", "nonsense"])
-def test_none_at_all_is_a_sentence(url):
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/api", "nonsense"])
+def test_none_at_all_is_a_sentence(address):
     with pytest.raises(StopRun, match="PREFECT_API_URL"):
-        looked(url)
+        looked(address.format(port=free_port()))
