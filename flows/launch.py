@@ -12,6 +12,7 @@ from flows.finish import Outcome
 from flows.image_tags import image_tags
 from flows.start import check_shards
 from tasks.adapters import progress
+from tasks.adapters.prefect_api import drop_events
 from tasks.contracts.errors import ImageTagsError, StopRun
 from tasks.contracts.settings import Settings
 
@@ -38,6 +39,7 @@ def launch(settings: Settings) -> Outcome:
     except (httpx.HTTPError, RuntimeError) as error:
         if not isinstance(error, httpx.HTTPError) and not isinstance(error.__cause__, httpx.HTTPError):
             raise
+        drop_events()
         raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]

@@ -110,6 +110,21 @@ def test_killed_right_after_it_published(world, expected, store):
     assert list(reader.seen) == [one.version for one in reversed(versions(store))]
 
 
+def test_two_runs_at_once_pay_once_and_one_of_them_is_published_first(world, expected, store):
+    before = Counter(world.endpoint.seen.billed)
+    with Reader(store) as reader:
+        with world.started(store) as process:
+            here = world.run(store.address)
+            there = process.wait(120)
+        assert 0 in (here.code, there)
+        assert world.run(store.address).code == 0
+    said = here.out + world.log.read_text()
+    assert (here.code, there) == (0, 0) or "was published meanwhile" in said, said
+    assert sorted(world.billed_since(before).values()) == [1] * NEEDED
+    assert comparable(store) == expected
+    assert len(reader.seen) >= 2
+
+
 def block(store, name, done):
     """Put a pipe that nobody fills in the place of a file that the run has staged; False as long as it is not so far."""
     for run in Path(store.address, "runs").iterdir():

@@ -104,7 +104,7 @@ class World:
         pause, end = threading.Event(), time.monotonic() + within
         while not moment():
             assert time.monotonic() < end, f"the run never came there:\n{self.log.read_text()[-3000:]}"
-            pause.wait(0.001)
+            pause.wait(0.003)
 
     def billed_since(self, before: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
         """Calls billed since then, by operation and picture."""
@@ -173,7 +173,7 @@ class Reader:
         try:
             while not self._over.is_set():
                 self._look()
-                self._over.wait(0.005)
+                self._over.wait(0.02)
         except BaseException as error:
             self.error = error
 
