@@ -120,4 +120,5 @@ def live_progress(step: str, total: int, task_run_id: UUID) -> Live:
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
     description = progress_line(noun, 0, total, 0, 0, 0)
     shown = ProgressArtifact(progress=0.0, key=key, description=description, task_run_id=task_run_id)
-    return Live(noun, total, shown.create().id)
+    # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
+    return Live(noun, total, shown.create(_sync=True).id)  # type: ignore[call-arg, union-attr]
