@@ -125,5 +125,6 @@ def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
     shown = ProgressArtifact(progress=0.0, key=key, description=description, task_run_id=task_run_id)
     artifact = None
     with if_it_answers():
+        # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
         artifact = shown.create(_sync=True).id  # type: ignore[call-arg,union-attr]
     return Live(noun, total, artifact)

@@ -134,8 +134,8 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
         rows.append((operation, share.get("calls", 0), *done, share.get("cost_usd", 0.0)))
     total = ("all", *(sum(row[at] for row in rows) for at in range(1, 6)))
     lines = ["| operation | planned | made | reused | failed | planned USD |", "|---|---:|---:|---:|---:|---:|"]
-    for operation, *counts, usd in (*rows, total) if rows else ():
-        lines.append(f"| {markdown(operation)} | {' | '.join(f'{n:,}' for n in counts)} | {usd:.4f} |")
+    for operation, *numbers, usd in (*rows, total) if rows else ():
+        lines.append(f"| {markdown(operation)} | {' | '.join(f'{n:,}' for n in numbers)} | {usd:.4f} |")
     prices = (plan or {}).get("prices") or {}
     at = f" at prices of {markdown(str(prices['date']))} ({markdown(prices['source'])})" if prices else ""
     lines += ["", f"Cost of the calls made: **{summary['cost_usd']:.4f} USD**{at}."]

@@ -47,12 +47,12 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
         live = live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(list(futures)):
-            live.add(sizes[future], future.state.name)
+            live.add(sizes[future], str(future.state.name))
             if not place.here:
                 progress.advance(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
-        live.end((sizes[future], "Failed" if _error_of(future.state) else future.state.name) for future in futures)
+        live.end((sizes[future], "Failed" if _error_of(future.state) else str(future.state.name)) for future in futures)
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     for error in errors:
         if isinstance(error, StopRun):

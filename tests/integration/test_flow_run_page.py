@@ -36,7 +36,7 @@ def failed(feed, prefect_server):
 @pytest.fixture(scope="module")
 def page(failed, prefect_server):
     with open_browser() as browser:
-        yield FlowRunPage(browser.new_page(), prefect_server, failed)
+        yield FlowRunPage(browser, prefect_server, failed)
 
 
 def artifacts(server, run_id):

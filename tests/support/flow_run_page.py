@@ -1,18 +1,22 @@
 """A flow run's page in the Prefect UI, as a person uses it."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.support.prefect_server import PrefectServer
 
 PATIENCE = 60_000
 """ms until a page must have shown what a run does; the UI itself asks now and then."""
 
+WIDTH, HEIGHT = 1280, 1600
+"""px of the window: the page draws cards only where they can be seen."""
+
 
 class FlowRunPage:
     """The page, open."""
 
-    def __init__(self, page: Page, server: PrefectServer, flow_run_id: str) -> None:
-        self.page, self.address = page, f"{server.ui}/runs/flow-run/{flow_run_id}"
+    def __init__(self, browser: Browser, server: PrefectServer, flow_run_id: str) -> None:
+        self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        self.address = f"{server.ui}/runs/flow-run/{flow_run_id}"
         self.open()
 
     def open(self) -> None:

@@ -3,23 +3,30 @@
 A feed that is partly broken is tagged on a Prefect server of its own; then it is mended, and Retry pressed on the page.
 """
 
+import shutil
 import sys
 import tempfile
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.support.broken_feed import BrokenFeed
 from tests.support.browser import open_browser
-from tests.support.flow_run_page import FlowRunPage
+from tests.support.flow_run_page import HEIGHT, WIDTH, FlowRunPage
 from tests.support.prefect_client import ended, start, task_runs
 from tests.support.prefect_server import PrefectServer
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 
-WIDTH, HEIGHT = 1280, 880
-COLOURS = 128
+COLOURS, GAP = 128, 20
+"""Of a picture; px between its two parts."""
+
+HEAD, CARD = 620, 190
+"""px of the flow run's page down to the artifacts, and of the first card."""
+
+STARTS = 270
+"""px from the left where the page's own menu ends."""
 
 
 def main(folder: str) -> None:
@@ -33,39 +40,43 @@ def main(folder: str) -> None:
             with feed.deployed(server, "hourly") as deployment, open_browser() as browser:
                 run_id = start(server, deployment, feed.parameters)
                 ended(server, run_id)
-                window = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-                page = _settled(server, window, run_id)
-                _save(Path(folder) / "flow-run-failed.png", window)
+                page = FlowRunPage(browser, server, run_id)
+                _recorded(server, run_id, tries=1)
+                _save(Path(folder) / "flow-run-failed.png", page)
                 feed.mend()
+                page.open()
                 page.retry()
                 ended(server, run_id, count=2)
-                _settled(server, window, run_id, tries=2)
-                _save(Path(folder) / "flow-run-published.png", window)
+                _recorded(server, run_id, tries=2)
+                _save(Path(folder) / "flow-run-published.png", page)
         finally:
             server.stop()
             feed.site.close()
+            shutil.rmtree(feed_folder)
 
 
-def _settled(server: PrefectServer, window: Page, run_id: str, tries: int = 1) -> FlowRunPage:
-    """The page, its artifacts turned to, once the server has recorded the last task run of so many tries."""
+def _recorded(server: PrefectServer, run_id: str, tries: int) -> None:
+    """Wait for the server to record the last task run of so many tries."""
     task_runs(server, run_id, lambda runs: sum(run["name"] == "explain the run" for run in runs) == tries)
-    page = FlowRunPage(window, server, run_id)
-    expect(page.tab("Artifacts").locator(".artifact-card").first).to_contain_text("how-the-run-ended")
-    window.wait_for_load_state("networkidle")
-    return page
 
 
-def _save(path: Path, window: Page) -> None:
-    """The page as it stands, and below it what the first artifact says."""
-    above = Image.open(BytesIO(window.screenshot()))
-    window.locator(".artifact-card").first.click()
-    expect(window.locator(".artifact-data-markdown")).to_contain_text("From rows to tagged links")
-    below = Image.open(BytesIO(window.screenshot()))
-    window.go_back()
-    both = Image.new("RGB", (above.width, above.height + below.height + 20), "#8a8f94")
+def _save(path: Path, page: FlowRunPage) -> None:
+    """The page's head with the first artifact's card, and below it what that artifact says."""
+    page.open()
+    expect(page.tab("Artifacts").locator(".artifact-card").last).to_be_visible()
+    page.page.wait_for_load_state("networkidle")
+    above = _shot(page).crop((STARTS, 0, WIDTH, HEAD + CARD))
+    shown = page.artifact("how-the-run-ended")
+    expect(shown).to_contain_text("From rows to tagged links")
+    below = _shot(page).crop((STARTS, 0, WIDTH, HEIGHT))
+    both = Image.new("RGB", (above.width, above.height + GAP + below.height), "#8a8f94")
     both.paste(above, (0, 0))
-    both.paste(below, (0, above.height + 20))
+    both.paste(below, (0, above.height + GAP))
     both.quantize(COLOURS).save(path, optimize=True)
+
+
+def _shot(page: FlowRunPage) -> Image.Image:
+    return Image.open(BytesIO(page.page.screenshot()))
 
 
 if __name__ == "__main__":
