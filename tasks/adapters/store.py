@@ -4,11 +4,13 @@ import fcntl
 import hashlib
 import os
 import random
+import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
+from tasks.adapters.disk import opened_new, replace, sync
 from tasks.contracts.errors import ImageTagsError, StopRun, UsageError
 from tasks.contracts.settings import StoreSettings
 
@@ -104,7 +106,7 @@ class FolderStore:
 
     def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - no types
         """See Store."""
-        self._put(key, data, _replace, durable)
+        self._put(key, data, replace, durable)
 
     def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
         """See Store."""
@@ -112,23 +114,36 @@ class FolderStore:
 
     def exists(self, key: str) -> bool:
         """See Store."""
-        return self._path(key).is_file()
+        return self.size(key) is not None
 
     def size(self, key: str) -> int | None:
         """See Store."""
-        path = self._path(key)
-        return path.stat().st_size if path.is_file() else None
+        try:
+            found = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._stop(error, "read") from None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See Store."""
-        top = self._path(prefix)
-        found = (Path(folder, name) for folder, _, names in os.walk(top) for name in names if not name.startswith("."))
+
+        def failed(error: OSError) -> None:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise self._stop(error, "read") from None
+
+        walk = os.walk(self._path(prefix), onerror=failed)
+        found = (Path(folder, name) for folder, _, names in walk for name in names if not name.startswith("."))
         yield from sorted(path.relative_to(self._root).as_posix() for path in found)
 
     def delete(self, key: str) -> None:
         """See Store."""
         if self.exists(key):
-            self._path(key).unlink(missing_ok=True)
+            try:
+                self._path(key).unlink(missing_ok=True)
+            except OSError as error:
+                raise self._stop(error, "written") from None
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """See Store."""
@@ -149,7 +164,7 @@ class FolderStore:
         def swapped(made: Path, target: Path) -> bool:
             with self._locked():
                 found = self.read_tagged(key)
-                return (found[1] if found else None) == token and _replace(made, target)
+                return (found[1] if found else None) == token and replace(made, target)
 
         return self._put(key, data, swapped)
 
@@ -176,25 +191,30 @@ class FolderStore:
         return self._root.joinpath(*parts)
 
     def _put(self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True) -> bool:
-        """Make a file of the data and move it to its place, if it may go there. Durable: on disk before it is seen."""
+        """Make a file of the data and move it to its place, if it may go there.
+
+        Durable: the data is on disk before it is seen, and its name before it is said to be there.
+        """
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
         try:
-            with _opened_new(made) as file:
-                try:
-                    file.write(data)
-                    if durable:
-                        file.flush()
-                        os.fsync(file.fileno())
-                except BaseException:
-                    made.unlink()
-                    raise
-            if move(made, target):
-                return True
-            made.unlink()
-        except OSError as error:
-            raise self._stop(error, "written") from None
-        return False
+            with opened_new(made) as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if not move(made, target):
+                made.unlink()
+                return False
+            if durable:
+                sync(target.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                made.unlink()
+            if isinstance(error, OSError):
+                raise self._stop(error, "written") from None
+            raise
+        return True
 
     def _place(self, made: Path, target: Path) -> bool:
         """Move a file to where none is yet."""
@@ -204,7 +224,7 @@ class FolderStore:
             return False
         except OSError:  # a file system without hard links
             with self._locked():
-                return not target.exists() and _replace(made, target)
+                return not target.exists() and replace(made, target)
         made.unlink()
         return True
 
@@ -216,17 +236,3 @@ class FolderStore:
 
     def _stop(self, error: OSError, done: str) -> StopRun:
         return StopRun(f"The store {self.address!r} cannot be {done}: {error.strerror}.")
-
-
-def _opened_new(path: Path) -> IO[bytes]:
-    """A new file to write to, its folder made where it is missing."""
-    try:
-        return path.open("xb")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
-
-
-def _replace(made: Path, target: Path) -> bool:
-    made.replace(target)
-    return True
