@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import IO
 
 
-def opened_new(path: Path) -> IO[bytes]:
-    """A new file to write to, its folder made where it is missing."""
+def opened_new(path: Path, durable: bool) -> IO[bytes]:
+    """A new file to write to, its folder made where it is missing, and if it is to be durable brought to disk."""
     try:
         return path.open("xb")
     except FileNotFoundError:
         missing = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        for folder in reversed(missing):
+        for folder in reversed(missing if durable else ()):
             sync(folder.parent)
         return path.open("xb")
 

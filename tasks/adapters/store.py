@@ -198,7 +198,7 @@ class FolderStore:
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
         try:
-            with opened_new(made) as file:
+            with opened_new(made, durable) as file:
                 file.write(data)
                 if durable:
                     file.flush()
