@@ -31,7 +31,7 @@ PNG unpacks to a megabyte."""
 
 
 class Measured(BytesIO):
-    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow's readers of headers know no end."""
+    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow reads headers without end."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)

@@ -151,5 +151,5 @@ def _reading(kind: str) -> Iterator[None]:
         if isinstance(error, Image.DecompressionBombError | MemoryError) or "MAX_TEXT" in str(error):
             raise Rejected(Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may") from None
         if _UNSUPPORTED.search(str(error)):
-            raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a {kind} of a sort that cannot be read here ({error})"[:200]) from None
+            raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a {kind} that cannot be read here ({error})"[:200]) from None
         raise Rejected(Reason.TRUNCATED, f"the {kind} is cut off or damaged ({error})"[:200]) from None
