@@ -88,16 +88,17 @@ def _refusal(
     settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], stopped: StopRun | None, lost_to: str | None
 ) -> Ending | None:
     """Why nothing was published and what to do; None if it was."""
-    left, again = _left(summary["statuses"]["pending"]), rerun_command(settings)
+    pending, again = summary["statuses"]["pending"], rerun_command(settings)
+    left = f"{_left(pending)}. " if pending else ""
     if isinstance(stopped, OverBudget):
         enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
-        return Ending(f"Not published. {stopped}", f"{left}. To pay for all of it:", rerun_command(enough))
+        return Ending(f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough))
     if stopped:
-        return Ending(f"Not published. {stopped}", f"{left}. When that is mended: {_retry()}", again)
+        return Ending(f"Not published. {stopped}", f"{left}When that is mended: {_retry()}", again)
     if summary["checks"]["critical"]:
         broken = " ".join(f"{one['table']}: {one['says']} Seen: {one['detail']}." for one in findings if _critical(one))
         kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
-        advice = f"{left}. {kept} When the cause is mended:"
+        advice = f"{left}{kept} When the cause is mended:"
         return Ending(f"Not published: a critical check failed. {broken}", advice, again)
     if lost_to:
         return Ending(f"Not published: version {lost_to} was published meanwhile.", _retry(), again)

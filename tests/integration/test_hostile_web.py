@@ -44,6 +44,9 @@ REASONS = {
     "/endless-header-lines": "http_error",
     "/endless-status-line": "http_error",
     "/endless-continue": "http_error",
+    "/endless-processing": "http_error",
+    "/brotli": "http_error",
+    "/zstandard": "http_error",
     "/endless-404": "not_found",
     "/huge-length": "too_large",
     "/gzip-bomb": "decompression_bomb",
@@ -141,6 +144,20 @@ def test_each_bad_answer_has_its_reason(server, web, path):
     assert 0 < len(error.detail) <= 300
     assert "127.0.0.1" not in error.detail
     assert "secret" not in error.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/brotli", "packed as br, which was not asked for"),
+        ("/zstandard", "packed as zstd, which was not asked for"),
+        ("/to-nowhere", "answered 302 without saying where to"),
+        ("/status/404", "answered 404"),
+    ],
+)
+def test_a_detail_says_what_happened(server, web, path, says):
+    with pytest.raises(Rejected, match=says):
+        web.fetch(server.url(path))
 
 
 HEADER_LINES = [
