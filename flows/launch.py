@@ -71,7 +71,7 @@ def check_server() -> None:
 
 
 def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
-    """Keep a proxy of the environment from what runs on this machine: asked through it, the embedded server never answers."""
+    """Keep a proxy of the environment from this machine: asked through it, the embedded server never answers."""
     given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     both = ",".join(filter(None, [given, "127.0.0.1,localhost"]))
     environment.update({"no_proxy": both, "NO_PROXY": both})
