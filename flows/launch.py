@@ -1,6 +1,8 @@
 """One flow run in this process."""
 
+import os
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import httpx
@@ -60,6 +62,7 @@ def check_server() -> None:
     address = get_current_settings().api.url
     if address is None:
         progress.say(EMBEDDED)
+        reach_loopback_directly(os.environ)
         return
     try:
         with get_client(sync_client=True) as client:
@@ -67,6 +70,16 @@ def check_server() -> None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
         raise StopRun(_refusal(status)) from None
+
+
+def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
+    """Keep a proxy of the environment from this machine: asked through it, the embedded server never answers."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    both = ",".join(filter(None, [given, "127.0.0.1,localhost"]))
+    environment.update({"no_proxy": both, "NO_PROXY": both})
+    for name in ("all_proxy", "ALL_PROXY"):
+        if environment.get(name, "").startswith("socks"):  # httpx breaks off on it, even for what needs no proxy
+            del environment[name]
 
 
 def _where() -> str:
