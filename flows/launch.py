@@ -5,7 +5,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from flows.finish import Outcome
+from flows.finish import Outcome, Undone
 from flows.image_tags import image_tags
 from tasks.adapters import progress
 from tasks.contracts.errors import ImageTagsError, StopRun
@@ -30,6 +30,8 @@ def launch(settings: Settings) -> Outcome:
     state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+    if isinstance(outcome, Undone):
+        return outcome.outcome
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
