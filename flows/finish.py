@@ -1,6 +1,7 @@
 """How a run ends: the final state, its message, and what the terminal says."""
 
 import functools
+import logging
 import math
 import shlex
 from collections.abc import Callable, Sequence
@@ -49,8 +50,28 @@ class Outcome:
     def state(self) -> State[Any]:
         """The flow run's final state."""
         if self.exit_code:
-            return Failed(message=self.message, data=self)
+            return Failed(message=self.message, data=Undone(self))
         return Completed(name=self.name, message=self.message, data=self)
+
+
+class Undone(ImageTagsError):
+    """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process ends with it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return self.outcome.ending.headline
+
+
+class _SaidAlready(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out that the process ends with an error that was raised on purpose: the log has how the run ended."""
+        return not (record.exc_info and isinstance(record.exc_info[1], ImageTagsError))
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_SaidAlready())
 
 
 def conclude(
@@ -125,8 +146,8 @@ def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings]
                 raise
             get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
-        if isinstance(state.data, Outcome) and state.is_failed():
-            get_run_logger().error(state.data.ending.headline)
+        if isinstance(state.data, Undone):
+            get_run_logger().error(str(state.data))
         return state
 
     return run

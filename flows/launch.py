@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from flows.finish import Outcome
+from flows.finish import Outcome, Undone
 from flows.image_tags import image_tags
 from flows.start import check_shards
 from tasks.adapters import progress
@@ -45,6 +45,8 @@ def launch(settings: Settings) -> Outcome:
         raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+    if isinstance(outcome, Undone):
+        return outcome.outcome
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
