@@ -1,6 +1,7 @@
 """How a run ends: the final state, its message, and what the terminal says."""
 
 import functools
+import logging
 import math
 import shlex
 from collections.abc import Callable, Sequence
@@ -49,8 +50,28 @@ class Outcome:
     def state(self) -> State[Any]:
         """The flow run's final state."""
         if self.exit_code:
-            return Failed(message=self.message, data=self)
+            return Failed(message=self.message, data=Undone(self))
         return Completed(name=self.name, message=self.message, data=self)
+
+
+class Undone(ImageTagsError):
+    """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process ends with it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return self.outcome.ending.headline
+
+
+class _SaidAlready(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out that the process ends with an error that was raised on purpose: the log has how the run ended."""
+        return not (record.exc_info and isinstance(record.exc_info[1], ImageTagsError))
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_SaidAlready())
 
 
 def conclude(
@@ -88,16 +109,17 @@ def _refusal(
     settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], stopped: StopRun | None, lost_to: str | None
 ) -> Ending | None:
     """Why nothing was published and what to do; None if it was."""
-    left, again = _left(summary["statuses"]["pending"]), rerun_command(settings)
+    pending, again = summary["statuses"]["pending"], rerun_command(settings)
+    left = f"{_left(pending)}. " if pending else ""
     if isinstance(stopped, OverBudget):
         enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
-        return Ending(f"Not published. {stopped}", f"{left}. To pay for all of it:", rerun_command(enough))
+        return Ending(f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough))
     if stopped:
-        return Ending(f"Not published. {stopped}", f"{left}. When that is mended: {_retry()}", again)
+        return Ending(f"Not published. {stopped}", f"{left}When that is mended: {_retry()}", again)
     if summary["checks"]["critical"]:
         broken = " ".join(f"{one['table']}: {one['says']} Seen: {one['detail']}." for one in findings if _critical(one))
         kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
-        advice = f"{left}. {kept} When the cause is mended:"
+        advice = f"{left}{kept} When the cause is mended:"
         return Ending(f"Not published: a critical check failed. {broken}", advice, again)
     if lost_to:
         return Ending(f"Not published: version {lost_to} was published meanwhile.", _retry(), again)
@@ -124,8 +146,8 @@ def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings]
                 raise
             get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
-        if isinstance(state.data, Outcome) and state.is_failed():
-            get_run_logger().error(state.data.ending.headline)
+        if isinstance(state.data, Undone):
+            get_run_logger().error(str(state.data))
         return state
 
     return run

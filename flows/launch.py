@@ -1,6 +1,8 @@
 """One flow run in this process."""
 
+import os
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import httpx
@@ -8,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from flows.finish import Outcome
+from flows.finish import Outcome, Undone
 from flows.image_tags import image_tags
 from flows.start import check_shards
 from tasks.adapters import progress
@@ -43,6 +45,8 @@ def launch(settings: Settings) -> Outcome:
         raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+    if isinstance(outcome, Undone):
+        return outcome.outcome
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
@@ -60,6 +64,7 @@ def check_server() -> None:
     address = get_current_settings().api.url
     if address is None:
         progress.say(EMBEDDED)
+        reach_loopback_directly(os.environ)
         return
     try:
         with get_client(sync_client=True) as client:
@@ -67,6 +72,16 @@ def check_server() -> None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
         raise StopRun(_refusal(status)) from None
+
+
+def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
+    """Keep a proxy of the environment from this machine: asked through it, the embedded server never answers."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    both = ",".join(filter(None, [given, "127.0.0.1,localhost"]))
+    environment.update({"no_proxy": both, "NO_PROXY": both})
+    for name in ("all_proxy", "ALL_PROXY"):
+        if environment.get(name, "").startswith("socks"):  # httpx breaks off on it, even for what needs no proxy
+            del environment[name]
 
 
 def _where() -> str:

@@ -152,7 +152,9 @@ def _analyzer(opened: Callable[[], Store], analysis: AnalysisSettings, region: s
             says = "not asked, as every call is billed; --spend makes one call to see that it is allowed"
             yield Check(operation, None, says)
         else:
-            yield _operation(store, analyzer, operation)
+            # One that was refused an operation asks no more, which says nothing of the others.
+            asked = open_analyzer(analysis, store, region) if analyzer.name == "rekognition" else analyzer
+            yield _operation(store, asked, operation)
 
 
 def _region(store: Store, asked: str) -> Check:

@@ -122,7 +122,7 @@ def check_budget(plan: Plan, max_cost: float | None) -> None:
     """
     if max_cost is not None and plan.cost_usd > max_cost:
         raise OverBudget(
-            f"The {plan.calls:,} calls left would cost about {plan.cost_usd:.2f} USD, over --max-cost {max_cost:.2f}: "
+            f"The {plan.calls:,} calls left would cost about {plan.cost_usd:.4f} USD, over --max-cost {max_cost:g}: "
             "nothing was paid. Raise the limit, or ask for fewer operations or links.",
             plan.cost_usd,
         )

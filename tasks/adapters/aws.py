@@ -1,7 +1,9 @@
 """Amazon Web Services: the session, how clients behave, and which errors only a person can fix."""
 
 import socket
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -94,9 +96,19 @@ def client_config(connections: int) -> Config:
 
 def code_of(error: Exception) -> str:
     """The service's error code, or the class of an error that never reached the service."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code") or "Unknown")
-    return type(error).__name__
+    return code_in(error.response) if isinstance(error, ClientError) else type(error).__name__
+
+
+def code_in(response: Mapping[str, Any]) -> str:
+    """The service's error code in a response that botocore has parsed; empty if it is no error.
+
+    botocore's parser of JSON 1.1 leaves out the header in which that protocol may give the code, and puts the status there.
+    """
+    if "Error" not in response:
+        return ""
+    code = str(response["Error"].get("Code") or "Unknown")
+    said = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amzn-errortype", "")
+    return said.partition(":")[0].rpartition("#")[2] if said and code.isdecimal() else code
 
 
 def status_of(error: Exception) -> int:

@@ -113,7 +113,7 @@ class Ledger:
             return None
         except Unreadable as error:
             log.warning("%s cannot be read and counts as absent: %s", self._store.locate(key), error)
-            self._set_aside(key, data)
+            self._set_aside(image_id, data)
             return None
         return entry if self._since is None or entry.moment >= self._since else None
 
@@ -195,11 +195,20 @@ class Ledger:
         self._store.write(self.key(entry.image_id), entry.dump(), JSON)
         return entry
 
-    def _set_aside(self, key: str, damaged: bytes) -> None:
-        self._store.write(f"{key}.damaged", damaged, JSON)
-        found = self._store.read_tagged(key)
-        if found and found[0] == damaged:  # else someone has replaced it meanwhile
-            self._store.delete(key)
+    def _set_aside(self, image_id: str, damaged: bytes) -> None:
+        """Move a damaged entry away, under a claim: else it could be the answer that takes its place that is removed."""
+        claim = self._claims.take(image_id, "set aside") if self._claims else None
+        if self._claims and claim is None:  # who holds the claim is about to replace it
+            return
+        key = self.key(image_id)
+        try:
+            self._store.write(f"{key}.damaged", damaged, JSON)
+            found = self._store.read_tagged(key)
+            if found and found[0] == damaged:
+                self._store.delete(key)
+        finally:
+            if self._claims and claim:
+                self._claims.give_back(claim)
 
     def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
         if self._since:

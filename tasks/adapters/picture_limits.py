@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
 from PIL import ImageFile
 
@@ -19,7 +20,39 @@ MAX_SCANS = 25
 MAX_BLOCKS = 1_000_000
 """Blocks of a GIF that are counted. Encoders fill them with 255 bytes: these are more than 200 MB."""
 
+MAX_READS = 1_000_000
+"""Reads that a picture may take: some three for each segment, chunk or block. Encoders write some thousands of these."""
+
 _SCAN = b"\xff\xda"
+
+_ONCE = {"JPEG": (b"Exif\0\0", 100), "PNG": (b"iCCP", 10)}
+"""What a format has once, and how often at most it is read: each Exif segment copies those before it, each profile of a
+PNG unpacks to a megabyte."""
+
+
+class Measured(BytesIO):
+    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow reads headers without end."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes; Rejected (`too_large`) if there were too many reads before."""
+        self._left -= 1
+        if self._left < 0:
+            raise Rejected(Reason.TOO_LARGE, "the picture is in far more pieces than any program writes")
+        return super().read(size)
+
+
+def check_repeats(kind: str, body: bytes) -> None:
+    """Rejected (`decompression_bomb`) if what costs the reader dearly is there again and again."""
+    if kind not in _ONCE:
+        return
+    mark, most = _ONCE[kind]
+    times = body.count(mark)
+    if times > most:
+        raise Rejected(Reason.DECOMPRESSION_BOMB, f"a {kind} of {times:,} {mark[:4].decode()} sections; it should have one")
 
 
 def check_size(size: tuple[int, int], settings: FetchSettings) -> None:

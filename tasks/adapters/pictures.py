@@ -1,6 +1,7 @@
 """Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take them."""
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from PIL import (
 )
 
 from tasks.adapters.picture_kinds import recognise
-from tasks.adapters.picture_limits import Decoding, check_frames, check_size, frames_of
+from tasks.adapters.picture_limits import Decoding, Measured, check_frames, check_repeats, check_size, frames_of
 from tasks.contracts.errors import Rejected
 from tasks.contracts.reasons import Reason
 from tasks.contracts.settings import FetchSettings
@@ -41,6 +42,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
 warnings.filterwarnings("ignore", module=r"PIL\.")  # its remarks on odd pictures are no use to a user
+_UNSUPPORTED = re.compile(r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available")  # Pillow's words
 _KEPT = {"JPEG": "jpg", "PNG": "png"}
 
 
@@ -75,7 +77,8 @@ _decoding = Decoding()
 def verify(body: bytes, settings: FetchSettings) -> Verified:
     """Decode the picture in full and say how to store it; Rejected if it will not do. Thread-safe."""
     kind = recognise(body)
-    with _reading(kind), _PLUGINS[kind](BytesIO(body)) as image:
+    check_repeats(kind, body)
+    with _reading(kind), _PLUGINS[kind](Measured(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
         if kind == "JPEG" and _is_kept(image, kind, body):
@@ -147,4 +150,6 @@ def _reading(kind: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - on hostile bytes Pillow's plugins raise nearly anything
         if isinstance(error, Image.DecompressionBombError | MemoryError) or "MAX_TEXT" in str(error):
             raise Rejected(Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may") from None
+        if _UNSUPPORTED.search(str(error)):
+            raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a {kind} that cannot be read here ({error})"[:200]) from None
         raise Rejected(Reason.TRUNCATED, f"the {kind} is cut off or damaged ({error})"[:200]) from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tasks.adapters.aws import AWS_ERRORS, client_config, code_of, open_session, status_of, stop_for
+from tasks.adapters.aws import AWS_ERRORS, client_config, code_in, code_of, open_session, status_of, stop_for
 from tasks.adapters.bucket import bucket_problem
 from tasks.adapters.limiter import Pacer, shared_pacer
 from tasks.adapters.quotas import quotas_for
@@ -125,8 +125,12 @@ class Rekognition:
             except AWS_ERRORS as error:
                 problem = self._problem(operation, picture, image, error)
             else:
-                response.pop("ResponseMetadata", None)
-                return Answer(response, response.get(OPERATIONS[operation].version or ""), remark)
+                metadata: JsonObject = response.pop("ResponseMetadata", {})
+                kind = metadata.get("HTTPHeaders", {}).get("content-type", "")
+                if response or "json" in kind:
+                    return Answer(response, response.get(OPERATIONS[operation].version or ""), remark)
+                # A proxy's or network's own page: botocore takes any text with status 200 for an answer without members.
+                problem = Passing(Reason.ANALYZER_UNAVAILABLE, f"No answer (something of type {kind or 'unknown'}).")
             if isinstance(problem, StopRun):
                 self._stopped = self._stopped or problem
                 self._go_on()
@@ -189,7 +193,7 @@ class Rekognition:
             self._go_on()
 
         def look(parsed_response: JsonObject | None, **_: object) -> None:
-            if (parsed_response or {}).get("Error", {}).get("Code") in THROTTLED:
+            if code_in(parsed_response or {}) in THROTTLED:
                 pacer.slow_down()
 
         api = meta.method_to_api_mapping[operation]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 
-from tasks.adapters.aws import client_config, code_of
+from tasks.adapters.aws import client_config, code_of, stop_for
 from tasks.contracts.errors import UsageError
 from tasks.contracts.settings import StoreSettings
 
@@ -25,7 +25,10 @@ def open_client(settings: StoreSettings) -> "S3Client":
     except ProfileNotFound as error:
         raise UsageError(f"{error}: correct AWS_PROFILE.") from None
     except BotoCoreError as error:
-        raise UsageError(f"AWS is not set up right for the store {settings.store}: {code_of(error)}.") from None
+        known = stop_for(error, "s3", settings.region or "")
+        raise UsageError(
+            str(known or f"AWS is not set up right for the store {settings.store}: {code_of(error)}.")
+        ) from None
     except ValueError:
         raise UsageError(
             "AWS_ENDPOINT_URL_S3, or the endpoint_url of the profile, is not the address of a server: correct or unset it."

@@ -69,6 +69,13 @@ def test_an_operation_that_is_not_allowed_says_what_to_allow(endpoint):
     assert "image-tags policy" in check.fix
 
 
+def test_operations_after_one_that_is_not_allowed_are_asked_all_the_same(endpoint):
+    endpoint.faults = [Fault("AccessDeniedException", operation="DetectLabels", times=None)]
+    checks = examine(spend=True)
+    assert "may not call rekognition:DetectLabels" in checks["detect_labels"].says
+    assert checks["detect_text"].ok is True
+
+
 @pytest.mark.parametrize(
     ("env", "says"),
     [

@@ -154,7 +154,7 @@ def test_a_warning_is_printed_and_a_mistake_is_one_sentence(site, prefect_server
     ran, after, mistake = code_cells(executed(path, tmp_path, prefect_server.env))
     (warned,) = [output.text for output in ran.outputs if output.get("name") == "stderr"]
     assert "1 link is pending (1 server_error)" in warned
-    assert ran.outputs[-1].data["text/html"].startswith("<p><strong>Published version ")
+    assert ran.outputs[-1].data["text/html"].startswith("<p><strong>1 link is pending (1 server_error); ")
     assert after.outputs[0].data["text/plain"] == "{'a': 'tagged', 'b': 'pending'}"
     assert mistake.outputs[-1].ename == "UsageError"
     assert mistake.outputs[-1].evalue == "There is no column 'x' in the source; it has 'media'."

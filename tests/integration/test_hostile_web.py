@@ -44,6 +44,9 @@ REASONS = {
     "/endless-header-lines": "http_error",
     "/endless-status-line": "http_error",
     "/endless-continue": "http_error",
+    "/endless-processing": "http_error",
+    "/brotli": "http_error",
+    "/zstandard": "http_error",
     "/endless-404": "not_found",
     "/huge-length": "too_large",
     "/gzip-bomb": "decompression_bomb",
@@ -143,6 +146,20 @@ def test_each_bad_answer_has_its_reason(server, web, path):
     assert "secret" not in error.detail
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/brotli", "packed as br, which was not asked for"),
+        ("/zstandard", "packed as zstd, which was not asked for"),
+        ("/to-nowhere", "answered 302 without saying where to"),
+        ("/status/404", "answered 404"),
+    ],
+)
+def test_a_detail_says_what_happened(server, web, path, says):
+    with pytest.raises(Rejected, match=says):
+        web.fetch(server.url(path))
+
+
 HEADER_LINES = [
     *(b"Content-Length: 10", b"Content-Length: 99999999999999999999999", b"Content-Length: -1", b"Content-Length: 1, 1"),
     *(
@@ -169,10 +186,7 @@ FIRST_LINES = [b"HTTP/1.1 200 OK", b"HTTP/1.1 302 F", b"HTTP/1.0 200", b"HTTP/2 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from(
-        [b"HTTP/1.1 200 OK", b"HTTP/1.1 302 F", b"HTTP/1.0 200", b"HTTP/2 200 OK", b"HTTP/1.1 \xb9\xb2\xb3 x", b""]
-    )
-    | st.integers(0, 1100).map(lambda code: b"HTTP/1.1 %d X" % code),
+    st.sampled_from(FIRST_LINES) | st.integers(0, 1100).map(lambda code: b"HTTP/1.1 %d X" % code),
     st.lists(st.sampled_from(HEADER_LINES) | st.binary(max_size=40), max_size=5),
     st.sampled_from([GOOD, b"5\r\nabcde\r\n0\r\n\r\n", b"-5\r\nabc", b"\xff", b""]) | st.binary(max_size=60),
 )

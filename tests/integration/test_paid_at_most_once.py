@@ -54,7 +54,7 @@ def one_run(store, pictures, name, *, batch_size, killed_after):
     work = make_plan(pictures, analyzer, ledgers, None)
     done, lock = [], threading.Lock()
 
-    def count():
+    def count(*_):
         with lock:
             done.append(1)
         if killed_after is not None and len(done) >= killed_after:

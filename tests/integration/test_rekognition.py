@@ -20,7 +20,15 @@ from tasks.contracts.operations import OPERATIONS
 from tasks.contracts.reasons import Reason
 from tasks.contracts.records import Picture
 from tasks.contracts.settings import AnalysisSettings
-from tests.support.rekognition_endpoint import DROP_BILLED, DROP_UNBILLED, SECRET_KEY, Fault, RekognitionEndpoint
+from tests.support.rekognition_endpoint import (
+    DROP_BILLED,
+    DROP_UNBILLED,
+    SECRET_KEY,
+    SPELLINGS,
+    WEB_PAGE,
+    Fault,
+    RekognitionEndpoint,
+)
 from tests.support.shapes import assert_response, operation
 
 FINAL = ("InvalidS3ObjectException", "InvalidParameterException", "ImageTooLargeException", "InvalidImageFormatException")
@@ -186,6 +194,33 @@ def test_an_error_that_nobody_knows_is_not_final(endpoint: RekognitionEndpoint, 
     endpoint.faults = [Fault("BrandNewException", times=None)]
     with pytest.raises(Passing, match="BrandNewException, HTTP 400"):
         analyzer(store, analyzer_retries=0).answer("detect_text", add(store))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_code_is_known_however_the_answer_gives_it(
+    spelling: str, endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
+    endpoint.spelling = spelling
+    asked, picture = analyzer(store, analyzer_retries=0), add(store)
+    for code, error, says in [
+        ("InvalidImageFormatException", Rejected, "InvalidImageFormatException: told to fail"),
+        ("ThrottlingException", Passing, "Throttled"),
+        ("AccessDeniedException", StopRun, "may not call rekognition:DetectText"),
+    ]:
+        endpoint.faults = [Fault(code, times=None)]
+        with pytest.raises(error, match=says):
+            asked.answer("detect_text", picture)
+
+
+def test_a_page_in_place_of_an_answer_is_no_answer(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+    picture = add(store)
+    endpoint.faults = [Fault(WEB_PAGE, times=2)]
+    with pytest.raises(Passing) as caught:
+        analyzer(store, analyzer_retries=0).answer("detect_text", picture)
+    assert caught.value.reason is Reason.ANALYZER_UNAVAILABLE
+    assert "text/html" in caught.value.detail
+    assert analyzer(store, analyzer_retries=1).answer("detect_text", picture).response["TextDetections"]
+    assert endpoint.seen.billed == {("DetectText", picture.image_id): 1}
 
 
 def test_an_answer_lost_on_the_way_is_asked_for_again(endpoint: RekognitionEndpoint, store: FolderStore) -> None:

@@ -93,6 +93,10 @@ ANSWERS: dict[str, Answer] = {
     "/gzipped": page(gzip.compress(GOOD), Content_Encoding="gzip"),
     "/length-no-number": lambda _: [head(Content_Length="many"), GOOD],
     "/length-negative": lambda _: [head(Content_Length="-5"), GOOD],
+    "/early-hints": lambda _: [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * 3,
+        head(Content_Length=len(GOOD)) + GOOD,
+    ],
     "/trailing-bytes": page(GOOD + b"more"),
     "/odd-headers": lambda _: [head(X_Odd="\xff\xfe\x80", Set_Cookie="a=b; Domain=.com"), GOOD],
     # Slow.
@@ -113,6 +117,7 @@ ANSWERS: dict[str, Answer] = {
     "/endless-header-lines": lambda _: _joined(b"HTTP/1.1 200 OK\r\n", repeat(b"X-A: " + b"a" * 1000 + b"\r\n")),
     "/endless-status-line": lambda _: _joined(b"HTTP/1.1 200 ", repeat(b"a" * 65_536)),
     "/endless-continue": lambda _: repeat(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "/endless-processing": lambda _: repeat(b"HTTP/1.1 102 Processing\r\n\r\n"),
     "/endless-redirect-body": lambda _: _joined(head("302 Found", Location="/good.jpg"), repeat(MUCH)),
     "/endless-404": lambda _: _joined(head("404 No"), repeat(MUCH)),
     "/huge-length": lambda _: [head(Content_Length=10**12), GOOD],
@@ -122,6 +127,8 @@ ANSWERS: dict[str, Answer] = {
     "/deflate-bomb": page(zlib.compress(unpacked(20_000_000)), Content_Encoding="deflate"),
     "/many-encodings": page(GOOD, Content_Encoding=", ".join(["gzip"] * 50)),
     "/gzip-broken": page(b"\x1f\x8b\x08\x00 no such thing", Content_Encoding="gzip"),
+    "/brotli": page(b"\x0b\x02\x80hello\x03", Content_Encoding="br"),
+    "/zstandard": page(b"\x28\xb5\x2f\xfd\x04\x58", Content_Encoding="gzip, zstd"),
     # Lies and broken speech.
     "/length-too-long": lambda _: [head(Content_Length=len(GOOD) + 1000), GOOD],
     "/length-too-short": lambda _: [head(Content_Length=len(GOOD) // 2), GOOD],

@@ -11,6 +11,11 @@ from typing import Self
 from tests.support.answers import ANSWERS, Answer, Pause, Request, Reset
 
 
+def _not_there(_: Request) -> list[bytes]:
+    """Where a redirect made of anything leads."""
+    return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
+
+
 class HostileServer:
     """Serves `answers` on a free port of 127.0.0.1 (or `host`), one connection an answer; over TLS with `tls`."""
 
@@ -86,7 +91,7 @@ class HostileServer:
                     connection = self._tls.wrap_socket(connection, server_side=True)
                     connection.settimeout(0.05)
                 request = self._read(connection)
-                for piece in self.answers[request.path](request) if request else []:
+                for piece in self.answers.get(request.path, _not_there)(request) if request else []:
                     if isinstance(piece, Reset):
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                         return

@@ -36,6 +36,15 @@ DROP_UNBILLED, DROP_BILLED = "drop_unbilled", "drop_billed"
 """Faults: hang up before the call is billed, and after."""
 HOLD = "hold"
 """Fault: bill the call, and keep its answer back until `release` is set."""
+WEB_PAGE = "web_page"
+"""Fault: a page with status 200 in place of the answer, as from a proxy or a hotel's network; nothing is billed."""
+SPELLINGS = {
+    "plain": ("{code}", ""),
+    "with a namespace": ("com.amazonaws.rekognition#{code}", ""),
+    "with a link": ("{code}:http://internal.amazon.com/coral/com.amazonaws.rekognition/", ""),
+    "in the header": ("", "{code}:http://internal.amazon.com/coral/com.amazonaws.rekognition/"),
+}
+"""How an error's code may be given: in the body's `__type` and in the header `x-amzn-errortype`."""
 
 STATUS = {"InternalServerError": 500, "ServiceUnavailable": 503}
 SIGNED = re.compile(r"Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), *SignedHeaders=(?P<headers>[^,]+), *Signature=")
@@ -104,6 +113,10 @@ class HangUp(Exception):
     """Close the connection without an answer."""
 
 
+class Page(Exception):
+    """Answer with a page of HTML."""
+
+
 class RekognitionEndpoint:
     """The endpoint. Settings may be changed while it runs.
 
@@ -120,6 +133,7 @@ class RekognitionEndpoint:
     ) -> None:
         self.quota, self.latency, self.resolve = quota, latency, resolve
         self.faults: list[Fault] = []
+        self.spelling = "plain"
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
         """What to answer instead, by operation and identity of the picture."""
         self.seen = Seen()
@@ -198,6 +212,8 @@ class RekognitionEndpoint:
         kind = fault.kind if fault else ""
         if kind == DROP_UNBILLED:
             raise HangUp(kind)
+        if kind == WEB_PAGE:
+            raise Page
         if fault and kind not in (DROP_BILLED, HOLD, "slow"):
             raise Refusal(kind, "told to fail", fault.status)
         identity = self._look_at(operation, request["Image"], identity)
@@ -327,7 +343,11 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             with endpoint._lock:
                 endpoint.seen.errors[refusal.code] += 1
-            self._send(refusal.status, {"__type": refusal.code, "Message": refusal.message})
+            in_body, in_header = (form.format(code=refusal.code) for form in SPELLINGS[endpoint.spelling])
+            body_says = {"Message": refusal.message} | ({"__type": in_body} if in_body else {})
+            self._send(refusal.status, body_says, **({"x-amzn-ErrorType": in_header} if in_header else {}))
+        except Page:
+            self._send_bytes(200, b"<html>Please sign in to this network.</html>", **{"Content-Type": "text/html"})
         except HangUp as hang_up:
             with endpoint._lock:
                 endpoint.seen.hang_ups[str(hang_up)] += 1
@@ -336,10 +356,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._send(200, self.server.endpoint.stats())
 
-    def _send(self, status: int, answer: dict[str, Any]) -> None:
-        body = json.dumps(answer).encode()
+    def _send(self, status: int, answer: dict[str, Any], **headers: str) -> None:
+        self._send_bytes(status, json.dumps(answer).encode(), **{"Content-Type": "application/x-amz-json-1.1", **headers})
+
+    def _send_bytes(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

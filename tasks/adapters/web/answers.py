@@ -15,9 +15,15 @@ from tasks.adapters.web.session import MAX_HEADER
 from tasks.contracts.errors import LinkError, Rejected
 from tasks.contracts.reasons import Reason
 
+_NOT_UNPACKED = frozenset({"br", "zstd", "compress", "dcb", "dcz"})
+"""Content-Encodings that urllib3 would hand on as they are; we ask for none."""
+
 
 def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
     """The decoded body, read no further than the cap."""
+    packed = raw.headers.get("Content-Encoding", "").lower()
+    for unknown in _NOT_UNPACKED.intersection(part.strip() for part in packed.split(",")):
+        raise Rejected(Reason.HTTP_ERROR, f"the body is packed as {unknown}, which was not asked for")
     cap = budget.settings.max_bytes
     too_large = Rejected(Reason.TOO_LARGE, f"more than {cap:,} bytes (max_bytes)")
     if raw.length_remaining is not None and raw.length_remaining > cap:
@@ -29,7 +35,7 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
         raise CutShort(budget.heard, budget.heard)  # http.client takes a hang-up in the headers for their end
     if len(body) <= cap:
         return body
-    if raw.headers.get("Content-Encoding"):
+    if packed:
         raise Rejected(Reason.DECOMPRESSION_BOMB, f"the body unpacks to more than {cap:,} bytes (max_bytes)")
     raise too_large
 

@@ -22,7 +22,6 @@ from tasks.contracts.settings import FetchSettings
 FIRST_BACKOFF = 0.5
 """Seconds to the second try; each further one waits twice as long. Half of it is left to chance."""
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _PICTURES = (200, 203)
 
 T = TypeVar("T")
@@ -130,7 +129,7 @@ class Web:
         try:
             with self._session.get_once(target.url, headers) as response:
                 location = response.headers.get("Location")
-                if response.status_code not in _REDIRECTS or not location:
+                if response.status_code not in failures.REDIRECTS or not location:
                     return read(response)
                 answers.discard(response.raw)
                 return answers.redirected(target, location)

@@ -14,6 +14,8 @@ from tasks.contracts.reasons import Reason
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 """Everything that requests, urllib3 and http.client raise for what a server does."""
 
+REDIRECTS = (301, 302, 303, 307, 308)
+
 _STATUSES = {
     404: Reason.NOT_FOUND,
     410: Reason.NOT_FOUND,
@@ -45,7 +47,7 @@ class AskedToWait(Passing):
 def of_status(status: int, retry_after: float | None) -> LinkError:
     """The error for an answer whose status is neither a picture nor a redirect."""
     reason = _STATUSES.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR)
-    detail = f"the server answered {status}"
+    detail = f"the server answered {status}" + (" without saying where to" if status in REDIRECTS else "")
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
         kind = AskedToWait if status in (429, 503) else Passing

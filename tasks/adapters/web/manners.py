@@ -23,12 +23,12 @@ def user_agent(contact: str | None) -> str:
 def opted_out(robots_tags: Iterable[str]) -> str | None:
     """The directive in these X-Robots-Tag headers that forbids us the picture; None if none does.
 
-    A header may begin with the name of the robot it is meant for; so may each of its comma-separated parts, and a name
+    A header may begin with the name of the robot it is meant for; so may each of its parts, and a name
     holds until the next one.
     """
     for header in robots_tags:
         ours = True
-        for part in header.split(","):
+        for part in re.split("[,;]", header):
             named = _AGENT_PREFIX.fullmatch(part)
             directive = part
             if named and named[1].lower() not in _VALUED:

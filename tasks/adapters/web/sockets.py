@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import ssl
 from functools import cache
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 import certifi
@@ -93,14 +94,29 @@ def _connected_to(one: Found, budget: Budget) -> socket.socket:
     return sock
 
 
+class _Answer(HTTPResponse):
+    """An answer without what came before it: http.client knows 100 only, RFC 9110 (15.2) asks for any number of any 1xx."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 102 <= status <= 199:  # 100 is skipped by http.client, and after 101 there is no answer
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
     """For urllib3.PoolManager.pool_classes_by_scheme: pools whose connections keep the rules."""
 
     class Connection(HTTPConnection):
+        response_class = _Answer
+
         def _new_conn(self) -> socket.socket:
             return _connected(self.host, self.port, resolver)
 
     class TLSConnection(HTTPSConnection):
+        response_class = _Answer
+
         def _new_conn(self) -> socket.socket:
             return _connected(self.host, self.port, resolver)
 

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -80,11 +81,37 @@ def test_a_damaged_entry_counts_as_absent_and_is_replaced(ledger, store, data, c
 
 def test_a_damaged_entry_that_was_read_is_set_aside_so_that_the_next_plan_asks_again(ledger, store):
     ledger.settle(picture(1), "run", lambda: Answer({}))
+    ledger.close()
     key = ledger.key(picture(1).image_id)
     store.write(key, b"{", JSON)
     assert list(ledger.read_many([picture(1).image_id])) == []
     assert ledger.have([picture(1).image_id]) == set()
     assert store.read(f"{key}.damaged") == b"{"
+
+
+def test_an_answer_that_replaces_a_damaged_entry_is_not_removed_with_it(ledger, store, monkeypatch):
+    ledger.settle(picture(1), "run", lambda: Answer({}))
+    ledger.close()
+    key = ledger.key(picture(1).image_id)
+    store.write(key, b"{", JSON)
+    other = Ledger(FolderStore(store.address), "detect_labels", SETTINGS)
+    asked = []
+    mending = threading.Thread(
+        target=lambda: asked.append(other.settle(picture(1), "other", lambda: Answer({"n": 2})).asked)
+    )
+    look = store.read_tagged
+
+    def look_and_be_overtaken(of):
+        found = look(of)
+        mending.start()
+        mending.join(1)  # without a claim in its way it is through by then
+        return found
+
+    monkeypatch.setattr(store, "read_tagged", look_and_be_overtaken)
+    assert ledger.read(picture(1).image_id) is None
+    mending.join()
+    assert asked == [True]
+    assert ledger.read(picture(1).image_id).response == {"n": 2}
 
 
 def test_an_entry_under_another_images_key_counts_as_absent(ledger, store):

@@ -2,6 +2,7 @@
 
 import random
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -47,17 +48,18 @@ def reason_of(body, settings=SETTINGS):
     return caught.value.reason
 
 
+def png_chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def sixteen_bits(*, colour):
     """A PNG of 100 x 90 px with 16 bits a channel: a slope from black to white."""
     row = np.linspace(0, 65535, 100).astype(">u2")
     rows = np.repeat(row[:, None], 3, axis=1) if colour else row
     lines = (b"\0" + rows.tobytes()) * 90
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", 100, 90, 16, 2 if colour else 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    data = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(lines)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
 
 
 class TestKept:
@@ -210,6 +212,40 @@ class TestRefused:
         chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
         body = READABLE["PNG"]
         assert reason_of(body[:33] + chunk + body[33:]) == "decompression_bomb"
+
+    @pytest.mark.parametrize(
+        ("name", "at", "piece", "reason"),
+        [
+            ("GIF", 13 + 3 * 256, b"\x21\xfe" + b"\x01x" * 999 + b"\0", "too_large"),
+            ("GIF", 13 + 3 * 256, b"\0", "too_large"),
+            ("JPEG", 2, b"\xff\xe5\0\x02", "too_large"),
+            ("JPEG", 2, b"\xff", "too_large"),
+            ("JPEG", 2, b"\xff\xe1\0\x30Exif\0\0" + b"x" * 40, "decompression_bomb"),
+            ("PNG", 33, png_chunk(b"prVt", b""), "too_large"),
+            ("PNG", -12, png_chunk(b"prVt", b""), "too_large"),
+            ("PNG", 33, png_chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * 900_000)), "decompression_bomb"),
+        ],
+    )
+    def test_a_picture_of_more_pieces_than_anybody_needs_takes_no_time(self, name, at, piece, reason):
+        body = READABLE[name]
+        began = time.process_time()
+        assert reason_of(body[:at] + piece * (8_000_000 // len(piece)) + body[at:]) == reason
+        assert time.process_time() - began < 5
+
+    def test_a_picture_of_as_many_pieces_as_encoders_write(self):
+        for name, at, piece in (
+            ("GIF", 13 + 3 * 256, b"\x21\xfe" + (b"\xff" + b"x" * 255) * 20_000 + b"\0"),
+            ("JPEG", 2, (b"\xff\xe1\xff\xfdhttp://ns.adobe.com/xmp/extension/\0" + b"x" * 65_496) * 300),
+            ("PNG", 33, png_chunk(b"IDAT", b"") * 20_000),
+        ):
+            body = READABLE[name]
+            assert verify(body[:at] + piece + body[at:], SETTINGS).format == name
+
+    @pytest.mark.parametrize("name", ["JPEG", "progressive JPEG"])
+    def test_a_jpeg_of_12_bits_is_no_damage(self, name):
+        body = READABLE[name]
+        at = max(body.find(b"\xff\xc0\0\x11"), body.find(b"\xff\xc2\0\x11"))
+        assert reason_of(body[: at + 4] + b"\x0c" + body[at + 5 :]) == "unsupported_format"
 
     def test_a_tiff_with_a_tag_that_claims_the_whole_file_many_times(self):
         entries = [struct.pack("<HHII", 60_000 + n, 7, 900_000, 8) for n in range(1000)]

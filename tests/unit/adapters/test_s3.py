@@ -235,6 +235,10 @@ class TestAddresses:
         with pytest.raises(UsageError, match=r"nobody.*AWS_PROFILE"):
             open_store(StoreSettings(store="s3://bucket"))
 
+    def test_a_region_that_is_none_is_wrong_usage(self):
+        with pytest.raises(UsageError, match="'no such' is no AWS region: check --region"):
+            S3Store(StoreSettings(store="s3://bucket", region="no such"))
+
     def test_an_endpoint_that_is_no_address_is_wrong_usage(self, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "nonsense")
         with pytest.raises(UsageError, match="AWS_ENDPOINT_URL_S3"):

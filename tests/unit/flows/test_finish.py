@@ -4,8 +4,9 @@ import logging
 import pickle
 
 import pytest
+from prefect.states import get_state_exception
 
-from flows.finish import conclude, told
+from flows.finish import Undone, conclude, told
 from tasks.contracts.errors import OverBudget, StopRun, UsageError
 from tasks.contracts.settings import Settings
 
@@ -125,5 +126,17 @@ def test_what_nobody_foresaw_is_raised_again(shown):
 def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
     summary["statuses"]["pending"] = pending
     outcome = conclude(SETTINGS, summary, [], None, None)
-    assert told(lambda settings: outcome.state())(SETTINGS).data is outcome
+    told(lambda settings: outcome.state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)
+
+
+def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(summary):
+    outcome = conclude(SETTINGS, summary, [], None, None)
+    error = get_state_exception(outcome.state(), _sync=True)
+    assert isinstance(error, Undone)
+    assert (str(error), error.outcome) == (outcome.ending.headline, outcome)
+    assert pickle.loads(pickle.dumps(error)).outcome == outcome
+    logger = logging.getLogger("prefect.flow_runs")
+    for raised, kept in ((error, False), (ZeroDivisionError(), True)):
+        record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "exited", (), (type(raised), raised, None))
+        assert bool(logger.filter(record)) is kept

@@ -1,13 +1,17 @@
 """A look at the Prefect server before a run."""
 
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.launch import check_server
+from flows.launch import check_server, reach_loopback_directly
 from tasks.contracts.errors import StopRun
+from tests.support.answers import GOOD, page
+from tests.support.hostile_server import HostileServer
 from tests.support.processes import free_port
 
 
@@ -69,3 +73,18 @@ def test_one_that_refuses_is_a_sentence_without_a_secret(answering, status, sent
 def test_none_at_all_is_a_sentence(address):
     with pytest.raises(StopRun, match="PREFECT_API_URL"):
         looked(address.format(port=free_port()))
+
+
+@pytest.mark.parametrize("given", [{}, {"NO_PROXY": "intranet.test"}, {"no_proxy": "intranet.test"}])
+def test_the_embedded_server_is_never_asked_through_a_proxy(monkeypatch, given):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    reach_loopback_directly(os.environ)
+    assert ("intranet.test" in os.environ["NO_PROXY"]) == bool(given)
+    with HostileServer({"/good.jpg": page()}) as server:
+        assert httpx.get(server.url("/good.jpg")).content == GOOD

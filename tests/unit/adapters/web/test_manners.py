@@ -28,6 +28,7 @@ NOON = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         (["*: noai"], "noai"),
         (["otherbot: noai", "noindex"], "noindex"),
         (["unavailable_after: 25 Jun 2010 15:00:00 PST, noai"], "noai"),
+        (["nofollow; noindex"], "noindex"),
         (["max-image-preview:large, noindex"], "noindex"),
         ([",,:;,"], None),
     ],
