@@ -1,7 +1,6 @@
 """How a run ends: the final state, its message, and what the terminal says."""
 
 import functools
-import logging
 import math
 import shlex
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from prefect.states import Completed, Failed
 
 from flows.options import option_name
 from flows.parameters import in_order
+from flows.quiet import say_once
 from tasks.artifacts import show_ending
 from tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
 from tasks.contracts.reasons import REASONS, Status
@@ -26,6 +26,8 @@ from tasks.text import counted, shown
 
 ENTRYPOINT = "flows.image_tags.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
+
+say_once()
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,6 @@ class Undone(ImageTagsError):
 
     def __str__(self) -> str:
         return self.outcome.ending.headline
-
-
-class _SaidAlready(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out that the process ends with an error that was raised on purpose: the log has how the run ended."""
-        return not (record.exc_info and isinstance(record.exc_info[1], ImageTagsError))
-
-
-logging.getLogger("prefect.flow_runs").addFilter(_SaidAlready())
 
 
 def conclude(

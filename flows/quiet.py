@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from tasks.contracts.errors import ImageTagsError
+
 PREFECT_DEFAULTS = {
     # The first start of Prefect's own server takes longer than the 20 s that it is given.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -49,6 +51,15 @@ def quietly() -> Iterator[None]:
             handler.addFilter(_not_of_prefect)
             stack.callback(handler.removeFilter, _not_of_prefect)
         yield
+
+
+def say_once() -> None:
+    """Leave out of the log that a process ends with an error that was raised on purpose: it has how the run ended."""
+    logging.getLogger("prefect.flow_runs").addFilter(_not_on_purpose)
+
+
+def _not_on_purpose(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], ImageTagsError))
 
 
 def _release_warnings(shown_by: Callable[..., None]) -> None:

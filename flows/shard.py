@@ -4,11 +4,13 @@ from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.quiet import say_once
 from flows.start import check_request
 from tasks.analyze import analyze_images
-from tasks.contracts.errors import StopRun, UsageError
+from tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
 from tasks.contracts.settings import Settings
 from tasks.ingest import ingest_images
 from tasks.mapping import mapped
@@ -17,6 +19,8 @@ from tasks.shards import STOPPED
 from tasks.shares import alive, load_share
 
 STEPS = {step.name: step for step in (ingest_images, analyze_images)}
+
+say_once()
 
 
 @flow(name="image-tags-shard", flow_run_name="{step}: shard {number} of {of}")
@@ -40,12 +44,18 @@ def image_tags_shard(
         with alive(store, run, settings.shard_wait):
             failed = mapped(STEPS[step], batches, run, settings)
     except StopRun as error:
-        return Failed(name=STOPPED, message=str(error))
+        return _failed(STOPPED, error)
     except UsageError as error:
-        return Failed(name=STOPPED, message=f"On a shard's machine: {error}")
+        return _failed(STOPPED, StopRun(f"On a shard's machine: {error}"))
     finally:
         let_go(run)
     if failed:
-        message = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
-        return Failed(message=message)
+        left = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
+        return _failed("Failed", BatchFailed(left))
     return Completed(message=f"{len(batches)} batches done.")
+
+
+def _failed(name: str, error: ImageTagsError) -> State[Any]:
+    # Prefect logs a state that a flow returned as information, and asks for an exception as its result.
+    get_run_logger().error(str(error))
+    return Failed(name=name, message=str(error), data=error)

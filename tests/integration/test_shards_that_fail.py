@@ -137,6 +137,9 @@ def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, w
     failed = [part for part in parts if part["state_type"] == "FAILED"]
     assert {part["parameters"]["step"] for part in failed} == {"ingest_images"}
     assert all("left something pending" in part["state"]["message"] for part in failed)
+    logs = "".join(worker.log.read_text() for worker in workers)
+    assert "left something pending" in logs
+    assert "Traceback" not in logs, "the sentence says it all"
 
     for path in DOWN:
         world.site.picture(path, int(path[1]))

@@ -1,5 +1,6 @@
 """What a person does with a Prefect server: its command line, a worker, a look at runs."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -131,7 +133,11 @@ class Worker:
             )
 
     def stop(self) -> None:
-        """Kill it and its runs."""
+        """Kill it and its runs, which have sessions of their own."""
         if self.process:
+            runs = psutil.Process(self.process.pid).children(recursive=True)
             stop(self.process)
+            for run in runs:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    run.kill()
             self.process = None
