@@ -1,6 +1,7 @@
 """Results of task runs in the store, as Prefect keeps and finds them, with a real server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 from prefect import flow, task
@@ -20,7 +21,9 @@ def test_runs_that_begin_at_the_same_time_share_one_block_a_store(tmp_path):
     """Also the first time, when the server knows nothing of such blocks."""
     stores = [StoreSettings(store=str(tmp_path / name)) for name in "ab"]
     with ThreadPoolExecutor(8) as pool:
-        blocks = list(pool.map(StoreResults.for_store, stores * 4))
+        # Prefect's settings are of a context, and threads begin in an empty one.
+        asked = [pool.submit(copy_context().run, StoreResults.for_store, one) for one in stores * 4]
+    blocks = [future.result() for future in asked]
     assert len({block._block_document_id for block in blocks}) == len(stores)
 
 
