@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from prefect import Task, tags
+from prefect import Task, unmapped
 from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
@@ -40,10 +40,9 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
     total = sum(len(batch.items) for batch in batches)
     place = place_for(run, settings)
     with progress.watching(step.name, total), place.entered():
-        futures = []
-        for batch in batches:
-            with tags(batch.step):
-                futures.append(place.runner.submit(configured, {"batch": batch, "run": run, "settings": place.settings}))
+        # No tags on task runs: for each one Prefect would ask its server whether the tag has a place free.
+        given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
+        futures = place.runner.map(configured, given)
         live = live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(list(futures)):
