@@ -139,6 +139,8 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
     prices = (plan or {}).get("prices") or {}
     at = f" at prices of {markdown(str(prices['date']))} ({markdown(prices['source'])})" if prices else ""
     lines += ["", f"Cost of the calls made: **{summary['cost_usd']:.4f} USD**{at}."]
+    if total[2] > total[1]:
+        lines += ["", "Planned is what the last try found missing; made counts every try of this run."]
     return "\n".join(lines)
 
 

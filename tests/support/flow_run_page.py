@@ -4,7 +4,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.support.prefect_server import PrefectServer
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 """ms until a page must have shown what a run does; the UI itself asks now and then."""
 
 WIDTH, HEIGHT = 1280, 1600

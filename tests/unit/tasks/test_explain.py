@@ -190,6 +190,13 @@ def test_costs_add_up_against_the_plan():
     assert "| detect_text | 0 | 1 | 2 | 3 | 0.0000 |" in plain(costs(SUMMARY, None))
 
 
+def test_after_a_retry_it_says_what_is_compared_with_what():
+    retried = {**PLAN, "operations": {"detect_text": {"calls": 1, "cost_usd": 0.001}}}
+    says = "Planned is what the last try found missing; made counts every try of this run."
+    assert costs(SUMMARY, retried).endswith(says)
+    assert says not in costs(SUMMARY, PLAN)
+
+
 def test_the_addresses_say_where_to_look():
     assert "`/s/published/v/report.html`: the report\n" in addresses(SUMMARY, nowhere)
     assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY, nowhere)
