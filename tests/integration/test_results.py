@@ -1,6 +1,8 @@
 """Results of task runs in the store, as Prefect keeps and finds them, with a real server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Barrier
 
 import pytest
 from prefect import flow, task
@@ -19,8 +21,16 @@ def _on_the_server(prefect_server):
 def test_runs_that_begin_at_the_same_time_share_one_block_a_store(tmp_path):
     """Also the first time, when the server knows nothing of such blocks."""
     stores = [StoreSettings(store=str(tmp_path / name)) for name in "ab"]
+    begun = Barrier(8)
+
+    def begin(settings):
+        begun.wait()
+        return StoreResults.for_store(settings)
+
     with ThreadPoolExecutor(8) as pool:
-        blocks = list(pool.map(StoreResults.for_store, stores * 4))
+        # A thread of its own would not know of the server.
+        blocks = [pool.submit(copy_context().run, begin, settings) for settings in stores * 4]
+    blocks = [block.result() for block in blocks]
     assert len({block._block_document_id for block in blocks}) == len(stores)
 
 
