@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any
 
 from tasks.adapters.store import JSON, NotInStore, Store
@@ -39,7 +38,8 @@ def rests_on(reason: Reason | None, settings: FetchSettings) -> JsonObject:
 
 def remember(store: Store, fetched: Fetched, settings: FetchSettings) -> None:
     """Write down what became of a link."""
-    record = {"schema": SCHEMA, "rests_on": rests_on(fetched.reason, settings), **asdict(fetched)}
+    picture = vars(fetched.picture) if fetched.picture else None
+    record = {"schema": SCHEMA, "rests_on": rests_on(fetched.reason, settings), **vars(fetched), "picture": picture}
     store.write(key_of(fetched.url), json.dumps(record, ensure_ascii=True).encode(), JSON, durable=False)
 
 

@@ -23,6 +23,12 @@ MAX_BLOCKS = 1_000_000
 MAX_READS = 1_000_000
 """Reads that a picture may take: some three for each segment, chunk or block. Encoders write some thousands of these."""
 
+SHORTEST_SCAN = 10
+"""Bytes of a JPEG's scan with nothing in it (ITU-T T.81, B.2.3)."""
+
+HARMLESS = 100_000
+"""Bytes in which no repetition costs the reader more than a fraction of a second."""
+
 _SCAN = b"\xff\xda"
 
 _ONCE = {"JPEG": (b"Exif\0\0", 100), "PNG": (b"iCCP", 10)}
@@ -47,7 +53,7 @@ class Measured(BytesIO):
 
 def check_repeats(kind: str, body: bytes) -> None:
     """Rejected (`decompression_bomb`) if what costs the reader dearly is there again and again."""
-    if kind not in _ONCE:
+    if kind not in _ONCE or len(body) <= HARMLESS:
         return
     mark, most = _ONCE[kind]
     times = body.count(mark)
@@ -69,9 +75,10 @@ def check_size(size: tuple[int, int], settings: FetchSettings) -> None:
 
 def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> None:
     """Rejected (`too_large`, `decompression_bomb`) if an animation has too many frames, or a JPEG too many scans."""
-    if image.format == "JPEG":
+    allowed = MAX_SCANS * settings.max_pixels / (image.width * image.height)
+    if image.format == "JPEG" and len(body) / SHORTEST_SCAN > allowed:  # else there is no room for too many
         scans = body.count(_SCAN)
-        if scans * image.width * image.height > MAX_SCANS * settings.max_pixels:
+        if scans > allowed:
             raise Rejected(Reason.DECOMPRESSION_BOMB, f"a JPEG of {scans:,} scans over {image.width} x {image.height} px")
     if frames_of(image, body, settings.max_frames) > settings.max_frames:
         raise Rejected(Reason.TOO_LARGE, f"more than {settings.max_frames:,} frames (max_frames)")

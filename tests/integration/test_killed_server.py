@@ -87,11 +87,11 @@ def test_a_server_that_stays_away_is_one_sentence(world, server, expected, store
             world.give_answers()
             assert process.wait(120) == 1, world.log.read_text()
         said = world.log.read_text()
-        assert said.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} does not answer.")
+        assert said.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} does not answer any more.")
         assert "Traceback" not in said
         away = world.run(store.address)
         assert away.code == 1
-        assert away.err.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} does not answer.")
+        assert away.err.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} cannot be reached")
         server.start()
         again = world.run(store.address)
     assert again.code == 0, again.out

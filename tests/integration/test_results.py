@@ -28,9 +28,9 @@ def test_runs_that_begin_at_the_same_time_share_one_block_a_store(tmp_path):
         return StoreResults.for_store(settings)
 
     with ThreadPoolExecutor(8) as pool:
-        # A thread of its own would not know of the server.
-        blocks = [pool.submit(copy_context().run, begin, settings) for settings in stores * 4]
-    blocks = [block.result() for block in blocks]
+        # Prefect's settings are of a context, and threads begin in an empty one.
+        asked = [pool.submit(copy_context().run, begin, settings) for settings in stores * 4]
+    blocks = [future.result() for future in asked]
     assert len({block._block_document_id for block in blocks}) == len(stores)
 
 

@@ -67,7 +67,8 @@ def run(feed, workers, endpoint, prefect_server, tmp_path_factory):
         site.asked.clear()
         store = tmp_path_factory.mktemp("store")
         words = ["run", str(source), "--url-column", "link", "--store", str(store), "--allow-private-addresses"]
-        words += ["--analyzer", "rekognition", "--operations", ",".join(OPERATIONS), "--json", *WAYS[way]]
+        words += ["--analyzer", "rekognition", "--operations", ",".join(OPERATIONS), "--batch-size", "25", "--json"]
+        words += WAYS[way]
         done = image_tags(*words, env={**prefect_server.env, **endpoint.environment()})
         assert done.code == 0, done.out + done.err
         return done.summary, published(FolderStore(str(store))), dict(endpoint.seen.billed), dict(site.asked)

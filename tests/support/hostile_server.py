@@ -33,6 +33,7 @@ class HostileServer:
         self._listener = socket.create_server(
             (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256
         )
+        self._listener.settimeout(0.05)
         self._host = f"[{host}]" if ":" in host else host
 
     @property
@@ -69,7 +70,6 @@ class HostileServer:
         thread.start()
 
     def _accept(self) -> None:
-        self._listener.settimeout(0.05)
         while not self._stopped.is_set():
             try:
                 connection, address = self._listener.accept()

@@ -41,19 +41,25 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         )
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._headers = {
-            "User-Agent": user_agent(settings.contact),
-            "Accept": ACCEPT,
-            "Accept-Encoding": "identity",  # pictures are compressed already
-        }
+        self._request = PreparedRequest()
+        self._request.prepare(
+            "GET",
+            "http://to.be.replaced/",
+            headers={
+                "User-Agent": user_agent(settings.contact),
+                "Accept": ACCEPT,
+                "Accept-Encoding": "identity",  # pictures are compressed already
+            },
+        )
         adapter = _Adapter(settings, resolver)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
     def get_once(self, url: str, headers: dict[str, str]) -> Response:
-        """The answer to one GET, its body not yet read."""
-        request = PreparedRequest()
-        request.prepare("GET", url, headers={**self._headers, **headers})
+        """The answer to one GET, its body not yet read. The URL is one that requests has prepared already (`parse`)."""
+        request = self._request.copy()
+        request.url = url
+        request.headers.update(headers)
         budget = current_budget()
         while True:
             budget.begin()
