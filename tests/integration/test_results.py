@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from threading import Barrier
 
 import pytest
 from prefect import flow, task
@@ -20,9 +21,15 @@ def _on_the_server(prefect_server):
 def test_runs_that_begin_at_the_same_time_share_one_block_a_store(tmp_path):
     """Also the first time, when the server knows nothing of such blocks."""
     stores = [StoreSettings(store=str(tmp_path / name)) for name in "ab"]
+    begun = Barrier(8)
+
+    def begin(settings):
+        begun.wait()
+        return StoreResults.for_store(settings)
+
     with ThreadPoolExecutor(8) as pool:
         # Prefect's settings are of a context, and threads begin in an empty one.
-        asked = [pool.submit(copy_context().run, StoreResults.for_store, one) for one in stores * 4]
+        asked = [pool.submit(copy_context().run, begin, settings) for settings in stores * 4]
     blocks = [future.result() for future in asked]
     assert len({block._block_document_id for block in blocks}) == len(stores)
 
