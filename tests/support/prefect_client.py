@@ -57,8 +57,18 @@ def flow_runs(server: PrefectServer, **filters: Any) -> list[dict[str, Any]]:
     return found
 
 
-def ended(server: PrefectServer, flow_run_id: str, count: int = 1, within: float = 180) -> dict[str, Any]:
-    """The flow run once it has ended for the `count`th time."""
+def ended(
+    server: PrefectServer,
+    flow_run_id: str,
+    count: int = 1,
+    within: float = 180,
+    again: Callable[[], object] | None = None,
+) -> dict[str, Any]:
+    """The flow run once it has ended for the `count`th time.
+
+    `again`: asks for it once more. A worker may say twice that a run's process is gone, the second time after a retry was
+    asked for, which is then forgotten.
+    """
 
     def says() -> str:
         run = flow_run(server, flow_run_id)
@@ -66,6 +76,8 @@ def ended(server: PrefectServer, flow_run_id: str, count: int = 1, within: float
 
     def over() -> bool:
         run = flow_run(server, flow_run_id)
+        if again and run["state_type"] == "CRASHED" and run["run_count"] < count:
+            again()
         return run["state_type"] in TERMINAL and run["run_count"] >= count
 
     until(over, within, says)
