@@ -64,10 +64,10 @@ def _serve(tell: Connection) -> None:
 
 
 def _ours(base: str, links: int, folder: str) -> None:
-    from tasks.adapters.store import FolderStore
-    from tasks.adapters.web import Web
-    from tasks.contracts.settings import FetchSettings
-    from tasks.ingest import ingest_links
+    from image_tags.tasks.adapters.store import FolderStore
+    from image_tags.tasks.adapters.web import Web
+    from image_tags.tasks.contracts.settings import FetchSettings
+    from image_tags.tasks.ingest import ingest_links
 
     settings = FetchSettings(allow_private_addresses=True, per_host=32)
     good = 0

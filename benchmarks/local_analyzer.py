@@ -1,6 +1,6 @@
 """How fast the local analyzer is, and how well it reads at which setting: `uv run python -m benchmarks.local_analyzer`.
 
-Prints two tables. The first compares sizes at which lines of text are looked for (tasks.adapters.local.text): milliseconds
+Prints two tables. The first compares sizes at which lines of text are looked for (the module `text`): milliseconds
 an image with and without text, words read right of all, wrong ones on pictures with text, and words invented on pictures
 without any. The second takes the settings as they are: milliseconds of the three operations on each picture. Milliseconds
 are those of one core (CPU time), whatever else the machine does; pictures are 1024 px (`benchmarks.printed_pictures`).
@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.printed_pictures import HOPPER, Sample, printed, without_text
-from tasks.adapters.local import text
-from tasks.adapters.local.analyzer import LocalAnalyzer
-from tasks.adapters.store import FolderStore
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local import text
+from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 SIZES = (480, 576, 640, 736, 960)
 

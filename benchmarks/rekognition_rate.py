@@ -18,10 +18,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from tasks.adapters.rekognition import Rekognition
-from tasks.adapters.store import FolderStore
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.rekognition import Rekognition
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.rekognition_endpoint import ACCESS_KEY, REGION, SECRET_KEY
 
 

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.adapters.tables import parquet_bytes
-from tasks.assemble import images_table, tagged_table, wide_table
-from tasks.clean import clean
-from tasks.contracts.findings import CheckContext
-from tasks.contracts.reasons import Status
-from tasks.contracts.records import Fetched, Link, Picture
-from tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
-from tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
-from tasks.effects import tag_effects
-from tasks.gate import check
-from tasks.reshape import Verdict
+from image_tags.tasks.adapters.tables import parquet_bytes
+from image_tags.tasks.assemble import images_table, tagged_table, wide_table
+from image_tags.tasks.clean import clean
+from image_tags.tasks.contracts.findings import CheckContext
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
+from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
+from image_tags.tasks.effects import tag_effects
+from image_tags.tasks.gate import check
+from image_tags.tasks.reshape import Verdict
 
 LABELS, WORDS = 30, 20
 WIDTHS = {"celebrity": 3, "label": 20, "word": 30}
@@ -93,7 +93,7 @@ def main() -> None:
     tables = dict(zip(PUBLISHED, (images, long, dropped, wide, tagged), strict=True))
     staged = timed("write Parquet", lambda: {name: parquet_bytes(table) for name, table in tables.items()})
     context = CheckContext(source, n, all_tags.num_rows, WIDTHS, cleaning, CheckSettings())
-    timed("import Great Expectations", lambda: __import__("expectations.suite"))
+    timed("import Great Expectations", lambda: __import__("image_tags.expectations.suite"))
     checked = timed("check", lambda: check(staged, context))
     print(f"  {len(checked.findings)} expectations, {sum(not one.success for one in checked.findings)} not met")
     effects = timed("tag_effects", lambda: tag_effects(source, images, long, ["likes"], EffectSettings()))

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from expectations.profile import Profile, profile_of
-from tasks.contracts.findings import CheckContext
+from image_tags.expectations.profile import Profile, profile_of
+from image_tags.tasks.contracts.findings import CheckContext
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from great_expectations.exceptions.exceptions import GreatExpectationsError
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.registry import get_expectation_impl
 
-import expectations.custom  # noqa: F401 - makes our own expectations known
-from tasks.contracts.errors import StopRun
-from tasks.contracts.findings import Severity
+import image_tags.expectations.custom  # noqa: F401 - makes our own expectations known
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.findings import Severity
 
 MEMBERS = {"type", "kwargs", "severity", "description"}
 PLACE = "place"
@@ -28,7 +28,7 @@ class BrokenSuite(StopRun):
 
 def load_suite(table: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:
     """The suite of a published table, from `expectations/<table>.json`; see `read_suite`."""
-    return read_suite(table, (files("expectations") / f"{table}.json").read_text("utf-8"), columns, parameters)
+    return read_suite(table, (files("image_tags.expectations") / f"{table}.json").read_text("utf-8"), columns, parameters)
 
 
 def read_suite(table: str, text: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from flows import commands
-from flows.options import options, settings_from
-from flows.quiet import set_defaults
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import AnalysisSettings, StoreSettings
+from image_tags.flows import commands
+from image_tags.flows.options import options, settings_from
+from image_tags.flows.quiet import set_defaults
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 
 STORE = StoreSettings.model_fields["store"].default
 json_option = click.option("--json", "as_json", is_flag=True, help="print the summary as JSON, as the last line")

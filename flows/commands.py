@@ -1,18 +1,18 @@
-"""What each command does; `flows.cli` says how it is called. Each returns the exit code."""
+"""What each command does; `image_tags.flows.cli` says how it is called. Each returns the exit code."""
 
 import json
 from pathlib import Path
 
 import click
 
-from flows.options import settings_from
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+from image_tags.flows.options import settings_from
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
 
 
 def run_demo(store: str, as_json: bool) -> int:
     """The main job on a feed that this machine serves."""
-    from flows.demo import feed
+    from image_tags.flows.demo import feed
 
     try:
         with feed(Path(store).expanduser() / "demo") as (tweets, people):
@@ -24,10 +24,10 @@ def run_demo(store: str, as_json: bool) -> int:
 
 def run_flow(settings: Settings, as_json: bool) -> int:
     """The main job."""
-    from flows.start import check_request
-    from tasks.adapters import progress
-    from tasks.metrics import check_metrics
-    from tasks.source import load_source
+    from image_tags.flows.start import check_request
+    from image_tags.tasks.adapters import progress
+    from image_tags.tasks.metrics import check_metrics
+    from image_tags.tasks.source import load_source
 
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
@@ -35,7 +35,7 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     check_metrics(source.table, settings.metric)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
-    from flows.launch import launch
+    from image_tags.flows.launch import launch
 
     progress.show()
     outcome = launch(settings)
@@ -48,9 +48,9 @@ def run_flow(settings: Settings, as_json: bool) -> int:
 
 def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
     """What a run would do."""
-    from flows.planning import plan_run
-    from flows.start import check_request
-    from tasks.adapters import progress
+    from image_tags.flows.planning import plan_run
+    from image_tags.flows.start import check_request
+    from image_tags.tasks.adapters import progress
 
     check_request(settings)
     progress.show()
@@ -64,8 +64,8 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
 
 def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     """Whether everything is there that a run needs."""
-    from tasks.doctor import closing, render, run_doctor
-    from tasks.run import part
+    from image_tags.tasks.doctor import closing, render, run_doctor
+    from image_tags.tasks.run import part
 
     looks = run_doctor(
         part(settings, StoreSettings), part(settings, AnalysisSettings), spend=spend, create_bucket=create_bucket
@@ -80,7 +80,7 @@ def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
 
 def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
     """The IAM policy that a run needs."""
-    from tasks.policy import policy
+    from image_tags.tasks.policy import policy
 
     statements = policy(
         bucket,
@@ -95,8 +95,8 @@ def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
 
 def list_versions(address: str) -> int:
     """The versions that are kept."""
-    from tasks.adapters.store import open_store
-    from tasks.pointer import read_pointer
+    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.pointer import read_pointer
 
     pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
     if pointer is None:
@@ -109,8 +109,8 @@ def list_versions(address: str) -> int:
 
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
-    from tasks.adapters.store import open_store
-    from tasks.versions import rollback
+    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.versions import rollback
 
     back = rollback(open_store(StoreSettings(store=address)), version)
     click.echo(f"Readers see version {back.version} again.")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import UsageError
 
 PERSON = "Grace Hopper"
 COLUMNS = ("tweet_id", "text", "likes", "media")

@@ -10,13 +10,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from flows.finish import Outcome, Undone
-from flows.image_tags import image_tags
-from flows.start import check_shards
-from tasks.adapters import progress
-from tasks.adapters.prefect_api import drop_events
-from tasks.contracts.errors import ImageTagsError, StopRun
-from tasks.contracts.settings import Settings
+from image_tags.flows.finish import Outcome, Undone
+from image_tags.flows.image_tags import image_tags
+from image_tags.flows.start import check_shards
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.prefect_api import drop_events
+from image_tags.tasks.contracts.errors import ImageTagsError, StopRun
+from image_tags.tasks.contracts.settings import Settings
 
 EMBEDDED = (
     "Prefect's embedded server is used, which takes some seconds to start; "

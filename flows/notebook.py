@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flows.options import settings_named
-from flows.quiet import quietly
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import Settings, StoreSettings
+from image_tags.flows.options import settings_named
+from image_tags.flows.quiet import quietly
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
-    from flows.finish import Outcome
+    from image_tags.flows.finish import Outcome
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,8 +83,8 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     given = settings_named({**options, "source": "the frame"})
     with quietly():
         settings = _with_source(frame, url_column, given)
-        from flows.launch import launch
-        from tasks.adapters import progress
+        from image_tags.flows.launch import launch
+        from image_tags.tasks.adapters import progress
 
         progress.show()
         outcome = launch(settings)
@@ -98,13 +98,13 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
 
 def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
     """The settings with the frame in the store as their source, once it is known that they can be."""
-    from flows.start import check_request
-    from tasks.adapters.store import PARQUET, open_store
-    from tasks.adapters.tables import parquet_bytes
-    from tasks.frames import column_called, source_table
-    from tasks.metrics import check_metrics
-    from tasks.run import part
-    from tasks.source import find_url_column
+    from image_tags.flows.start import check_request
+    from image_tags.tasks.adapters.store import PARQUET, open_store
+    from image_tags.tasks.adapters.tables import parquet_bytes
+    from image_tags.tasks.frames import column_called, source_table
+    from image_tags.tasks.metrics import check_metrics
+    from image_tags.tasks.run import part
+    from image_tags.tasks.source import find_url_column
 
     table = source_table(frame)
     wanted = None if url_column is None else column_called(frame, url_column)
@@ -119,11 +119,11 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 
 def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
-    from tasks.adapters.store import open_store
-    from tasks.frames import like_frame, like_index
-    from tasks.pointer import FILES
-    from tasks.read import read_tables
-    from tasks.run import part
+    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.frames import like_frame, like_index
+    from image_tags.tasks.pointer import FILES
+    from image_tags.tasks.read import read_tables
+    from image_tags.tasks.run import part
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)

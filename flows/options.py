@@ -10,9 +10,9 @@ import click
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from flows.parameters import group_of, in_order
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import Group, Settings
+from image_tags.flows.parameters import group_of, in_order
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import Group, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from tasks.contracts.settings import Group, Settings
+from image_tags.tasks.contracts.settings import Group, Settings
 
 Result = TypeVar("Result")
 

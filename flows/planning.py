@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.adapters import links, progress
-from tasks.adapters.store import Store
-from tasks.contracts.prices import prices_for
-from tasks.contracts.reasons import Status
-from tasks.contracts.records import Fetched
-from tasks.contracts.settings import FetchSettings, Settings
-from tasks.ingest import ingest_links
-from tasks.plan import Plan, distinct_pictures, make_plan, plan_sentences
-from tasks.run import analyzer_for, ledger_for, let_go, part, store_for, web_for
-from tasks.source import distinct_urls, links_of, load_source
+from image_tags.tasks.adapters import links, progress
+from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.contracts.prices import prices_for
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.records import Fetched
+from image_tags.tasks.contracts.settings import FetchSettings, Settings
+from image_tags.tasks.ingest import ingest_links
+from image_tags.tasks.plan import Plan, distinct_pictures, make_plan, plan_sentences
+from image_tags.tasks.run import analyzer_for, ledger_for, let_go, part, store_for, web_for
+from image_tags.tasks.source import distinct_urls, links_of, load_source
 
 NAME = "plan"
 """What stands for the run's name among the things that a run shares."""

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from tasks.contracts.errors import ImageTagsError
+from image_tags.tasks.contracts.errors import ImageTagsError
 
 PREFECT_DEFAULTS = {
     # The first start of Prefect's own server takes longer than the 20 s that it is given.

@@ -7,16 +7,16 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.quiet import say_once
-from flows.start import check_request
-from tasks.analyze import analyze_images
-from tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
-from tasks.contracts.settings import Settings
-from tasks.ingest import ingest_images
-from tasks.mapping import mapped
-from tasks.run import let_go, store_for
-from tasks.shards import STOPPED
-from tasks.shares import alive, load_share
+from image_tags.flows.quiet import say_once
+from image_tags.flows.start import check_request
+from image_tags.tasks.analyze import analyze_images
+from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.ingest import ingest_images
+from image_tags.tasks.mapping import mapped
+from image_tags.tasks.run import let_go, store_for
+from image_tags.tasks.shards import STOPPED
+from image_tags.tasks.shares import alive, load_share
 
 STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 

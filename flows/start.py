@@ -12,17 +12,17 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
-from tasks.adapters.dask import check_installed
-from tasks.adapters.files import short_name
-from tasks.adapters.shard_runs import pool_of
-from tasks.adapters.store import open_store
-from tasks.artifacts import clear_page
-from tasks.contracts.errors import UsageError
-from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.prices import prices_for
-from tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
-from tasks.records import name_of_run, run_key, save_json
-from tasks.run import open_analyzer, part, store_for
+from image_tags.tasks.adapters.dask import check_installed
+from image_tags.tasks.adapters.files import short_name
+from image_tags.tasks.adapters.shard_runs import pool_of
+from image_tags.tasks.adapters.store import open_store
+from image_tags.tasks.artifacts import clear_page
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.prices import prices_for
+from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+from image_tags.tasks.records import name_of_run, run_key, save_json
+from image_tags.tasks.run import open_analyzer, part, store_for
 
 
 @dataclass

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters import progress
-from tasks.adapters.analyzer import Analyzer
-from tasks.adapters.ledger import Ledger
-from tasks.batches import Batch, BatchDone
-from tasks.contracts.errors import LinkError, StopRun
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings, Settings
-from tasks.mapping import threads_of_each
-from tasks.records import Failure, save_failures
-from tasks.retrying import batch_failed, keyed, retry_passing
-from tasks.run import analyzer_for, ledger_for, store_for
-from tasks.text import counted, shown
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.analyzer import Analyzer
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.batches import Batch, BatchDone
+from image_tags.tasks.contracts.errors import LinkError, StopRun
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings, Settings
+from image_tags.tasks.mapping import threads_of_each
+from image_tags.tasks.records import Failure, save_failures
+from image_tags.tasks.retrying import batch_failed, keyed, retry_passing
+from image_tags.tasks.run import analyzer_for, ledger_for, store_for
+from image_tags.tasks.text import counted, shown
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.runtime import flow_run
 
-from tasks.adapters.console import console_page
-from tasks.adapters.prefect_api import if_it_answers
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import Settings
-from tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
-from tasks.records import load_json, run_key
-from tasks.run import store_for
-from tasks.staging import staged
-from tasks.text import markdown
+from image_tags.tasks.adapters.console import console_page
+from image_tags.tasks.adapters.prefect_api import if_it_answers
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
+from image_tags.tasks.records import load_json, run_key
+from image_tags.tasks.run import store_for
+from image_tags.tasks.staging import staged
+from image_tags.tasks.text import markdown
 
 ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
 CHECKS, COSTS = "checks-of-the-tables", "calls-and-cost"

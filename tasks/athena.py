@@ -10,12 +10,12 @@ import warnings
 
 import pyarrow as pa
 
-from tasks.adapters.store import Store, open_store
-from tasks.adapters.tables import parquet_table
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import StoreSettings
-from tasks.contracts.tables import published_tables
-from tasks.pointer import read_pointer
+from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
+from image_tags.tasks.contracts.tables import published_tables
+from image_tags.tasks.pointer import read_pointer
 
 LATEST = "published/latest/{table}/"
 MANIFEST = LATEST + "manifest"

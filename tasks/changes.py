@@ -3,10 +3,10 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.adapters.store import NotInStore, Store
-from tasks.adapters.tables import parquet_table
-from tasks.contracts.records import JsonObject
-from tasks.pointer import read_pointer
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.pointer import read_pointer
 
 
 def changes_since(store: Store, images: pa.Table) -> JsonObject:

@@ -6,18 +6,18 @@ from dataclasses import asdict
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters.store import NotInStore, Store
-from tasks.adapters.tables import parquet_table
-from tasks.contracts.findings import CheckContext, Finding, Severity
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
-from tasks.contracts.tables import published_tables
-from tasks.gate import Checked, check
-from tasks.pointer import read_pointer
-from tasks.records import run_key, save_json
-from tasks.run import part, store_for
-from tasks.staging import staged, staged_key
-from tasks.versions import profile_at
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.contracts.findings import CheckContext, Finding, Severity
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
+from image_tags.tasks.contracts.tables import published_tables
+from image_tags.tasks.gate import Checked, check
+from image_tags.tasks.pointer import read_pointer
+from image_tags.tasks.records import run_key, save_json
+from image_tags.tasks.run import part, store_for
+from image_tags.tasks.staging import staged, staged_key
+from image_tags.tasks.versions import profile_at
 
 
 @task(task_run_name="check the tables")

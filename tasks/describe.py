@@ -1,4 +1,4 @@
-"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m tasks.describe` writes them anew.
+"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m image_tags.tasks.describe` writes them anew.
 
 They stand between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the files is written by hand.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from tasks.clean import RULES
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.tables import (
+from image_tags.tasks.clean import RULES
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.tables import (
     IMAGES,
     TAG_EFFECTS,
     TAGS_DROPPED,
@@ -72,7 +72,7 @@ def _type(column: Column) -> str:
 
 
 def _checks(table: str) -> str:
-    suite = json.loads((files("expectations") / f"{table}.json").read_text("utf-8"))
+    suite = json.loads((files("image_tags.expectations") / f"{table}.json").read_text("utf-8"))
     return _table(("", "expectation"), ((entry["severity"], entry["description"]) for entry in suite["expectations"]))
 
 

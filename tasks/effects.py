@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse, special, stats
 
-from tasks.contracts.reasons import Status
-from tasks.contracts.settings import EffectSettings
-from tasks.contracts.tables import TAG_EFFECTS, schema_of
-from tasks.metrics import Floats, metric_values
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.settings import EffectSettings
+from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
+from image_tags.tasks.metrics import Floats, metric_values
 
 CHUNK = 100
 """Resamples that are in memory at the same time."""

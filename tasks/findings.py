@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tasks.contracts.errors import ImageTagsError
+from image_tags.tasks.contracts.errors import ImageTagsError
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tasks.adapters.tables import parquet_bytes
-from tasks.adapters.text_tables import unique_names
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.tables import parquet_bytes
+from image_tags.tasks.adapters.text_tables import unique_names
+from image_tags.tasks.contracts.errors import UsageError
 
 UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)
 """What pyarrow raises for values that no Arrow type holds, or types that Parquet does not."""

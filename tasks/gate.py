@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from tasks.adapters.tables import parquet_table
-from tasks.clean import RULES
-from tasks.contracts.findings import CheckContext, Finding, Severity
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import AnalysisSettings
-from tasks.contracts.tables import KINDS, published_tables
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.clean import RULES
+from image_tags.tasks.contracts.findings import CheckContext, Finding, Severity
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts.tables import KINDS, published_tables
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
@@ -65,9 +65,9 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
 def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]) -> Checked:
     """Check some of the tables, each in the sight of all. Arguments and errors as `check`, files read."""
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
-    from expectations.custom.shape import contract_schema
-    from expectations.subject import Subject, looking_at
-    from expectations.suite import load_suite
+    from image_tags.expectations.custom.shape import contract_schema
+    from image_tags.expectations.subject import Subject, looking_at
+    from image_tags.expectations.suite import load_suite
 
     known, whole = parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
@@ -114,7 +114,7 @@ def _batches(tables: Mapping[str, pa.Table], names: Sequence[str]) -> "Iterator[
 
 
 def _findings(table: str, suite: "ExpectationSuite", batch: "Batch", known: dict[str, Any]) -> Iterator[Finding]:
-    from expectations.suite import place
+    from image_tags.expectations.suite import place
 
     outcome = batch.validate(suite, expectation_parameters=known, result_format="SUMMARY")
     if len(outcome.results) != len(suite.expectations):

@@ -13,21 +13,21 @@ from typing import Protocol
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters import links, progress
-from tasks.adapters.pictures import verify
-from tasks.adapters.store import Store
-from tasks.adapters.web import Page
-from tasks.batches import Batch, BatchDone, batch_size, batches_of
-from tasks.contracts.errors import LinkError
-from tasks.contracts.reasons import Status
-from tasks.contracts.records import Fetched, Picture, picture_key
-from tasks.contracts.settings import FetchSettings, Settings
-from tasks.mapping import threads_of_each
-from tasks.records import save_fetched
-from tasks.retrying import batch_failed, keyed, retry_passing
-from tasks.run import part, store_for, web_for
-from tasks.source import distinct_urls, load_links
-from tasks.text import counted, link_address, shown
+from image_tags.tasks.adapters import links, progress
+from image_tags.tasks.adapters.pictures import verify
+from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.adapters.web import Page
+from image_tags.tasks.batches import Batch, BatchDone, batch_size, batches_of
+from image_tags.tasks.contracts.errors import LinkError
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.records import Fetched, Picture, picture_key
+from image_tags.tasks.contracts.settings import FetchSettings, Settings
+from image_tags.tasks.mapping import threads_of_each
+from image_tags.tasks.records import save_fetched
+from image_tags.tasks.retrying import batch_failed, keyed, retry_passing
+from image_tags.tasks.run import part, store_for, web_for
+from image_tags.tasks.source import distinct_urls, load_links
+from image_tags.tasks.text import counted, link_address, shown
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
@@ -73,7 +73,7 @@ def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
 
 
 class Fetcher(Protocol):
-    """Whoever follows a link; `tasks.adapters.web.Web` does."""
+    """Whoever follows a link; `image_tags.tasks.adapters.web.Web` does."""
 
     def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
         """The page behind a link; LinkError if there is none."""

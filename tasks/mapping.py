@@ -7,14 +7,14 @@ from prefect import Task, unmapped
 from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
-from tasks.adapters import progress
-from tasks.artifacts import live_progress
-from tasks.batches import Batch
-from tasks.contracts.errors import StopRun
-from tasks.contracts.settings import Settings
-from tasks.run import results_for
-from tasks.runners import WORKERS, place_for
-from tasks.shards import sharded
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.artifacts import live_progress
+from image_tags.tasks.batches import Batch
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.run import results_for
+from image_tags.tasks.runners import WORKERS, place_for
+from image_tags.tasks.shards import sharded
 
 
 def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:

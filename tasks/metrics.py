@@ -8,10 +8,10 @@ import pyarrow as pa
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import EffectSettings, Settings
-from tasks.run import part, store_for
-from tasks.staging import stage, staged
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import EffectSettings, Settings
+from image_tags.tasks.run import part, store_for
+from image_tags.tasks.staging import stage, staged
 
 NUMERIC = (
     pa.types.is_boolean,
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 @task(task_run_name="compare {settings.metric} by tag")
 def measure_effects(run: str, settings: Settings) -> int:
     """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
-    from tasks.effects import tag_effects  # scipy.stats is slow to import
+    from image_tags.tasks.effects import tag_effects  # scipy.stats is slow to import
 
     store = store_for(run, settings)
     source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import CleaningSettings
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import CleaningSettings
 
 NAMED_KINDS = ("label", "celebrity", "moderation")
 """Kinds whose names are a vocabulary. Words and lines stay as they are read, faces have none."""
@@ -89,7 +89,7 @@ def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
         UsageError: the file is not there or has not the columns name, beside and may_be.
 
     """
-    path = str(files("tasks") / "known_confusions.csv") if path is None else path
+    path = str(files("image_tags.tasks") / "known_confusions.csv") if path is None else path
     if not Path(path).is_file():
         raise UsageError(f"There is no file of known confusions at {path!r}.")
     try:

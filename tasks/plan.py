@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass, field
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters import progress
-from tasks.adapters.analyzer import Analyzer
-from tasks.adapters.ledger import Ledger
-from tasks.batches import Batch, batch_size, batches_of
-from tasks.contracts.errors import OverBudget
-from tasks.contracts.prices import PriceList, prices_for
-from tasks.contracts.records import Fetched, JsonObject, Picture
-from tasks.contracts.settings import Settings
-from tasks.records import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
-from tasks.run import analyzer_for, ledger_for, store_for
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.analyzer import Analyzer
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.batches import Batch, batch_size, batches_of
+from image_tags.tasks.contracts.errors import OverBudget
+from image_tags.tasks.contracts.prices import PriceList, prices_for
+from image_tags.tasks.contracts.records import Fetched, JsonObject, Picture
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.records import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
+from image_tags.tasks.run import analyzer_for, ledger_for, store_for
 
 
 @dataclass(frozen=True)

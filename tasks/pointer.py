@@ -3,8 +3,8 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-from tasks.adapters.store import JSON, Store
-from tasks.contracts.errors import StopRun
+from image_tags.tasks.adapters.store import JSON, Store
+from image_tags.tasks.contracts.errors import StopRun
 
 CURRENT = "published/current.json"
 """The pointer: readers start here, and it is swapped last."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 DEFAULT_OPERATIONS: tuple[str, ...] = AnalysisSettings.model_fields["operations"].default
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters.csv_files import CSV, csv_bytes
-from tasks.adapters.store import JSON, PARQUET, NotInStore, Store
-from tasks.adapters.tables import parquet_table
-from tasks.athena import write_manifests
-from tasks.contracts.errors import StopRun
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import PublishSettings, Settings
-from tasks.contracts.tables import PUBLISHED
-from tasks.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
-from tasks.records import load_json, run_key, save_json
-from tasks.run import part, store_for
-from tasks.staging import staged_key
-from tasks.versions import published_now, remove_versions
+from image_tags.tasks.adapters.csv_files import CSV, csv_bytes
+from image_tags.tasks.adapters.store import JSON, PARQUET, NotInStore, Store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.athena import write_manifests
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import PublishSettings, Settings
+from image_tags.tasks.contracts.tables import PUBLISHED
+from image_tags.tasks.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
+from image_tags.tasks.records import load_json, run_key, save_json
+from image_tags.tasks.run import part, store_for
+from image_tags.tasks.staging import staged_key
+from image_tags.tasks.versions import published_now, remove_versions
 
 BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
 """What is published beside the tables, if the run has it."""

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from tasks.adapters.store import Store, open_store
-from tasks.adapters.tables import parquet_table
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import StoreSettings
-from tasks.pointer import read_pointer, tables_of
+from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
+from image_tags.tasks.pointer import read_pointer, tables_of
 
 TYPES: dict[pa.DataType, Any] = {
     pa.int8(): pd.Int8Dtype(),

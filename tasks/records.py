@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tasks.adapters.store import JSON, NotInStore, Store
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Fetched
+from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Fetched
 
 MOMENT = "%Y%m%dT%H%M%SZ"
 

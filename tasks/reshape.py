@@ -9,18 +9,18 @@ from prefect import task
 from prefect.logging import get_run_logger
 from pydantic import TypeAdapter
 
-from tasks.adapters.entry import Entry
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.store import JSON, Store
-from tasks.contracts.operations import read_all
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.records import Tag
-from tasks.contracts.settings import Settings
-from tasks.contracts.tables import TAGS_LONG, schema_of
-from tasks.plan import distinct_pictures
-from tasks.records import Failure, load_failures, load_fetched, run_key
-from tasks.run import ledger_for, store_for
-from tasks.staging import stage
+from image_tags.tasks.adapters.entry import Entry
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.store import JSON, Store
+from image_tags.tasks.contracts.operations import read_all
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.records import Tag
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
+from image_tags.tasks.plan import distinct_pictures
+from image_tags.tasks.records import Failure, load_failures, load_fetched, run_key
+from image_tags.tasks.run import ledger_for, store_for
+from image_tags.tasks.staging import stage
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""

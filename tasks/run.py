@@ -6,14 +6,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from tasks.adapters.analyzer import Analyzer
-from tasks.adapters.dask import Dask
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.results import StoreResults
-from tasks.adapters.store import Store, open_store
-from tasks.adapters.web import Web
-from tasks.contracts.settings import AnalysisSettings, FetchSettings, Group, Settings, StoreSettings, WorkSettings
-from tasks.records import begun
+from image_tags.tasks.adapters.analyzer import Analyzer
+from image_tags.tasks.adapters.dask import Dask
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.results import StoreResults
+from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.adapters.web import Web
+from image_tags.tasks.contracts.settings import (
+    AnalysisSettings,
+    FetchSettings,
+    Group,
+    Settings,
+    StoreSettings,
+    WorkSettings,
+)
+from image_tags.tasks.records import begun
 
 G = TypeVar("G", bound=Group)
 T = TypeVar("T")
@@ -67,10 +74,10 @@ def dask_for(run: str, settings: Settings, threads: int) -> Dask:
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
     """The analyzer that the settings name; models and clients are loaded when first asked."""
     if settings.analyzer == "rekognition":
-        from tasks.adapters.rekognition import Rekognition  # boto3 is slow to import
+        from image_tags.tasks.adapters.rekognition import Rekognition  # boto3 is slow to import
 
         return Rekognition(settings, store, region)
-    from tasks.adapters.local.analyzer import LocalAnalyzer
+    from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
 
     return LocalAnalyzer(settings, store)
 

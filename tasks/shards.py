@@ -16,16 +16,16 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from tasks.adapters import progress, shard_runs
-from tasks.adapters.store import Store
-from tasks.artifacts import live_progress
-from tasks.batches import Batch
-from tasks.contracts.errors import StopRun
-from tasks.contracts.settings import Settings
-from tasks.records import run_key
-from tasks.run import store_for
-from tasks.runners import divided
-from tasks.shares import save_share, shares_of, sign_of_life
+from image_tags.tasks.adapters import progress, shard_runs
+from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.artifacts import live_progress
+from image_tags.tasks.batches import Batch
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.records import run_key
+from image_tags.tasks.run import store_for
+from image_tags.tasks.runners import divided
+from image_tags.tasks.shares import save_share, shares_of, sign_of_life
 
 POLL = 2.0
 """Seconds between two looks at the shards."""

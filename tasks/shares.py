@@ -7,12 +7,12 @@ from typing import Any
 from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
-from tasks.adapters.pulse import beating, pulse
-from tasks.adapters.store import JSON, NotInStore, Store
-from tasks.batches import Batch, share_of
-from tasks.contracts.errors import StopRun
-from tasks.contracts.records import Picture
-from tasks.records import run_key
+from image_tags.tasks.adapters.pulse import beating, pulse
+from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.batches import Batch, share_of
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.records import run_key
 
 STAGED: dict[str, TypeAdapter[Any]] = {
     "ingest_images": TypeAdapter(list[Batch[str]]),

@@ -6,15 +6,15 @@ import pyarrow as pa
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.adapters import files, tables
-from tasks.cells import is_attempt, links_in, looks_like_links
-from tasks.contracts.errors import UsageError
-from tasks.contracts.records import Link
-from tasks.contracts.settings import Settings
-from tasks.metrics import check_metrics
-from tasks.run import store_for
-from tasks.stacking import stacked
-from tasks.staging import stage, staged
+from image_tags.tasks.adapters import files, tables
+from image_tags.tasks.cells import is_attempt, links_in, looks_like_links
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.records import Link
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.metrics import check_metrics
+from image_tags.tasks.run import store_for
+from image_tags.tasks.stacking import stacked
+from image_tags.tasks.staging import stage, staged
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 

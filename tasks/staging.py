@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from tasks.adapters.store import PARQUET, Store
-from tasks.adapters.tables import parquet_bytes, parquet_table
-from tasks.records import run_key
+from image_tags.tasks.adapters.store import PARQUET, Store
+from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table
+from image_tags.tasks.records import run_key
 
 
 def stage(store: Store, run: str, name: str, table: pa.Table) -> None:

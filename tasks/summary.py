@@ -10,17 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 
-from tasks.changes import changes_sentence, changes_since
-from tasks.contracts.prices import prices_for
-from tasks.contracts.reasons import REASONS, Status
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import Settings
-from tasks.contracts.tables import published_tables
-from tasks.records import run_key, save_json
-from tasks.reshape import load_calls
-from tasks.run import store_for
-from tasks.source import SourceRead
-from tasks.staging import staged
+from image_tags.tasks.changes import changes_sentence, changes_since
+from image_tags.tasks.contracts.prices import prices_for
+from image_tags.tasks.contracts.reasons import REASONS, Status
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.tables import published_tables
+from image_tags.tasks.records import run_key, save_json
+from image_tags.tasks.reshape import load_calls
+from image_tags.tasks.run import store_for
+from image_tags.tasks.source import SourceRead
+from image_tags.tasks.staging import staged
 
 TOP = 10
 """How many labels and people the summary names."""

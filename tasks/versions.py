@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tasks.adapters.store import NotInStore, Store
-from tasks.athena import write_manifests
-from tasks.contracts.errors import UsageError
-from tasks.contracts.records import JsonObject
-from tasks.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.athena import write_manifests
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
 
 
 def versions(store: Store) -> list[Version]:

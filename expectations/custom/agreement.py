@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.custom.base import Seen, TableExpectation, verdict
-from expectations.subject import Subject
-from tasks.contracts.tables import WIDE_KINDS
+from image_tags.expectations.custom.base import Seen, TableExpectation, verdict
+from image_tags.expectations.subject import Subject
+from image_tags.tasks.contracts.tables import WIDE_KINDS
 
 
 class ExpectWideToAgreeWithLong(TableExpectation):

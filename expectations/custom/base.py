@@ -8,7 +8,7 @@ from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.expectations.expectation import BatchExpectation
 
-from expectations.subject import Subject, subject
+from image_tags.expectations.subject import Subject, subject
 
 EXAMPLES = 5
 """How many offenders a finding names."""

@@ -5,9 +5,9 @@ import math
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
-from expectations.subject import Subject
-from tasks.contracts.reasons import Status
+from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from image_tags.expectations.subject import Subject
+from image_tags.tasks.contracts.reasons import Status
 
 ERRORS = 3
 """Standard errors added to each threshold: in a small table one more or one less moves a share by many points."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
-from expectations.custom.coverage import ERRORS, margin
-from expectations.subject import Subject
+from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from image_tags.expectations.custom.coverage import ERRORS, margin
+from image_tags.expectations.subject import Subject
 
 FIRST = Seen(True, "no version before this one")
 

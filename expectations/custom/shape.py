@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from expectations.custom.base import Seen, TableExpectation, verdict
-from expectations.subject import Subject
-from tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of, wide_columns
+from image_tags.expectations.custom.base import Seen, TableExpectation, verdict
+from image_tags.expectations.subject import Subject
+from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of, wide_columns
 
 PREFIX = "image_tags_"
 """What may stand before a column of ours in `tagged`, where the source has one of that name."""

@@ -6,9 +6,9 @@ import math
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.custom.base import Number, Seen, TableExpectation, number, verdict
-from expectations.subject import Subject
-from tasks.contracts.reasons import Reason, Status
+from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from image_tags.expectations.subject import Subject
+from image_tags.tasks.contracts.reasons import Reason, Status
 
 DECODER = json.JSONDecoder()  # used directly: twice as fast as json.loads on a million small texts
 

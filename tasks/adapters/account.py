@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError, ProfileNotFound
 
-from tasks.adapters.aws import AWS_ERRORS, NO_CREDENTIALS, client_config, code_of, status_of, stop_for
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.s3_errors import explain
-from tasks.adapters.store import Store
-from tasks.contracts.errors import StopRun
+from image_tags.tasks.adapters.aws import AWS_ERRORS, NO_CREDENTIALS, client_config, code_of, status_of, stop_for
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.s3_errors import explain
+from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.contracts.errors import StopRun
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from tasks.contracts.errors import LinkError
-from tasks.contracts.records import Answer, JsonObject, Picture
+from image_tags.tasks.contracts.errors import LinkError
+from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 
 
 class Analyzer(Protocol):

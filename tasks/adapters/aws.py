@@ -25,7 +25,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 """Everything that a boto3 call raises for a reason outside this program."""

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks.adapters.aws import status_of
-from tasks.contracts.errors import StopRun
+from image_tags.tasks.adapters.aws import status_of
+from image_tags.tasks.contracts.errors import StopRun
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,7 +4,7 @@ A claim is a small object made with `Store.add`, which only one caller can win. 
 beats (is rewritten) while a call lasts, and says so when a failed call gives it back. A claim counts as free when
 
 - it says that it was given back, or
-- its holder was a process of this machine that has ended (see `tasks.adapters.owner`), or
+- its holder was a process of this machine that has ended (see `image_tags.tasks.adapters.owner`), or
 - it has not beaten for LEASE seconds of the watcher's own monotonic clock: clocks of two machines are never compared.
 
 Who finds claim 0 of an image free adds claim 1, and so on: taking over is as exclusive as claiming, and If-None-Match is
@@ -23,10 +23,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tasks.adapters import owner
-from tasks.adapters.store import JSON, NotInStore, Store
-from tasks.contracts.errors import StopRun
-from tasks.contracts.records import JsonObject
+from image_tags.tasks.adapters import owner
+from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import JsonObject
 
 LEASE = 60.0
 """Seconds without a beat after which a claim is free."""

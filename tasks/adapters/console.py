@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, urlsplit
 
-from tasks.adapters.store import Store
+from image_tags.tasks.adapters.store import Store
 
 AWS = ".amazonaws.com"
 

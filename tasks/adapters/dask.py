@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import WorkSettings
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import WorkSettings
 
 if TYPE_CHECKING:
     from prefect_dask.task_runners import DaskTaskRunner

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from tasks.contracts.errors import ImageTagsError
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.errors import ImageTagsError
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import JsonObject
 
 _REASONS = {reason.value: reason for reason in Reason}
 

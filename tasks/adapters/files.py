@@ -4,8 +4,8 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks.adapters.file_names import WILD, chosen, fixed_folder, tables_of
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.file_names import WILD, chosen, fixed_folder, tables_of
+from image_tags.tasks.contracts.errors import UsageError
 
 
 def expand(address: str, beside: str | None = None) -> list[str]:
@@ -19,7 +19,7 @@ def expand(address: str, beside: str | None = None) -> list[str]:
         UsageError: nothing is there.
     """
     if address.startswith("s3://"):
-        from tasks.adapters.s3_files import expand_s3  # boto3 is slow to import
+        from image_tags.tasks.adapters.s3_files import expand_s3  # boto3 is slow to import
 
         return expand_s3(address, beside)
     path = Path(address).expanduser()
@@ -47,7 +47,7 @@ def read_bytes(address: str) -> bytes:
         UsageError: it cannot be read.
     """
     if address.startswith("s3://"):
-        from tasks.adapters.s3_files import read_s3
+        from image_tags.tasks.adapters.s3_files import read_s3
 
         return read_s3(address)
     try:

@@ -14,12 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tasks.adapters.analyzer import Analyzer
-from tasks.adapters.claims import Claims
-from tasks.adapters.entry import Entry, Refusal, Unreadable
-from tasks.adapters.store import JSON, NotInStore, Store
-from tasks.contracts.errors import Rejected
-from tasks.contracts.records import Answer, JsonObject, Picture
+from image_tags.tasks.adapters.analyzer import Analyzer
+from image_tags.tasks.adapters.claims import Claims
+from image_tags.tasks.adapters.entry import Entry, Refusal, Unreadable
+from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 
 __all__ = ["Entry", "Ledger", "Refusal", "Settled", "fingerprint"]
 

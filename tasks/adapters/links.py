@@ -4,10 +4,10 @@ import hashlib
 import json
 from typing import Any
 
-from tasks.adapters.store import JSON, NotInStore, Store
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Fetched, JsonObject, Picture
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Fetched, JsonObject, Picture
+from image_tags.tasks.contracts.settings import FetchSettings
 
 SCHEMA = 1
 """Records of another schema count as unknown."""

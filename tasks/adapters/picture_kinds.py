@@ -2,8 +2,8 @@
 
 import re
 
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _DIB_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes that a BMP's second header can have

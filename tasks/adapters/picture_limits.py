@@ -7,9 +7,9 @@ from io import BytesIO
 
 from PIL import ImageFile
 
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 MIN_SIDE = 80
 """px. Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 pixels for both height and width."""

@@ -22,11 +22,11 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from tasks.adapters.picture_kinds import recognise
-from tasks.adapters.picture_limits import Decoding, Measured, check_frames, check_repeats, check_size, frames_of
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.picture_kinds import recognise
+from image_tags.tasks.adapters.picture_limits import Decoding, Measured, check_frames, check_repeats, check_size, frames_of
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 JPEG_QUALITY = 95
 """Pillow's manual: above 95 files grow with hardly any gain."""

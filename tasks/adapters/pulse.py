@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from tasks.adapters.store import NotInStore, Store
-from tasks.contracts.errors import StopRun
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.contracts.errors import StopRun
 
 log = logging.getLogger(__name__)
 

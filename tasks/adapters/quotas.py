@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from tasks.adapters.aws import AWS_ERRORS, client_config, code_of
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.aws import AWS_ERRORS, client_config, code_of
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_service_quotas import ServiceQuotasClient

@@ -10,17 +10,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tasks.adapters.aws import AWS_ERRORS, client_config, code_in, code_of, open_session, status_of, stop_for
-from tasks.adapters.bucket import bucket_problem
-from tasks.adapters.limiter import Pacer, shared_pacer
-from tasks.adapters.quotas import quotas_for
-from tasks.adapters.shrink import UNREADABLE, shrink
-from tasks.adapters.store import NotInStore, Store
-from tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
-from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Answer, JsonObject, Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.aws import AWS_ERRORS, client_config, code_in, code_of, open_session, status_of, stop_for
+from image_tags.tasks.adapters.bucket import bucket_problem
+from image_tags.tasks.adapters.limiter import Pacer, shared_pacer
+from image_tags.tasks.adapters.quotas import quotas_for
+from image_tags.tasks.adapters.shrink import UNREADABLE, shrink
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ THROTTLED = ("ThrottlingException", "ProvisionedThroughputExceededException", "T
 
 
 class Rekognition:
-    """Answers operations by asking Amazon Rekognition. See tasks.adapters.analyzer.Analyzer.
+    """Answers operations by asking Amazon Rekognition. See image_tags.tasks.adapters.analyzer.Analyzer.
 
     Args:
         settings: what to ask, how fast, how often again.

@@ -6,8 +6,8 @@ from typing import Any
 from prefect.filesystems import WritableFileSystem
 from pydantic import PrivateAttr
 
-from tasks.adapters.store import Store, open_store
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.contracts.settings import StoreSettings
 
 
 class StoreResults(WritableFileSystem):

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from tasks.adapters.aws import AWS_ERRORS, code_of, status_of
-from tasks.adapters.s3_client import open_client
-from tasks.adapters.s3_errors import explain, is_passing
-from tasks.adapters.store import NotInStore
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.aws import AWS_ERRORS, code_of, status_of
+from image_tags.tasks.adapters.s3_client import open_client
+from image_tags.tasks.adapters.s3_errors import explain, is_passing
+from image_tags.tasks.adapters.store import NotInStore
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
 
 PATIENCE = 60.0
 """Seconds for which an outage is waited out, beyond botocore's own retries of each request."""

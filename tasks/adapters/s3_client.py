@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 
-from tasks.adapters.aws import client_config, code_of, stop_for
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.aws import client_config, code_of, stop_for
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

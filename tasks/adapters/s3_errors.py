@@ -2,9 +2,9 @@
 
 from botocore import exceptions as aws
 
-from tasks.adapters.aws import code_of, status_of, stop_for
-from tasks.adapters.store import StoreUnreachable
-from tasks.contracts.errors import StopRun
+from image_tags.tasks.adapters.aws import code_of, status_of, stop_for
+from image_tags.tasks.adapters.store import StoreUnreachable
+from image_tags.tasks.contracts.errors import StopRun
 
 _PASSING_CODES = {
     "SlowDown",

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tasks.adapters.file_names import WILD, chosen, fixed_folder, matches, tables_of
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.store import NotInStore
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.file_names import WILD, chosen, fixed_folder, matches, tables_of
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.store import NotInStore
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
 
 
 def expand_s3(address: str, beside: str | None = None) -> list[str]:

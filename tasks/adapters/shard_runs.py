@@ -19,7 +19,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import UsageError
 
 log = logging.getLogger(__name__)
 

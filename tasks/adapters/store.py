@@ -1,4 +1,4 @@
-"""The store: where images, responses, runs and published tables live. A folder here; S3 in `tasks.adapters.s3`."""
+"""The store: where images, responses, runs and published tables live. A folder here; S3 in `s3.py`."""
 
 import fcntl
 import hashlib
@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from tasks.adapters.disk import opened_new, replace, sync
-from tasks.contracts.errors import ImageTagsError, StopRun, UsageError
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.disk import opened_new, replace, sync
+from image_tags.tasks.contracts.errors import ImageTagsError, StopRun, UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
 
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
@@ -80,7 +80,7 @@ class Store(Protocol):
 def open_store(settings: StoreSettings) -> Store:
     """The store at the address; nothing is created or asked yet."""
     if settings.store.startswith("s3://"):
-        from tasks.adapters.s3 import S3Store  # boto3 is slow to import
+        from image_tags.tasks.adapters.s3 import S3Store  # boto3 is slow to import
 
         return S3Store(settings)
     if "://" in settings.store:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.adapters.text_tables import json_lines, separated, separator_in, unique_names
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.text_tables import json_lines, separated, separator_in, unique_names
+from image_tags.tasks.contracts.errors import UsageError
 
 UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 """How files begin that are packed by what is not read here."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import UsageError
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 QUOTED = re.compile(r'"[^"]*"')

@@ -10,7 +10,7 @@ ImageTagsError
 └── BatchFailed       a mapped task run left something pending; raised after everything else in it was saved
 """
 
-from tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.reasons import Reason, Status
 
 
 class ImageTagsError(Exception):

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import CheckSettings, CleaningSettings
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings
 
 
 class Severity(StrEnum):

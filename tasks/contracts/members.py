@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.records import JsonObject
 
 Box = dict[str, float]
 """`left`, `top`, `width`, `height` as shares of the image's sides."""

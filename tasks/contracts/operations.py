@@ -6,9 +6,9 @@ Requests and limits follow the Amazon Rekognition API Reference and its page "Gu
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tasks.contracts import reading
-from tasks.contracts.records import JsonObject, Tag
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts import reading
+from image_tags.tasks.contracts.records import JsonObject, Tag
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 
 class Tier(BaseModel):

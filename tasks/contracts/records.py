@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.reasons import Reason
 
 JsonObject = dict[str, Any]
 

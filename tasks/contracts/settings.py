@@ -1,4 +1,4 @@
-"""Settings by group. Each group is what one part of the pipeline needs; `flows.settings.Settings` is all of them, flat.
+"""Settings by group. Each group is what one part of the pipeline needs; `Settings` is all of them, flat.
 
 The command line's options, the flow's parameters and the form in the Prefect UI follow from these fields: the name is the
 parameter, the description is the help text.

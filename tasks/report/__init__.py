@@ -4,7 +4,7 @@
 or from the source (links, labels, words, cells) is hostile; `text.py` says how it is shown.
 """
 
-from tasks.report.page import render_report
-from tasks.report.view import ReportInput
+from image_tags.tasks.report.page import render_report
+from image_tags.tasks.report.view import ReportInput
 
 __all__ = ["ReportInput", "render_report"]

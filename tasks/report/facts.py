@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.contracts.reasons import Reason, Status
-from tasks.report.view import ReportInput, records
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.report.view import ReportInput, records
 
 EXAMPLES = 3
 """Links shown of each reason."""

@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from tasks import text
-from tasks.changes import changes_sentence
-from tasks.contracts.reasons import Status
-from tasks.contracts.tables import KINDS
-from tasks.report import charts, facts, tops
-from tasks.report.gallery import make_gallery, pictures_of, striking
-from tasks.report.pictures import TINY, chosen, smaller, thumbnails
-from tasks.report.view import ReportInput, records
+from image_tags.tasks import text
+from image_tags.tasks.changes import changes_sentence
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.tables import KINDS
+from image_tags.tasks.report import charts, facts, tops
+from image_tags.tasks.report.gallery import make_gallery, pictures_of, striking
+from image_tags.tasks.report.pictures import TINY, chosen, smaller, thumbnails
+from image_tags.tasks.report.view import ReportInput, records
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
@@ -131,7 +131,7 @@ def _took(view: ReportInput) -> str:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tasks.report", "."),
+        loader=jinja2.PackageLoader("image_tags.tasks.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -157,7 +157,7 @@ def _href(url: str) -> Markup | None:
 
 
 def _asset(name: str) -> Markup:
-    return Markup(files("tasks.report").joinpath(name).read_text("utf-8"))  # noqa: S704 - the project's own file
+    return Markup(files("image_tags.tasks.report").joinpath(name).read_text("utf-8"))  # noqa: S704 - the project's own file
 
 
 def _hashed(part: str) -> str:

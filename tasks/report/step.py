@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from tasks.adapters.store import NotInStore, Store
-from tasks.contracts.records import JsonObject, picture_key
-from tasks.contracts.settings import Settings
-from tasks.contracts.tables import PUBLISHED
-from tasks.records import load_json, run_key
-from tasks.report.page import render_report
-from tasks.report.view import ReportInput
-from tasks.run import store_for
-from tasks.staging import is_staged, staged
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.contracts.records import JsonObject, picture_key
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.tables import PUBLISHED
+from image_tags.tasks.records import load_json, run_key
+from image_tags.tasks.report.page import render_report
+from image_tags.tasks.report.view import ReportInput
+from image_tags.tasks.run import store_for
+from image_tags.tasks.staging import is_staged, staged
 
 HTML = "text/html; charset=utf-8"
 

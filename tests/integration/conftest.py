@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from tasks.adapters.store import Store, open_store
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from flows.image_tags import image_tags
-from tasks.adapters.s3 import S3Store
-from tasks.contracts.settings import Settings, StoreSettings
+from image_tags.flows.image_tags import image_tags
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.contracts.settings import Settings, StoreSettings
 from tests.support.command import published
 from tests.support.prefect_client import (
     ROOT,

@@ -134,7 +134,7 @@ def test_what_is_kept_is_what_these_cells_show(first, kept):
 
 TROUBLE = """
 import pandas as pd
-from flows import tag_images
+from image_tags import tag_images
 frame = pd.DataFrame({{"media": ["{good}", "{bad}"]}}, index=["a", "b"])
 quick = {{"operations": "detect_labels", "task_retries": 0, "fetch_retries": 0}}
 result = tag_images(frame, store="store", allow_private_addresses=True, **quick)

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tasks.adapters.web import Web, sockets
-from tasks.contracts.errors import LinkError, Rejected
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.web import Web, sockets
+from image_tags.tasks.contracts.errors import LinkError, Rejected
+from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.answers import GOOD, page, redirect
 from tests.support.hostile_server import HostileServer
 

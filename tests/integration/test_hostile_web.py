@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.adapters.pictures import verify
-from tasks.adapters.web import Web, client
-from tasks.contracts.errors import LinkError, Passing, Rejected
-from tasks.contracts.reasons import Status
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.pictures import verify
+from image_tags.tasks.adapters.web import Web, client
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.answers import ANSWERS, GOOD
 from tests.support.hostile_server import HostileServer
 
@@ -198,10 +198,10 @@ def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lin
 
 ALL_AT_ONCE = """
 import json, resource, sys, tempfile, time
-from tasks.adapters.store import FolderStore
-from tasks.adapters.web import Web, client
-from tasks.contracts.settings import FetchSettings
-from tasks.ingest import ingest_links
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.web import Web, client
+from image_tags.tasks.contracts.settings import FetchSettings
+from image_tags.tasks.ingest import ingest_links
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

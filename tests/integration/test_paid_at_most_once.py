@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.rekognition import Rekognition
-from tasks.adapters.store import FolderStore
-from tasks.analyze import ask_for
-from tasks.contracts.errors import StopRun
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
-from tasks.plan import analysis_batches, distinct_pictures, make_plan
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.rekognition import Rekognition
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.analyze import ask_for
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.plan import analysis_batches, distinct_pictures, make_plan
 from tests.support.made import LABELS, TEXT, fetched
 from tests.support.rekognition_endpoint import DROP_UNBILLED, Fault, RekognitionEndpoint
 from tests.support.site import png

@@ -10,12 +10,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.store import JSON, open_store
-from tasks.contracts.errors import Passing
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Answer, Picture
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.store import JSON, open_store
+from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Answer, Picture
+from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 
 SETTINGS = {"analyzer": "rekognition"}

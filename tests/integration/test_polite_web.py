@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import trustme
 
-from tasks.adapters.web import Web, client, sockets
-from tasks.contracts.errors import LinkError, Passing
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.web import Web, client, sockets
+from image_tags.tasks.contracts.errors import LinkError, Passing
+from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.answers import GOOD, Pause, head, page, redirect, status
 from tests.support.hostile_server import HostileServer
 

@@ -6,16 +6,16 @@ from threading import Barrier
 
 import pytest
 
-from tasks.athena import athena_table
-from tasks.check import check_staged
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import PublishSettings, Settings
-from tasks.contracts.tables import PUBLISHED, published_tables
-from tasks.gate import Checked
-from tasks.pointer import CURRENT, PublishedMeanwhile, read_pointer
-from tasks.publish import publish
-from tasks.read import read_tables
-from tasks.versions import rollback, versions
+from image_tags.tasks.athena import athena_table
+from image_tags.tasks.check import check_staged
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import PublishSettings, Settings
+from image_tags.tasks.contracts.tables import PUBLISHED, published_tables
+from image_tags.tasks.gate import Checked
+from image_tags.tasks.pointer import CURRENT, PublishedMeanwhile, read_pointer
+from image_tags.tasks.publish import publish
+from image_tags.tasks.read import read_tables
+from image_tags.tasks.versions import rollback, versions
 from tests.support.staged import WIDTHS, Staged, stage_run
 
 PLAIN = PublishSettings()
@@ -24,7 +24,7 @@ PLAIN = PublishSettings()
 @pytest.fixture(autouse=True)
 def _quick_gate(monkeypatch):
     """What the gate finds has its own tests; here only what is kept of it matters."""
-    monkeypatch.setattr("tasks.gate.validate", lambda *_: Checked([], {"rows": 3}))
+    monkeypatch.setattr("image_tags.tasks.gate.validate", lambda *_: Checked([], {"rows": 3}))
 
 
 def settings(store, metric=()):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.report import render_report
+from image_tags.tasks.report import render_report
 from tests.support.browser import open_browser, opened
 from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_effects, made_run, report_input
 

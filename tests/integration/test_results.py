@@ -8,8 +8,8 @@ import pytest
 from prefect import flow, task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.adapters.results import StoreResults
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.results import StoreResults
+from image_tags.tasks.contracts.settings import StoreSettings
 
 
 @pytest.fixture(autouse=True)

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.rekognition import Rekognition
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.store import JSON, StoreUnreachable, open_store
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.records import Answer, Picture
-from tasks.contracts.settings import AnalysisSettings, StoreSettings
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.rekognition import Rekognition
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.store import JSON, StoreUnreachable, open_store
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.records import Answer, Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.s3_server import BUCKET, SECRET, S3Server
 

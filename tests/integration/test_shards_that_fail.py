@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
 from tests.support.prefect_client import Worker, flow_runs, prefect
 from tests.support.processes import stop, until
@@ -34,7 +34,7 @@ class World:
     def pool(self, name):
         """A pool, and a deployment for shards on it."""
         prefect(self.server, "work-pool", "create", name, "--type", "process")
-        words = ["deploy", "flows.shard.image_tags_shard", "--name", name, "--pool", name]
+        words = ["deploy", "image_tags.flows.shard.image_tags_shard", "--name", name, "--pool", name]
         prefect(self.server, "--no-prompt", *words, cwd=self.folder)
 
     def worker(self, pool, number, env):
@@ -178,7 +178,7 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
 
 def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_for_nothing_twice(world, workers, expected):
     world.hold_answers(after=4)
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *world.words("orphaned", "two")]
+    command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *world.words("orphaned", "two")]
     running = subprocess.Popen(command, env={**os.environ, **world.env}, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         until(lambda: world.endpoint.seen.held > 0 or running.poll() is not None, 120)

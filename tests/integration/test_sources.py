@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from tasks.adapters.files import expand
-from tasks.adapters.s3 import S3Store
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import StoreSettings
-from tasks.source import load_source
+from image_tags.tasks.adapters.files import expand
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
+from image_tags.tasks.source import load_source
 from tests.support.command import image_tags
 from tests.support.s3_server import BUCKET
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.store import JSON, FolderStore, NotInStore, open_store
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.store import JSON, FolderStore, NotInStore, open_store
+from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from expectations import suite
-from tasks import clean as cleaning
-from tasks.adapters.tables import parquet_bytes, parquet_table
-from tasks.read import read_tables
+from image_tags.expectations import suite
+from image_tags.tasks import clean as cleaning
+from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table
+from image_tags.tasks.read import read_tables
 from tests.support.command import image_tags
 from tests.support.every_type import SOURCE
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli import main
-from tasks.adapters.store import Store
-from tasks.adapters.tables import parquet_table
+from image_tags.flows.cli import main
+from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.adapters.tables import parquet_table
 
 
 @dataclass
@@ -54,7 +54,7 @@ def image_tags_process(
     *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 240
 ) -> Result:
     """Run `image-tags` with these words in a process of its own; it never prints a traceback."""
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
+    command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *words]
     done = subprocess.run(
         command, env={**os.environ, **(env or {})}, cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False
     )

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.adapters.store import FolderStore, Store
-from tasks.adapters.tables import parquet_table
-from tasks.pointer import read_pointer
-from tasks.runners import WORKERS
+from image_tags.tasks.adapters.store import FolderStore, Store
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.pointer import read_pointer
+from image_tags.tasks.runners import WORKERS
 from tests.support.command import Result, image_tags
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
@@ -74,7 +74,7 @@ class World:
     @contextlib.contextmanager
     def started(self, store: Store, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
         """`image-tags run` in a process of its own, with more environment, which never outlives the block; see `log`."""
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *self.words(store.address)]
+        command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *self.words(store.address)]
         with self.log.open("wb") as log:
             process = subprocess.Popen(command, env={**os.environ, **self.env, **more}, stdout=log, stderr=log)
         try:

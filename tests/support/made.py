@@ -4,8 +4,8 @@ import hashlib
 from collections import Counter
 from threading import Lock
 
-from tasks.adapters.entry import Entry, Refusal
-from tasks.contracts.records import Answer, Fetched, Picture
+from image_tags.tasks.adapters.entry import Entry, Refusal
+from image_tags.tasks.contracts.records import Answer, Fetched, Picture
 
 LABELS, TEXT, PEOPLE = "detect_labels", "detect_text", "recognize_celebrities"
 

@@ -4,24 +4,24 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tasks.adapters.local.packages import require_packages
-from tasks.adapters.local.shared import Shared, once
-from tasks.adapters.local.versions import model_version
-from tasks.adapters.store import NotInStore, Store
-from tasks.contracts.errors import LinkError, Passing, UsageError
-from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Answer, JsonObject, Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local.packages import require_packages
+from image_tags.tasks.adapters.local.shared import Shared, once
+from image_tags.tasks.adapters.local.versions import model_version
+from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.contracts.errors import LinkError, Passing, UsageError
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 if TYPE_CHECKING:  # the models' packages are slow to import and need not be installed
-    from tasks.adapters.local.faces import Face
-    from tasks.adapters.local.gallery import Gallery
-    from tasks.adapters.local.pixels import Rgb
+    from image_tags.tasks.adapters.local.faces import Face
+    from image_tags.tasks.adapters.local.gallery import Gallery
+    from image_tags.tasks.adapters.local.pixels import Rgb
 
 
 class LocalAnalyzer:
-    """See tasks.adapters.analyzer.Analyzer. Cheap to make: a model loads at its first use, once a process."""
+    """See image_tags.tasks.adapters.analyzer.Analyzer. Cheap to make: a model loads at its first use, once a process."""
 
     name = "local"
     operations = ("detect_labels", "detect_text", "recognize_celebrities", "detect_faces")
@@ -75,18 +75,18 @@ class LocalAnalyzer:
         return operation
 
     def _labels(self, picture: Picture) -> Answer:
-        from tasks.adapters.local import answers, classifier
+        from image_tags.tasks.adapters.local import answers, classifier
 
         found = answers.labels(classifier.class_probabilities(self._pixels(picture)), self._faces(picture), self._settings)
         return self._answer("detect_labels", found)
 
     def _text(self, picture: Picture) -> Answer:
-        from tasks.adapters.local import answers, text
+        from image_tags.tasks.adapters.local import answers, text
 
         return self._answer("detect_text", answers.text(text.reader().read(self._pixels(picture)), self._settings))
 
     def _celebrities(self, picture: Picture) -> Answer:
-        from tasks.adapters.local import answers, faces
+        from image_tags.tasks.adapters.local import answers, faces
 
         found = self._faces(picture)[: answers.MOST_CELEBRITIES]
         gallery = self._gallery()
@@ -94,7 +94,7 @@ class LocalAnalyzer:
         return self._answer("recognize_celebrities", answers.celebrities(found, matches))
 
     def _face_details(self, picture: Picture) -> Answer:
-        from tasks.adapters.local import answers
+        from image_tags.tasks.adapters.local import answers
 
         return self._answer("detect_faces", answers.face_details(self._faces(picture)))
 
@@ -103,17 +103,17 @@ class LocalAnalyzer:
         return Answer({**response, member: version} if member else response, model_version=version)
 
     def _pixels(self, picture: Picture) -> "Rgb":
-        from tasks.adapters.local.pixels import read_pixels
+        from image_tags.tasks.adapters.local.pixels import read_pixels
 
         return self._seen.get(picture.key, lambda: read_pixels(self._read(picture)))
 
     def _faces(self, picture: Picture) -> "list[Face]":
-        from tasks.adapters.local.faces import find_faces
+        from image_tags.tasks.adapters.local.faces import find_faces
 
         return self._found.get(picture.key, lambda: find_faces(self._pixels(picture)))
 
     def _enrol(self) -> "Gallery":
-        from tasks.adapters.local.gallery import open_gallery
+        from image_tags.tasks.adapters.local.gallery import open_gallery
 
         return open_gallery(self._settings.people)
 

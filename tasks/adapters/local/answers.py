@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.adapters.local.faces import Face
-from tasks.adapters.local.gallery import Person
-from tasks.adapters.local.pixels import Box
-from tasks.adapters.local.taxonomy import Label, taxonomy
-from tasks.adapters.local.text import Line, Quad, Word
-from tasks.contracts.records import JsonObject
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local.faces import Face
+from image_tags.tasks.adapters.local.gallery import Person
+from image_tags.tasks.adapters.local.pixels import Box
+from image_tags.tasks.adapters.local.taxonomy import Label, taxonomy
+from image_tags.tasks.adapters.local.text import Line, Quad, Word
+from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 MOST_WORDS = 100
 MOST_CELEBRITIES = 64

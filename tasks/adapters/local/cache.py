@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import UsageError
 
 VARIABLE = "IMAGE_TAGS_CACHE"
 """Environment variable that puts the cache folder elsewhere."""

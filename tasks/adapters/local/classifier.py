@@ -16,13 +16,13 @@ import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 
-from tasks.adapters.local import efficientnet
-from tasks.adapters.local.cache import prepared
-from tasks.adapters.local.packages import model_file
-from tasks.adapters.local.pixels import Rgb
-from tasks.adapters.local.shared import once
-from tasks.adapters.local.torchfile import read_tensors
-from tasks.adapters.local.versions import classifier_version
+from image_tags.tasks.adapters.local import efficientnet
+from image_tags.tasks.adapters.local.cache import prepared
+from image_tags.tasks.adapters.local.packages import model_file
+from image_tags.tasks.adapters.local.pixels import Rgb
+from image_tags.tasks.adapters.local.shared import once
+from image_tags.tasks.adapters.local.torchfile import read_tensors
+from image_tags.tasks.adapters.local.versions import classifier_version
 
 SHARPNESS = 1.3
 _GRAPH = 1

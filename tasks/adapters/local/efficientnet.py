@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tasks.adapters.local.torchfile import Tensors
+from image_tags.tasks.adapters.local.torchfile import Tensors
 
 SIDE = 260
 """px a side of the input."""

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tasks.adapters.local.packages import model_file
-from tasks.adapters.local.pixels import Box, Rgb, scaled_to
-from tasks.adapters.local.shared import once
+from image_tags.tasks.adapters.local.packages import model_file
+from image_tags.tasks.adapters.local.pixels import Box, Rgb, scaled_to
+from image_tags.tasks.adapters.local.shared import once
 
 DETECTION_SIDE = 1024
 """px of the longer side at which faces are looked for; the smallest face found is some 80 px of these."""

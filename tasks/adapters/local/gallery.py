@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasks.adapters.local import faces
-from tasks.adapters.local.cache import prepared
-from tasks.adapters.local.faces import Face, Vector
-from tasks.adapters.local.pixels import read_pixels
-from tasks.adapters.local.versions import faces_version
-from tasks.contracts.errors import Rejected, UsageError
+from image_tags.tasks.adapters.local import faces
+from image_tags.tasks.adapters.local.cache import prepared
+from image_tags.tasks.adapters.local.faces import Face, Vector
+from image_tags.tasks.adapters.local.pixels import read_pixels
+from image_tags.tasks.adapters.local.versions import faces_version
+from image_tags.tasks.contracts.errors import Rejected, UsageError
 
 SAME_PERSON = 0.6
 """Distance of two vectors up to which they are taken to be one person: dlib's published limit."""

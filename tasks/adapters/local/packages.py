@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import UsageError
 
 _MODULES = (
     "cv2",

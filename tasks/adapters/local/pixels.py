@@ -8,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ExifTags import Base as Exif
 
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 Rgb = npt.NDArray[np.uint8]
 """(height, width, 3), 0-255."""

@@ -13,7 +13,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from tasks.adapters.local.shared import once
+from image_tags.tasks.adapters.local.shared import once
 
 CLASSES = 1000
 

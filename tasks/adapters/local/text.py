@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tasks.adapters.local.packages import model_file
-from tasks.adapters.local.pixels import Rgb
-from tasks.adapters.local.shared import once
+from image_tags.tasks.adapters.local.packages import model_file
+from image_tags.tasks.adapters.local.pixels import Rgb
+from image_tags.tasks.adapters.local.shared import once
 
 DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""

@@ -9,6 +9,6 @@ answers    reading one answer; failures: what becomes of one that is no picture
 manners    opt-outs, waiting times, who we say we are; robots: robots.txt; hosts: whose turn it is
 """
 
-from tasks.adapters.web.client import Page, Web
+from image_tags.tasks.adapters.web.client import Page, Web
 
 __all__ = ["Page", "Web"]

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import requests
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -7,13 +7,13 @@ from urllib.parse import urljoin
 from requests import Response
 from urllib3.response import HTTPResponse
 
-from tasks.adapters.web import manners
-from tasks.adapters.web.addresses import Target, parse
-from tasks.adapters.web.budget import Budget
-from tasks.adapters.web.failures import NETWORK_ERRORS, CutShort
-from tasks.adapters.web.session import MAX_HEADER
-from tasks.contracts.errors import LinkError, Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web import manners
+from image_tags.tasks.adapters.web.addresses import Target, parse
+from image_tags.tasks.adapters.web.budget import Budget
+from image_tags.tasks.adapters.web.failures import NETWORK_ERRORS, CutShort
+from image_tags.tasks.adapters.web.session import MAX_HEADER
+from image_tags.tasks.contracts.errors import LinkError, Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 _NOT_UNPACKED = frozenset({"br", "zstd", "compress", "dcb", "dcz"})
 """Content-Encodings that urllib3 would hand on as they are; we ask for none."""

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.contracts.errors import LinkError, Passing
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.contracts.errors import LinkError, Passing
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 
 class Budget:

@@ -8,16 +8,16 @@ from typing import Self, TypeVar
 
 from requests import Response
 
-from tasks.adapters.web import answers, failures, manners
-from tasks.adapters.web.addresses import Target, parse
-from tasks.adapters.web.budget import Budget
-from tasks.adapters.web.hosts import Hosts
-from tasks.adapters.web.resolver import Lookup, Resolver
-from tasks.adapters.web.robots import MAX_ROBOTS, Robots
-from tasks.adapters.web.session import MAX_HEADER, Session
-from tasks.contracts.errors import Passing, Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.web import answers, failures, manners
+from image_tags.tasks.adapters.web.addresses import Target, parse
+from image_tags.tasks.adapters.web.budget import Budget
+from image_tags.tasks.adapters.web.hosts import Hosts
+from image_tags.tasks.adapters.web.resolver import Lookup, Resolver
+from image_tags.tasks.adapters.web.robots import MAX_ROBOTS, Robots
+from image_tags.tasks.adapters.web.session import MAX_HEADER, Session
+from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 FIRST_BACKOFF = 0.5
 """Seconds to the second try; each further one waits twice as long. Half of it is left to chance."""

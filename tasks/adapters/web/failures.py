@@ -8,8 +8,8 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from tasks.contracts.errors import LinkError, Passing, Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 """Everything that requests, urllib3 and http.client raise for what a server does."""

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tasks.adapters.web.failures import AskedToWait
-from tasks.adapters.web.resolver import Unreachable
-from tasks.contracts.errors import Passing
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web.failures import AskedToWait
+from image_tags.tasks.adapters.web.resolver import Unreachable
+from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.reasons import Reason
 
 FIRST_GAP = 0.1
 """Seconds between two requests to a site that has asked once to slow down; each further time doubles it."""

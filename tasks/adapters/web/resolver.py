@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tasks.contracts.errors import Passing, Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 Lookup = Callable[..., list[Any]]
 """As socket.getaddrinfo."""

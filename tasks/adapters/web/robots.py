@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from tasks.adapters.web.manners import AGENT
-from tasks.contracts.errors import LinkError, Passing, Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web.manners import AGENT
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 MAX_ROBOTS = 512_000
 """Bytes that are read of a robots.txt. RFC 9309, 2.5: a limit must be at least 500 kibibytes."""

@@ -2,7 +2,7 @@
 
 What requests-hardened gives is the session that never redirects, and a second opinion on each address. Its own adapter is
 not used: it looks names up without a deadline and knows no exception but loopback. The rules on addresses, time and bytes
-are kept by the connections in `tasks.adapters.web.sockets`.
+are kept by the connections in `image_tags.tasks.adapters.web.sockets`.
 """
 
 from http.cookiejar import DefaultCookiePolicy
@@ -12,13 +12,13 @@ from requests import ConnectionError, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests_hardened import Config, HTTPSession
 
-from tasks.adapters.web import sockets
-from tasks.adapters.web.budget import current_budget
-from tasks.adapters.web.manners import user_agent
-from tasks.adapters.web.resolver import Resolver
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.web import sockets
+from image_tags.tasks.adapters.web.budget import current_budget
+from image_tags.tasks.adapters.web.manners import user_agent
+from image_tags.tasks.adapters.web.resolver import Resolver
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
 
 MAX_HEADER = 65_536
 """Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send some 10 KB at most."""
@@ -78,7 +78,7 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections keep the rules of `tasks.adapters.web.sockets`."""
+    """An adapter whose connections keep the rules of `image_tags.tasks.adapters.web.sockets`."""
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
         self._pools = sockets.pools(resolver)

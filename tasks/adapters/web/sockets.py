@@ -16,11 +16,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from tasks.adapters.web.addresses import check_address, check_port
-from tasks.adapters.web.budget import Budget, current_budget
-from tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
-from tasks.contracts.errors import Passing
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web.addresses import check_address, check_port
+from image_tags.tasks.adapters.web.budget import Budget, current_budget
+from image_tags.tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
+from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.reasons import Reason
 
 
 class _Socket(socket.socket):

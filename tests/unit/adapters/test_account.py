@@ -4,10 +4,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tasks.adapters import account
-from tasks.adapters.s3 import S3Store
-from tasks.contracts.errors import StopRun
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters import account
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.settings import StoreSettings
 
 WHERE = {"Bucket": "bucket"}
 

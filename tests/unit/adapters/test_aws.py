@@ -8,8 +8,8 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import ClientError
 
-from tasks.adapters.aws import AWS_ERRORS, client_config, open_session, stop_for
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.aws import AWS_ERRORS, client_config, open_session, stop_for
+from image_tags.tasks.contracts.errors import UsageError
 
 SECRET = "x-amz-security-token:FwoGZXIvYXdzEXAMPLE"
 

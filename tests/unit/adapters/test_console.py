@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.adapters.console import console_page
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.store import FolderStore
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.console import console_page
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.settings import StoreSettings
 
 
 @pytest.fixture

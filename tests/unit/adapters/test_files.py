@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tasks.adapters.files import expand, read_bytes, short_name
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.files import expand, read_bytes, short_name
+from image_tags.tasks.contracts.errors import UsageError
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.adapters.ledger import Ledger, Settled, fingerprint
-from tasks.adapters.store import JSON, FolderStore
-from tasks.contracts.errors import Passing, Rejected, StopRun
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Answer, Picture
+from image_tags.tasks.adapters.ledger import Ledger, Settled, fingerprint
+from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Answer, Picture
 
 SETTINGS = {"analyzer": "rekognition", "MaxLabels": 50}
 
@@ -184,7 +184,7 @@ class TestHave:
         assert len(store.listed) == 10
 
     def test_listing_a_huge_shard_gives_way_to_asking(self, ledger, store, monkeypatch):
-        monkeypatch.setattr("tasks.adapters.ledger.PAGE", 2)
+        monkeypatch.setattr("image_tags.tasks.adapters.ledger.PAGE", 2)
         ids = self.shard(0, 100)
         self.fill(ledger, store, ids)
         wanted = [*ids[::25], "00" + "f" * 62]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters import links
-from tasks.adapters.store import JSON, FolderStore
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Fetched, Picture
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters import links
+from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Fetched, Picture
+from image_tags.tasks.contracts.settings import FetchSettings
 
 SETTINGS = FetchSettings()
 URL = "https://example.com/a.jpg"

@@ -1,9 +1,9 @@
 import subprocess
 import sys
 
-from tasks.adapters import owner
+from image_tags.tasks.adapters import owner
 
-SAYS = "from tasks.adapters import owner; print(owner.name(), flush=True); input()"
+SAYS = "from image_tags.tasks.adapters import owner; print(owner.name(), flush=True); input()"
 
 
 def another():

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tasks.adapters.picture_limits import Decoding
-from tasks.adapters.pictures import verify
-from tasks.contracts.errors import Rejected
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.picture_limits import Decoding
+from image_tags.tasks.adapters.pictures import verify
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.synthetic import encoded, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

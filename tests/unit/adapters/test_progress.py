@@ -7,7 +7,7 @@ from IPython.core import display_functions
 from IPython.core.interactiveshell import InteractiveShell
 from rich.console import Console
 
-from tasks.adapters import progress
+from image_tags.tasks.adapters import progress
 
 
 @pytest.fixture

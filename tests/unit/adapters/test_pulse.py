@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.adapters.pulse import beating, pulse
-from tasks.adapters.store import FolderStore, StoreUnreachable
+from image_tags.tasks.adapters.pulse import beating, pulse
+from image_tags.tasks.adapters.store import FolderStore, StoreUnreachable
 from tests.support.processes import until
 
 

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from tasks.adapters.bucket import bucket_problem
-from tasks.adapters.quotas import account_quotas, published_quota, quotas_for
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.bucket import bucket_problem
+from image_tags.tasks.adapters.quotas import account_quotas, published_quota, quotas_for
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 ASKED = {"ServiceCode": "rekognition"}
 

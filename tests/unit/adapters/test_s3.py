@@ -8,11 +8,11 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.stub import ANY, Stubber
 from urllib3 import HTTPResponse
 
-from tasks.adapters.s3 import S3Store
-from tasks.adapters.s3_errors import explain, is_passing
-from tasks.adapters.store import JSON, StoreUnreachable, open_store
-from tasks.contracts.errors import StopRun, UsageError
-from tasks.contracts.settings import StoreSettings
+from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.s3_errors import explain, is_passing
+from image_tags.tasks.adapters.store import JSON, StoreUnreachable, open_store
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters.store import JSON, FolderStore
-from tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 
 @pytest.fixture

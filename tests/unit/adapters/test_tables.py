@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.tables import parquet_bytes, parquet_table, table_from
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table, table_from
+from image_tags.tasks.contracts.errors import UsageError
 
 DAMAGED = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)
 DAMAGED = DAMAGED[:12] + b"\xff" * 8 + DAMAGED[20:]

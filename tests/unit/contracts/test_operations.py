@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.contracts.operations import OPERATIONS
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.shapes import assert_request, operation
 
 IMAGE = {"Image": {"Bytes": b"picture"}}

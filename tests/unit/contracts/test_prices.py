@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.prices import BUILT_IN, PriceList, prices_for
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.prices import BUILT_IN, PriceList, prices_for
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 TIERS = [{"up_to": 10, "usd": "1"}, {"up_to": 30, "usd": "0.5"}, {"usd": "0.1"}]
 

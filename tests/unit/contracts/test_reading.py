@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from tasks.contracts.operations import OPERATIONS, read_all
-from tasks.contracts.records import Tag
-from tasks.contracts.tables import KINDS, TAGS_LONG, schema_of
+from image_tags.tasks.contracts.operations import OPERATIONS, read_all
+from image_tags.tasks.contracts.records import Tag
+from image_tags.tasks.contracts.tables import KINDS, TAGS_LONG, schema_of
 from tests.support import rekognition_answers
 from tests.support.responses import responses
 from tests.support.shapes import assert_response, operation

@@ -11,7 +11,7 @@ import yaml
 from cyclopts.exceptions import CycloptsError
 from prefect.cli._app import _app
 
-from flows.cli import main
+from image_tags.flows.cli import main
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "deploying.md").read_text()

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from expectations.custom.coverage import margin
-from expectations.custom.drift import (
+from image_tags.expectations.custom.coverage import margin
+from image_tags.expectations.custom.drift import (
     ExpectKindsLikeLastVersion,
     ExpectTagsAnImageLikeLastVersion,
     ExpectTopLabelsLikeLastVersion,
     ExpectVolumeLikeLastVersion,
 )
-from expectations.profile import Profile
+from image_tags.expectations.profile import Profile
 
 EXPECTATIONS = (
     ExpectVolumeLikeLastVersion(max_change=0.0),

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expectations import suite
-from expectations.custom import agreement
-from tasks.assemble import wide_table
-from tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_tables, schema_of
-from tasks.gate import validate
+from image_tags.expectations import suite
+from image_tags.expectations.custom import agreement
+from image_tags.tasks.assemble import wide_table
+from image_tags.tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_tables, schema_of
+from image_tags.tasks.gate import validate
 from tests.support.breakers import BREAKERS, broken, keep, put, put_where
 
 TABLES = published_tables(["likes"])
-SUITES = {table: json.loads((files("expectations") / f"{table}.json").read_text("utf-8")) for table in TABLES}
+SUITES = {table: json.loads((files("image_tags.expectations") / f"{table}.json").read_text("utf-8")) for table in TABLES}
 CASES = [(table, entry["description"]) for table in TABLES for entry in SUITES[table]["expectations"]]
 
 

@@ -5,9 +5,9 @@ from importlib.resources import files
 
 import pytest
 
-from expectations import suite
-from expectations.suite import BrokenSuite, read_suite
-from tasks.gate import parameters, validate
+from image_tags.expectations import suite
+from image_tags.expectations.suite import BrokenSuite, read_suite
+from image_tags.tasks.gate import parameters, validate
 from tests.support.staged import Staged
 
 GOOD = {
@@ -102,6 +102,6 @@ def test_findings_come_in_the_order_of_the_suite():
     staged = Staged(rows=3)
     names = [
         one["description"]
-        for one in json.loads((files("expectations") / "tags_long.json").read_text("utf-8"))["expectations"]
+        for one in json.loads((files("image_tags.expectations") / "tags_long.json").read_text("utf-8"))["expectations"]
     ]
     assert [one.says for one in validate(staged.tables, staged.context, ["tags_long"]).findings] == names

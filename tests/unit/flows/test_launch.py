@@ -8,8 +8,8 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.launch import check_server, reach_loopback_directly
-from tasks.contracts.errors import StopRun
+from image_tags.flows.launch import check_server, reach_loopback_directly
+from image_tags.tasks.contracts.errors import StopRun
 from tests.support.answers import GOOD, page
 from tests.support.hostile_server import HostileServer
 from tests.support.processes import free_port

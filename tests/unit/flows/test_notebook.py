@@ -6,10 +6,10 @@ import sys
 import pandas as pd
 import pytest
 
-from flows import tag_images
-from flows.notebook import Result
-from flows.options import settings_named
-from tasks.contracts.errors import UsageError
+from image_tags import tag_images
+from image_tags.flows.notebook import Result
+from image_tags.flows.options import settings_named
+from image_tags.tasks.contracts.errors import UsageError
 
 FRAME = pd.DataFrame({"media": ["http://127.0.0.1/a.png", None], "likes": [1, 2], "text": ["a", "b"]})
 
@@ -62,6 +62,7 @@ def test_a_result_shows_the_closing_summary_and_escapes_what_came_from_the_web()
 
 
 def test_importing_flows_imports_nothing_slow():
-    code = "import flows, sys; print({'pandas', 'pyarrow', 'prefect', 'pydantic'} & set(sys.modules)); flows.tag_images"
+    slow = "{'pandas', 'pyarrow', 'prefect', 'pydantic'}"
+    code = f"import image_tags, sys; print({slow} & set(sys.modules)); image_tags.tag_images"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "set()\n"

@@ -7,11 +7,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flows.finish import rerun_command
-from flows.options import option_name, options, settings_from
-from flows.parameters import flat, group_of, in_order
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import Settings
+from image_tags.flows.finish import rerun_command
+from image_tags.flows.options import option_name, options, settings_from
+from image_tags.flows.parameters import flat, group_of, in_order
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import Settings
 
 
 @click.command()

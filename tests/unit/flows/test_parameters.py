@@ -4,9 +4,9 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from flows.image_tags import image_tags
-from flows.parameters import group_of, in_order
-from tasks.contracts.settings import Settings
+from image_tags.flows.image_tags import image_tags
+from image_tags.flows.parameters import group_of, in_order
+from image_tags.tasks.contracts.settings import Settings
 
 SCHEMA = parameter_schema(image_tags).model_dump_for_openapi()
 """What `prefect deploy` sends; the server holds each run's parameters against it."""

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.start import check_places, check_shards, name_for
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import Settings
+from image_tags.flows.start import check_places, check_shards, name_for
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import Settings
 from tests.support.command import image_tags
 
 GOOD = {"source": "s3://b/feed/", "store": "/srv/store", "people": "~/people"}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.store import FolderStore
-from tasks.analyze import ask_for
-from tasks.contracts.errors import Passing, Rejected, StopRun
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.analyze import ask_for
+from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.reasons import Reason
 from tests.support.made import LABELS, MadeAnalyzer, picture
 
 PICTURES = [picture(str(n)) for n in range(6)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.artifacts import Live
+from image_tags.tasks.artifacts import Live
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def said(monkeypatch):
         assert artifact == "id"
         told.append((progress, description))
 
-    monkeypatch.setattr("tasks.artifacts.update_progress_artifact", update)
+    monkeypatch.setattr("image_tags.tasks.artifacts.update_progress_artifact", update)
     return told
 
 

@@ -4,11 +4,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.assemble import column_names, images_table, renamed_columns, tagged_table, wide_table
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.records import Fetched, Link
-from tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from tasks.reshape import LONG_SCHEMA, Verdict
+from image_tags.tasks.assemble import column_names, images_table, renamed_columns, tagged_table, wide_table
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.records import Fetched, Link
+from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
+from image_tags.tasks.reshape import LONG_SCHEMA, Verdict
 from tests.support.made import fetched, image_id
 
 WIDTHS = {"celebrity": 1, "label": 3, "word": 2}

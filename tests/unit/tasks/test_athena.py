@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from tasks.athena import create_table, hive_type
-from tasks.contracts.errors import UsageError
-from tasks.contracts.tables import TAGS_LONG, schema_of
+from image_tags.tasks.athena import create_table, hive_type
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
 
 
 def test_the_sql_of_a_published_table():

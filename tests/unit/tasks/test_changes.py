@@ -6,11 +6,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.store import PARQUET, FolderStore
-from tasks.adapters.tables import parquet_bytes
-from tasks.changes import changes_between, changes_sentence, changes_since
-from tasks.contracts.tables import IMAGES, schema_of
-from tasks.pointer import Pointer, swap_pointer
+from image_tags.tasks.adapters.store import PARQUET, FolderStore
+from image_tags.tasks.adapters.tables import parquet_bytes
+from image_tags.tasks.changes import changes_between, changes_sentence, changes_since
+from image_tags.tasks.contracts.tables import IMAGES, schema_of
+from image_tags.tasks.pointer import Pointer, swap_pointer
 
 
 def images(*rows):

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from tasks.adapters.store import FolderStore
-from tasks.check import check_staged, sentences
-from tasks.contracts.findings import Finding, Severity
-from tasks.contracts.settings import PublishSettings, Settings
-from tasks.publish import publish
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.check import check_staged, sentences
+from image_tags.tasks.contracts.findings import Finding, Severity
+from image_tags.tasks.contracts.settings import PublishSettings, Settings
+from image_tags.tasks.publish import publish
 from tests.support.staged import WIDTHS, Staged, stage_run
 
 

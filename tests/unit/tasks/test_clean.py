@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.clean import RULES, clean
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import CleaningSettings
-from tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
+from image_tags.tasks.clean import RULES, clean
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import CleaningSettings
+from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
 
 NAMES = ("Cat", "cat", "Animal", "Automobile", "Car", "Chocolate", "Cosmetics", "SALE", "50%", "SALE 50%", "", "naïve ß")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tasks.adapters.store import FolderStore
-from tasks.contracts.settings import PublishSettings
-from tasks.describe import parts, renewed
-from tasks.publish import publish
-from tasks.read import read_tables
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.settings import PublishSettings
+from image_tags.tasks.describe import parts, renewed
+from image_tags.tasks.publish import publish
+from image_tags.tasks.read import read_tables
 from tests.support.staged import Staged, stage_run
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 @pytest.mark.parametrize("name", ["tables.md", "reasons.md"])
 def test_the_docs_are_current(name):
     text = (DOCS / name).read_text("utf-8")
-    assert renewed(text) == text, "run: uv run python -m tasks.describe"
+    assert renewed(text) == text, "run: uv run python -m image_tags.tasks.describe"
 
 
 def test_every_generated_part_stands_somewhere():

@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from tasks.contracts.errors import UsageError
-from tasks.contracts.settings import EffectSettings
-from tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
-from tasks.effects import tag_effects
-from tasks.metrics import check_metrics, metric_values
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import EffectSettings
+from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
+from image_tags.tasks.effects import tag_effects
+from image_tags.tasks.metrics import check_metrics, metric_values
 
 
 def tables(links, tags):

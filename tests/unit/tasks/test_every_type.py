@@ -9,14 +9,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tasks.adapters.store import FolderStore
-from tasks.adapters.tables import parquet_table
-from tasks.athena import create_table
-from tasks.contracts.settings import PublishSettings
-from tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from tasks.gate import check
-from tasks.publish import publish
-from tasks.read import read_tables
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.athena import create_table
+from image_tags.tasks.contracts.settings import PublishSettings
+from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
+from image_tags.tasks.gate import check
+from image_tags.tasks.publish import publish
+from image_tags.tasks.read import read_tables
 from tests.support.every_type import COLUMNS, SOURCE
 from tests.support.staged import WIDTHS, Staged, stage_run
 

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tasks.contracts.tables import IMAGES, schema_of
-from tasks.explain import (
+from image_tags.tasks.contracts.tables import IMAGES, schema_of
+from image_tags.tasks.explain import (
     EXAMPLES,
     PENDING_SHOWN,
     Ending,
@@ -23,7 +23,7 @@ from tasks.explain import (
     progress_line,
     reasons,
 )
-from tasks.text import shown
+from image_tags.tasks.text import shown
 from tests.support.made_run import HOSTILE
 
 SUMMARY = {

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
-from tasks.adapters import links
-from tasks.adapters.store import JSON, FolderStore
-from tasks.adapters.web import Page
-from tasks.contracts.errors import Passing, Rejected, StopRun
-from tasks.contracts.reasons import Reason
-from tasks.contracts.settings import FetchSettings
-from tasks.ingest import ingest_links
+from image_tags.tasks.adapters import links
+from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.adapters.web import Page
+from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
+from image_tags.tasks.ingest import ingest_links
 from tests.support.synthetic import encoded, numbered
 
 JPEG = encoded("JPEG")

@@ -4,12 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.store import FolderStore
-from tasks.contracts.errors import OverBudget, Rejected
-from tasks.contracts.reasons import Reason
-from tasks.contracts.records import Answer, Fetched
-from tasks.plan import OperationPlan, Plan, analysis_batches, check_budget, distinct_pictures, make_plan, plan_sentences
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.errors import OverBudget, Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Answer, Fetched
+from image_tags.tasks.plan import (
+    OperationPlan,
+    Plan,
+    analysis_batches,
+    check_budget,
+    distinct_pictures,
+    make_plan,
+    plan_sentences,
+)
 from tests.support.made import LABELS, TEXT, MadeAnalyzer, fetched, labels_response, picture
 
 

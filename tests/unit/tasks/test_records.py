@@ -6,10 +6,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.store import FolderStore
-from tasks.contracts.reasons import Reason
-from tasks.records import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
-from tasks.run import answers_since
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.records import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
+from image_tags.tasks.run import answers_since
 
 ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.report import charts
-from tasks.report.facts import Stage
+from image_tags.tasks.report import charts
+from image_tags.tasks.report.facts import Stage
 from tests.support.made_run import HOSTILE, made_effects
 
 ALLOWED = {"svg", "g", "path", "rect", "line", "text"}

@@ -1,7 +1,7 @@
 """The numbers that the report states are those of the tables."""
 
-from tasks.contracts.reasons import Status
-from tasks.report import facts, tops
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.report import facts, tops
 from tests.support.made_run import made_run, report_input
 
 

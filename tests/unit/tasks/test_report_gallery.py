@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.report import pictures
-from tasks.report.cards import SIDE, boxes_of, make_card, source_cells
-from tasks.report.gallery import make_gallery, pictures_of, script_json, striking
+from image_tags.tasks.report import pictures
+from image_tags.tasks.report.cards import SIDE, boxes_of, make_card, source_cells
+from image_tags.tasks.report.gallery import make_gallery, pictures_of, script_json, striking
 from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_run, picture_of, report_input
 
 WHOLE = {"left": 0.25, "top": 0.5, "width": 0.5, "height": 0.25}

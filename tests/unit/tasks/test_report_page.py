@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tasks.report import render_report
-from tasks.report.gallery import make_gallery, pictures_of
-from tasks.report.pictures import thumbnails
+from image_tags.tasks.report import render_report
+from image_tags.tasks.report.gallery import make_gallery, pictures_of
+from image_tags.tasks.report.pictures import thumbnails
 from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_effects, made_run, report_input
 
 LIMIT = 5_000_000

@@ -5,13 +5,13 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.ledger import Ledger
-from tasks.adapters.store import FolderStore
-from tasks.contracts.errors import Rejected
-from tasks.contracts.reasons import Reason, Status
-from tasks.contracts.records import Answer
-from tasks.records import Failure
-from tasks.reshape import LONG_SCHEMA, Calls, judge, reshape, rows_of
+from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.records import Answer
+from image_tags.tasks.records import Failure
+from image_tags.tasks.reshape import LONG_SCHEMA, Calls, judge, reshape, rows_of
 from tests.support.made import LABELS, PEOPLE, TEXT, MadeAnalyzer, entry, image_id, labels_response, picture, text_response
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), max_size=6)

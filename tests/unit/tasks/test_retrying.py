@@ -5,9 +5,9 @@ import logging
 import pytest
 from prefect.states import Failed
 
-from tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
-from tasks.contracts.reasons import Reason
-from tasks.retrying import NAMED, batch_failed, retry_passing
+from image_tags.tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.retrying import NAMED, batch_failed, retry_passing
 
 
 @pytest.mark.parametrize(

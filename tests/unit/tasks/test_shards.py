@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.shard import STEPS
-from tasks.adapters.store import FolderStore
-from tasks.batches import batches_of
-from tasks.contracts.errors import StopRun
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import Settings
-from tasks.shards import Shard, Watch, _done, _key, settings_of_each
-from tasks.shares import STAGED, load_share, save_share, shares_of
+from image_tags.flows.shard import STEPS
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.batches import batches_of
+from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.shards import Shard, Watch, _done, _key, settings_of_each
+from image_tags.tasks.shares import STAGED, load_share, save_share, shares_of
 
 IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=40)
 

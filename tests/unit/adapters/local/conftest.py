@@ -5,10 +5,10 @@ import os
 import pytest
 from PIL import Image
 
-from tasks.adapters.local.analyzer import LocalAnalyzer
-from tasks.adapters.store import FolderStore
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import ASTRONAUT, HOPPER
 
 

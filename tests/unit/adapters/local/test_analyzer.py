@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tasks.adapters.local.analyzer import LocalAnalyzer
-from tasks.contracts.errors import Passing, UsageError
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+from image_tags.tasks.contracts.errors import Passing, UsageError
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
 from tests.support.shapes import assert_response
 
@@ -124,7 +124,7 @@ def test_what_has_no_local_model_is_refused_at_once(store):
 
 
 def test_a_missing_extra_is_one_sentence(store, monkeypatch):
-    monkeypatch.setattr("tasks.adapters.local.packages._MODULES", ("onnx", "no_such_module"))
+    monkeypatch.setattr("image_tags.tasks.adapters.local.packages._MODULES", ("onnx", "no_such_module"))
     with pytest.raises(UsageError, match=r"no_such_module.*pip install 'image-tags\[local\]'"):
         LocalAnalyzer(AnalysisSettings(), store)
 

@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import pytest
 
-from tasks.adapters.local import cache, packages, torchfile
-from tasks.adapters.local.classifier import class_probabilities
-from tasks.adapters.local.efficientnet import onnx_model
-from tasks.adapters.local.pixels import read_pixels
-from tasks.adapters.local.shared import Shared, once
-from tasks.contracts.errors import UsageError
+from image_tags.tasks.adapters.local import cache, packages, torchfile
+from image_tags.tasks.adapters.local.classifier import class_probabilities
+from image_tags.tasks.adapters.local.efficientnet import onnx_model
+from image_tags.tasks.adapters.local.pixels import read_pixels
+from image_tags.tasks.adapters.local.shared import Shared, once
+from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, SKIMAGE
 
 
@@ -96,7 +96,7 @@ def test_a_failed_preparation_leaves_nothing(folder, monkeypatch):
 
 def test_two_processes_at_once_both_see_a_whole_file(folder):
     script = (
-        "import sys; from tasks.adapters.local.cache import prepared;"
+        "import sys; from image_tags.tasks.adapters.local.cache import prepared;"
         "print('ready', flush=True); sys.stdin.readline();"
         "print(len(prepared('big.bin', lambda: bytes(5_000_000)).read_bytes()))"
     )
@@ -175,10 +175,10 @@ QUIET = """
 import pathlib, socket, sys
 def refuse(*_, **__): raise AssertionError("went to the network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from tasks.adapters.local.analyzer import LocalAnalyzer
-from tasks.adapters.store import FolderStore
-from tasks.contracts.records import Picture
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
 source, folder = map(pathlib.Path, sys.argv[1:])
 store = FolderStore(str(folder)); store.write("images/aa/a.png", source.read_bytes(), "image/png")
 analyzer = LocalAnalyzer(AnalysisSettings(), store)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tasks.adapters.local import answers
-from tasks.adapters.local.taxonomy import CLASSES, taxonomy
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local import answers
+from image_tags.tasks.adapters.local.taxonomy import CLASSES, taxonomy
+from image_tags.tasks.contracts.settings import AnalysisSettings
 
 LABELS = {label.name: label for label in taxonomy().labels}
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.adapters.local import answers
-from tasks.adapters.local.pixels import read_pixels
-from tasks.adapters.local.text import Line, Word, reader
-from tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.adapters.local import answers
+from image_tags.tasks.adapters.local.pixels import read_pixels
+from image_tags.tasks.adapters.local.text import Line, Word, reader
+from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import HOPPER, SKIMAGE
 
 FIRST = "Region-based segmentation"

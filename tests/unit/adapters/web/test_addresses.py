@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
-from tasks.adapters.web.addresses import MAX_LINK, check_address, is_lifted, kind_of, parse
-from tasks.contracts.errors import Rejected
-from tasks.contracts.settings import FetchSettings
+from image_tags.tasks.adapters.web.addresses import MAX_LINK, check_address, is_lifted, kind_of, parse
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.settings import FetchSettings
 
 DEFAULT = FetchSettings()
 LIFTED = FetchSettings(allow_private_addresses=True)

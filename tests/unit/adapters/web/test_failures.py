@@ -10,9 +10,9 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.web.failures import NETWORK_ERRORS, CutShort, of_exception, of_status
-from tasks.contracts.errors import LinkError, Passing, Rejected
-from tasks.contracts.reasons import Status
+from image_tags.tasks.adapters.web.failures import NETWORK_ERRORS, CutShort, of_exception, of_status
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.reasons import Status
 
 MODULES = (requests.exceptions, urllib3.exceptions, http.client)
 

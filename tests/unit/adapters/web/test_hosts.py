@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.adapters.web.failures import AskedToWait
-from tasks.adapters.web.hosts import DOWN_FOR, LONGEST_PAUSE, Hosts
-from tasks.adapters.web.resolver import Unreachable
-from tasks.contracts.errors import Passing
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web.failures import AskedToWait
+from image_tags.tasks.adapters.web.hosts import DOWN_FOR, LONGEST_PAUSE, Hosts
+from image_tags.tasks.adapters.web.resolver import Unreachable
+from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.reasons import Reason
 
 
 class Clock:
@@ -132,7 +132,7 @@ def test_sites_are_forgotten_when_nobody_needs_them(hosts, monkeypatch):
     for n in range(100):
         waited(hosts, f"good{n}")
     assert not hosts._sites
-    monkeypatch.setattr("tasks.adapters.web.hosts.REMEMBERED", 10)
+    monkeypatch.setattr("image_tags.tasks.adapters.web.hosts.REMEMBERED", 10)
     for n in range(100):
         with hosts.turn(f"dead{n}"):
             hosts.failed(f"dead{n}", UNREACHABLE)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.adapters.web.manners import opted_out, retry_after, user_agent
+from image_tags.tasks.adapters.web.manners import opted_out, retry_after, user_agent
 
 NOON = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.adapters.web import robots
-from tasks.adapters.web.robots import Robots, concerning_us
-from tasks.contracts.errors import Passing, Rejected
-from tasks.contracts.reasons import Reason
+from image_tags.tasks.adapters.web import robots
+from image_tags.tasks.adapters.web.robots import Robots, concerning_us
+from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.reasons import Reason
 
 RULES = "User-agent: *\nDisallow: /private\n"
 
