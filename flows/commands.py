@@ -80,7 +80,7 @@ def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
 
 def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
     """The IAM policy that a run needs."""
-    from image_tags.tasks.policy import policy
+    from image_tags.tasks.adapters.aws.policy import policy
 
     statements = policy(
         bucket,
@@ -95,7 +95,7 @@ def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
 
 def list_versions(address: str) -> int:
     """The versions that are kept."""
-    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.adapters.store.store import open_store
     from image_tags.tasks.pointer import read_pointer
 
     pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
@@ -109,7 +109,7 @@ def list_versions(address: str) -> int:
 
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
-    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.adapters.store.store import open_store
     from image_tags.tasks.versions import rollback
 
     back = rollback(open_store(StoreSettings(store=address)), version)

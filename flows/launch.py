@@ -14,7 +14,7 @@ from image_tags.flows.finish import Outcome, Undone
 from image_tags.flows.image_tags import image_tags
 from image_tags.flows.start import check_shards
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.prefect_api import drop_events
+from image_tags.tasks.adapters.orchestration.prefect_api import drop_events
 from image_tags.tasks.contracts.errors import ImageTagsError, StopRun
 from image_tags.tasks.contracts.settings import Settings
 

@@ -99,8 +99,8 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
 def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
     """The settings with the frame in the store as their source, once it is known that they can be."""
     from image_tags.flows.start import check_request
-    from image_tags.tasks.adapters.store import PARQUET, open_store
-    from image_tags.tasks.adapters.tables import parquet_bytes
+    from image_tags.tasks.adapters.files.tables import parquet_bytes
+    from image_tags.tasks.adapters.store.store import PARQUET, open_store
     from image_tags.tasks.frames import column_called, source_table
     from image_tags.tasks.metrics import check_metrics
     from image_tags.tasks.run import part
@@ -119,7 +119,7 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 
 def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
-    from image_tags.tasks.adapters.store import open_store
+    from image_tags.tasks.adapters.store.store import open_store
     from image_tags.tasks.frames import like_frame, like_index
     from image_tags.tasks.pointer import FILES
     from image_tags.tasks.read import read_tables

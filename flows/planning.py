@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from image_tags.tasks.adapters import links, progress
-from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.link_records import links
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched

@@ -12,10 +12,10 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
-from image_tags.tasks.adapters.dask import check_installed
-from image_tags.tasks.adapters.files import short_name
-from image_tags.tasks.adapters.shard_runs import pool_of
-from image_tags.tasks.adapters.store import open_store
+from image_tags.tasks.adapters.files.files import short_name
+from image_tags.tasks.adapters.orchestration.dask import check_installed
+from image_tags.tasks.adapters.orchestration.shard_runs import pool_of
+from image_tags.tasks.adapters.store.store import open_store
 from image_tags.tasks.artifacts import clear_page
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS

@@ -10,8 +10,8 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.analyzer import Analyzer
-from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.batches import Batch, BatchDone
 from image_tags.tasks.contracts.errors import LinkError, StopRun
 from image_tags.tasks.contracts.reasons import Reason, Status

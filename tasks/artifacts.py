@@ -19,8 +19,8 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.runtime import flow_run
 
-from image_tags.tasks.adapters.console import console_page
-from image_tags.tasks.adapters.prefect_api import if_it_answers
+from image_tags.tasks.adapters.orchestration.prefect_api import if_it_answers
+from image_tags.tasks.adapters.store.console import console_page
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons

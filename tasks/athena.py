@@ -10,8 +10,8 @@ import warnings
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.store import Store, open_store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import Store, open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 from image_tags.tasks.contracts.tables import published_tables

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.tasks.adapters.store import NotInStore, Store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.pointer import read_pointer
 

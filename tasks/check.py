@@ -6,8 +6,8 @@ from dataclasses import asdict
 from prefect import task
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters.store import NotInStore, Store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.findings import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
-from image_tags.tasks.adapters.analyzer import Analyzer
-from image_tags.tasks.adapters.store import NotInStore, Store, open_store
+from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.store.store import NotInStore, Store, open_store
 from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, Passing
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
@@ -19,7 +19,7 @@ from image_tags.tasks.findings import Check, closing, failed, render
 from image_tags.tasks.run import open_analyzer
 
 if TYPE_CHECKING:
-    from image_tags.tasks.adapters.s3 import S3Store
+    from image_tags.tasks.adapters.store.s3 import S3Store
 
 __all__ = ["Check", "closing", "render", "run_doctor"]
 
@@ -61,13 +61,13 @@ def run_doctor(
 def _opened(settings: StoreSettings) -> Store:
     if not settings.store.startswith("s3://"):
         return open_store(settings)
-    from image_tags.tasks.adapters.s3 import S3Store  # boto3 is slow to import
+    from image_tags.tasks.adapters.store.s3 import S3Store  # boto3 is slow to import
 
     return S3Store(settings, patience=0)
 
 
 def _credentials(opened: Callable[[], Store], region: str | None) -> Iterator[Check]:
-    from image_tags.tasks.adapters import account
+    from image_tags.tasks.adapters.aws import account
 
     try:
         found = f"from {account.credentials_kind()}"
@@ -82,7 +82,7 @@ def _credentials(opened: Callable[[], Store], region: str | None) -> Iterator[Ch
 
 
 def _bucket(store: "S3Store", create: bool) -> Iterator[Check]:
-    from image_tags.tasks.adapters import account
+    from image_tags.tasks.adapters.aws import account
 
     made = False
     try:
@@ -160,8 +160,8 @@ def _analyzer(opened: Callable[[], Store], analysis: AnalysisSettings, region: s
 def _region(store: Store, asked: str) -> Check:
     if store.bucket_and_key("") is None:
         return Check("region", True, f"Rekognition is asked in {asked} and gets the pictures with the calls")
-    from image_tags.tasks.adapters import account
-    from image_tags.tasks.adapters.s3 import S3Store
+    from image_tags.tasks.adapters.aws import account
+    from image_tags.tasks.adapters.store.s3 import S3Store
 
     home = account.bucket_region(store) if isinstance(store, S3Store) else None
     if home is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.clean import RULES
 from image_tags.tasks.contracts.findings import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status

@@ -13,9 +13,10 @@ from typing import Protocol
 from prefect import task
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters import links, progress
-from image_tags.tasks.adapters.pictures import verify
-from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.link_records import links
+from image_tags.tasks.adapters.pictures.verify import verify
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.batches import Batch, BatchDone, batch_size, batches_of
 from image_tags.tasks.contracts.errors import LinkError

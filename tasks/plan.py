@@ -7,8 +7,8 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.analyzer import Analyzer
-from image_tags.tasks.adapters.ledger import Ledger
+from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.batches import Batch, batch_size, batches_of
 from image_tags.tasks.contracts.errors import OverBudget
 from image_tags.tasks.contracts.prices import PriceList, prices_for

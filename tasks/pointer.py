@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-from image_tags.tasks.adapters.store import JSON, Store
+from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.errors import StopRun
 
 CURRENT = "published/current.json"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from prefect import task
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters.csv_files import CSV, csv_bytes
-from image_tags.tasks.adapters.store import JSON, PARQUET, NotInStore, Store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.csv_files import CSV, csv_bytes
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
 from image_tags.tasks.athena import write_manifests
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Fetched
 

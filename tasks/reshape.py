@@ -9,9 +9,9 @@ from prefect import task
 from prefect.logging import get_run_logger
 from pydantic import TypeAdapter
 
-from image_tags.tasks.adapters.entry import Entry
-from image_tags.tasks.adapters.ledger import Ledger
-from image_tags.tasks.adapters.store import JSON, Store
+from image_tags.tasks.adapters.ledger.entry import Entry
+from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.operations import read_all
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Tag

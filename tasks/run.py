@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from image_tags.tasks.adapters.analyzer import Analyzer
-from image_tags.tasks.adapters.dask import Dask
-from image_tags.tasks.adapters.ledger import Ledger
-from image_tags.tasks.adapters.results import StoreResults
-from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.orchestration.dask import Dask
+from image_tags.tasks.adapters.orchestration.results import StoreResults
+from image_tags.tasks.adapters.store.store import Store, open_store
 from image_tags.tasks.adapters.web import Web
 from image_tags.tasks.contracts.settings import (
     AnalysisSettings,
@@ -74,10 +74,10 @@ def dask_for(run: str, settings: Settings, threads: int) -> Dask:
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
     """The analyzer that the settings name; models and clients are loaded when first asked."""
     if settings.analyzer == "rekognition":
-        from image_tags.tasks.adapters.rekognition import Rekognition  # boto3 is slow to import
+        from image_tags.tasks.adapters.analyzers.rekognition import Rekognition  # boto3 is slow to import
 
         return Rekognition(settings, store, region)
-    from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+    from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 
     return LocalAnalyzer(settings, store)
 

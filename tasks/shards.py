@@ -16,8 +16,9 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from image_tags.tasks.adapters import progress, shard_runs
-from image_tags.tasks.adapters.store import Store
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.orchestration import shard_runs
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.artifacts import live_progress
 from image_tags.tasks.batches import Batch
 from image_tags.tasks.contracts.errors import StopRun

@@ -7,8 +7,8 @@ from typing import Any
 from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
-from image_tags.tasks.adapters.pulse import beating, pulse
-from image_tags.tasks.adapters.store import JSON, NotInStore, Store
+from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
+from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
 from image_tags.tasks.batches import Batch, share_of
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture

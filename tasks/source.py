@@ -6,7 +6,7 @@ import pyarrow as pa
 from prefect import task
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters import files, tables
+from image_tags.tasks.adapters.files import files, tables
 from image_tags.tasks.cells import is_attempt, links_in, looks_like_links
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link

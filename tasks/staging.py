@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.store import PARQUET, Store
-from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
+from image_tags.tasks.adapters.store.store import PARQUET, Store
 from image_tags.tasks.records import run_key
 
 

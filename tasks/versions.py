@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.athena import write_manifests
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import JsonObject

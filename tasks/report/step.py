@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from image_tags.tasks.adapters.store import NotInStore, Store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject, picture_key
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import PUBLISHED

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from image_tags.tasks.adapters.store import Store, open_store
+from image_tags.tasks.adapters.store.store import Store, open_store
 from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.store import FolderStore
 from tests.support.command import image_tags_process, published
 from tests.support.prefect_client import Worker, ended, prefect, start
 from tests.support.prefect_server import PrefectServer

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from image_tags.flows.image_tags import image_tags
-from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 from tests.support.command import published
 from tests.support.prefect_client import (

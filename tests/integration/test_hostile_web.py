@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.pictures import verify
+from image_tags.tasks.adapters.pictures.verify import verify
 from image_tags.tasks.adapters.web import Web, client
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Status
@@ -198,7 +198,7 @@ def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lin
 
 ALL_AT_ONCE = """
 import json, resource, sys, tempfile, time
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.adapters.web import Web, client
 from image_tags.tasks.contracts.settings import FetchSettings
 from image_tags.tasks.ingest import ingest_links

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.ledger import Ledger
-from image_tags.tasks.adapters.rekognition import Rekognition
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.analyzers.rekognition import Rekognition
+from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from image_tags.tasks.adapters.rekognition import BYTES_LIMIT, S3_LIMIT, Rekognition
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.analyzers.rekognition import BYTES_LIMIT, S3_LIMIT, Rekognition
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
@@ -234,7 +234,7 @@ def test_an_answer_lost_on_the_way_is_asked_for_again(endpoint: RekognitionEndpo
 def test_a_service_that_does_not_answer_in_time_is_asked_again(
     endpoint: RekognitionEndpoint, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("image_tags.tasks.adapters.aws.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("image_tags.tasks.adapters.aws.client.READ_TIMEOUT", 0.2)
     endpoint.faults = [Fault("slow", seconds=1.0)]
     analyzer(store).answer("detect_text", add(store))
     assert endpoint.seen.requests["DetectText"] == 2

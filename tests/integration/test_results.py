@@ -8,7 +8,7 @@ import pytest
 from prefect import flow, task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from image_tags.tasks.adapters.results import StoreResults
+from image_tags.tasks.adapters.orchestration.results import StoreResults
 from image_tags.tasks.contracts.settings import StoreSettings
 
 

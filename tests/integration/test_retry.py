@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.store import FolderStore
 from tests.support.command import check_accounted, image_tags, published
 from tests.support.prefect_client import Worker, ended, flow_runs, prefect, retry, start, task_runs
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint

@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from image_tags.tasks.adapters.files import expand
-from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.files.files import expand
+from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 from image_tags.tasks.source import load_source

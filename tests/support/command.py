@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from image_tags.flows.cli import main
-from image_tags.tasks.adapters.store import Store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import Store
 
 
 @dataclass

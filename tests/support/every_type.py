@@ -6,7 +6,7 @@ import uuid
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.tables import parquet_bytes, table_from
+from image_tags.tasks.adapters.files.tables import parquet_bytes, table_from
 
 NAN = float("nan")
 TENTHS = [decimal.Decimal("1.50"), None, decimal.Decimal("-2.00")]

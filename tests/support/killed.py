@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from image_tags.tasks.adapters.store import FolderStore, Store
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import FolderStore, Store
 from image_tags.tasks.pointer import read_pointer
 from image_tags.tasks.runners import WORKERS
 from tests.support.command import Result, image_tags

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from threading import Lock
 
-from image_tags.tasks.adapters.entry import Entry, Refusal
+from image_tags.tasks.adapters.ledger.entry import Entry, Refusal
 from image_tags.tasks.contracts.records import Answer, Fetched, Picture
 
 LABELS, TEXT, PEOPLE = "detect_labels", "detect_text", "recognize_celebrities"

@@ -5,7 +5,7 @@ import json
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.tables import parquet_bytes
+from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
 from image_tags.tasks.clean import clean
 from image_tags.tasks.contracts.findings import CheckContext

@@ -4,8 +4,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from image_tags.tasks.adapters import account
-from image_tags.tasks.adapters.s3 import S3Store
+from image_tags.tasks.adapters.aws import account
+from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import StoreSettings
 

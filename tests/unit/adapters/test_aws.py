@@ -8,7 +8,7 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import ClientError
 
-from image_tags.tasks.adapters.aws import AWS_ERRORS, client_config, open_session, stop_for
+from image_tags.tasks.adapters.aws.client import AWS_ERRORS, client_config, open_session, stop_for
 from image_tags.tasks.contracts.errors import UsageError
 
 SECRET = "x-amz-security-token:FwoGZXIvYXdzEXAMPLE"

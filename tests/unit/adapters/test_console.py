@@ -2,9 +2,9 @@
 
 import pytest
 
-from image_tags.tasks.adapters.console import console_page
-from image_tags.tasks.adapters.s3 import S3Store
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.console import console_page
+from image_tags.tasks.adapters.store.s3 import S3Store
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.settings import StoreSettings
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.csv_files import csv_bytes
+from image_tags.tasks.adapters.files.csv_files import csv_bytes
 
 HOSTILE = [
     '=HYPERLINK("http://x","y")',

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from image_tags.tasks.adapters.files import expand, read_bytes, short_name
+from image_tags.tasks.adapters.files.files import expand, read_bytes, short_name
 from image_tags.tasks.contracts.errors import UsageError
 
 

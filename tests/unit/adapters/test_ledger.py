@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from image_tags.tasks.adapters.ledger import Ledger, Settled, fingerprint
-from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.adapters.ledger.ledger import Ledger, Settled, fingerprint
+from image_tags.tasks.adapters.store.store import JSON, FolderStore
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
@@ -184,7 +184,7 @@ class TestHave:
         assert len(store.listed) == 10
 
     def test_listing_a_huge_shard_gives_way_to_asking(self, ledger, store, monkeypatch):
-        monkeypatch.setattr("image_tags.tasks.adapters.ledger.PAGE", 2)
+        monkeypatch.setattr("image_tags.tasks.adapters.ledger.ledger.PAGE", 2)
         ids = self.shard(0, 100)
         self.fill(ledger, store, ids)
         wanted = [*ids[::25], "00" + "f" * 62]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.limiter import CREDIT, FASTER, UNDER_QUOTA, Pacer, shared_pacer
+from image_tags.tasks.adapters.analyzers.pacer import CREDIT, FASTER, UNDER_QUOTA, Pacer, shared_pacer
 
 
 class Clock:

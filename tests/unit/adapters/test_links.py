@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters import links
-from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.adapters.link_records import links
+from image_tags.tasks.adapters.store.store import JSON, FolderStore
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Fetched, Picture
 from image_tags.tasks.contracts.settings import FetchSettings

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from image_tags.tasks.adapters import owner
+from image_tags.tasks.adapters.ledger import owner
 
 SAYS = "from image_tags.tasks.adapters import owner; print(owner.name(), flush=True); input()"
 

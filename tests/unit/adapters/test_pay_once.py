@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.claims import BEAT, LEASE, Claims
-from image_tags.tasks.adapters.ledger import Ledger
-from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.adapters.ledger.claims import BEAT, LEASE, Claims
+from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.store.store import JSON, FolderStore
 from image_tags.tasks.contracts.errors import Passing, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
@@ -250,7 +250,7 @@ class TestClaims:
         assert list(store.keys("claims/")) == []
 
     def test_settled_ones_are_removed_many_at_once(self, store, now, monkeypatch):
-        monkeypatch.setattr("image_tags.tasks.adapters.claims.MANY", 3)
+        monkeypatch.setattr("image_tags.tasks.adapters.ledger.claims.MANY", 3)
         mine = self.claims(store, now, "a")
         for image_id in ["aa", "bb", "cc"]:
             assert len(list(store.keys("claims/"))) == ["aa", "bb", "cc"].index(image_id)
@@ -286,7 +286,7 @@ class TestClaims:
     def test_the_heart_beats_while_claims_are_held_and_stops_after(self, store, monkeypatch):
         pauses = threading.Semaphore(0)
         beaten = threading.Event()
-        monkeypatch.setattr("image_tags.tasks.adapters.claims.time.sleep", lambda _: pauses.acquire())
+        monkeypatch.setattr("image_tags.tasks.adapters.ledger.claims.time.sleep", lambda _: pauses.acquire())
         clock = itertools.count(0, BEAT)
         mine = Claims(store, "claims/op", clock=lambda: float(next(clock)) if not beaten.is_set() else 1e9)
         write = store.write

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from image_tags.tasks.adapters.picture_limits import Decoding
-from image_tags.tasks.adapters.pictures import verify
+from image_tags.tasks.adapters.pictures.limits import Decoding
+from image_tags.tasks.adapters.pictures.verify import verify
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.synthetic import encoded, picture

@@ -5,7 +5,7 @@ import pytest
 from prefect.artifacts import create_progress_artifact
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from image_tags.tasks.adapters.prefect_api import if_it_answers
+from image_tags.tasks.adapters.orchestration.prefect_api import if_it_answers
 from tests.support.processes import free_port
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from image_tags.tasks.adapters.pulse import beating, pulse
-from image_tags.tasks.adapters.store import FolderStore, StoreUnreachable
+from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
+from image_tags.tasks.adapters.store.store import FolderStore, StoreUnreachable
 from tests.support.processes import until
 
 

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from image_tags.tasks.adapters.bucket import bucket_problem
-from image_tags.tasks.adapters.quotas import account_quotas, published_quota, quotas_for
+from image_tags.tasks.adapters.analyzers.quotas import account_quotas, published_quota, quotas_for
+from image_tags.tasks.adapters.aws.bucket import bucket_problem
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
 ASKED = {"ServiceCode": "rekognition"}

@@ -6,7 +6,7 @@ import random
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from image_tags.tasks.adapters.shrink import QUALITIES, shrink
+from image_tags.tasks.adapters.pictures.shrink import QUALITIES, shrink
 
 
 def noisy(mode: str = "RGB", size: tuple[int, int] = (300, 200)) -> Image.Image:

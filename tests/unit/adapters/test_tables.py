@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table, table_from
+from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table, table_from
 from image_tags.tasks.contracts.errors import UsageError
 
 DAMAGED = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)

@@ -6,8 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.store import PARQUET, FolderStore
-from image_tags.tasks.adapters.tables import parquet_bytes
+from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.adapters.store.store import PARQUET, FolderStore
 from image_tags.tasks.changes import changes_between, changes_sentence, changes_since
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.pointer import Pointer, swap_pointer

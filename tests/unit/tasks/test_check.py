@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.check import check_staged, sentences
 from image_tags.tasks.contracts.findings import Finding, Severity
 from image_tags.tasks.contracts.settings import PublishSettings, Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.describe import parts, renewed
 from image_tags.tasks.publish import publish

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from image_tags.tasks.adapters.store import FolderStore
-from image_tags.tasks.adapters.tables import parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.athena import create_table
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from image_tags.tasks.adapters.tables import parquet_bytes, parquet_table
+from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.assemble import column_names
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.frames import column_called, like_frame, like_index, source_table

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from image_tags.tasks.adapters import links
-from image_tags.tasks.adapters.store import JSON, FolderStore
+from image_tags.tasks.adapters.link_records import links
+from image_tags.tasks.adapters.store.store import JSON, FolderStore
 from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
 from image_tags.tasks.contracts.reasons import Reason

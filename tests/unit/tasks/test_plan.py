@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.ledger import Ledger
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.errors import OverBudget, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Fetched

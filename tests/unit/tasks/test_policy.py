@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.quotas import LARGE_REGIONS, published_quota
+from image_tags.tasks.adapters.analyzers.quotas import LARGE_REGIONS, published_quota
+from image_tags.tasks.adapters.aws.policy import api_name, policy
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
-from image_tags.tasks.policy import api_name, policy
 
 
 def actions(document):

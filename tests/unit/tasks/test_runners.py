@@ -37,7 +37,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
 
 
 def test_an_address_without_a_cluster_stops_the_run_with_a_sentence(monkeypatch):
-    monkeypatch.setattr("image_tags.tasks.adapters.dask.JOIN", 0.2)
+    monkeypatch.setattr("image_tags.tasks.adapters.orchestration.dask.JOIN", 0.2)
     with pytest.raises(StopRun, match=r"no Dask cluster with workers at .tcp://127\.0\.0\.1:1"):
         dask_for("no-cluster", Settings(source="feed.csv", runner="dask", dask_address="tcp://127.0.0.1:1"), 1)
     let_go("no-cluster")

@@ -5,8 +5,8 @@ import os
 import pytest
 from PIL import Image
 
-from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import ASTRONAUT, HOPPER

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 from image_tags.tasks.contracts.errors import Passing, UsageError
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
@@ -124,7 +124,7 @@ def test_what_has_no_local_model_is_refused_at_once(store):
 
 
 def test_a_missing_extra_is_one_sentence(store, monkeypatch):
-    monkeypatch.setattr("image_tags.tasks.adapters.local.packages._MODULES", ("onnx", "no_such_module"))
+    monkeypatch.setattr("image_tags.tasks.adapters.analyzers.local.packages._MODULES", ("onnx", "no_such_module"))
     with pytest.raises(UsageError, match=r"no_such_module.*pip install 'image-tags\[local\]'"):
         LocalAnalyzer(AnalysisSettings(), store)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from image_tags.tasks.adapters.local import faces
-from image_tags.tasks.adapters.local.gallery import Gallery, Person, match_confidence, open_gallery
+from image_tags.tasks.adapters.analyzers.local import faces
+from image_tags.tasks.adapters.analyzers.local.gallery import Gallery, Person, match_confidence, open_gallery
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
 

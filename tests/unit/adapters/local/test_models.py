@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import pytest
 
-from image_tags.tasks.adapters.local import cache, packages, torchfile
-from image_tags.tasks.adapters.local.classifier import class_probabilities
-from image_tags.tasks.adapters.local.efficientnet import onnx_model
-from image_tags.tasks.adapters.local.pixels import read_pixels
-from image_tags.tasks.adapters.local.shared import Shared, once
+from image_tags.tasks.adapters.analyzers.local import cache, packages, torchfile
+from image_tags.tasks.adapters.analyzers.local.classifier import class_probabilities
+from image_tags.tasks.adapters.analyzers.local.efficientnet import onnx_model
+from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
+from image_tags.tasks.adapters.analyzers.local.shared import Shared, once
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, SKIMAGE
 
@@ -96,7 +96,7 @@ def test_a_failed_preparation_leaves_nothing(folder, monkeypatch):
 
 def test_two_processes_at_once_both_see_a_whole_file(folder):
     script = (
-        "import sys; from image_tags.tasks.adapters.local.cache import prepared;"
+        "import sys; from image_tags.tasks.adapters.analyzers.local.cache import prepared;"
         "print('ready', flush=True); sys.stdin.readline();"
         "print(len(prepared('big.bin', lambda: bytes(5_000_000)).read_bytes()))"
     )
@@ -175,8 +175,8 @@ QUIET = """
 import pathlib, socket, sys
 def refuse(*_, **__): raise AssertionError("went to the network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.store import FolderStore
+from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 source, folder = map(pathlib.Path, sys.argv[1:])

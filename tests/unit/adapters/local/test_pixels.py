@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from image_tags.tasks.adapters.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.local.pixels import LONGEST_SIDE, read_pixels, scaled_to
+from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
+from image_tags.tasks.adapters.analyzers.local.pixels import LONGEST_SIDE, read_pixels, scaled_to
 from image_tags.tasks.contracts.errors import Rejected
 from tests.support.pictures import HOPPER, SKIMAGE
 from tests.support.shapes import assert_response

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from image_tags.tasks.adapters.local import answers
-from image_tags.tasks.adapters.local.taxonomy import CLASSES, taxonomy
+from image_tags.tasks.adapters.analyzers.local import answers
+from image_tags.tasks.adapters.analyzers.local.taxonomy import CLASSES, taxonomy
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
 LABELS = {label.name: label for label in taxonomy().labels}

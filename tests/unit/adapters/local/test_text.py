@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from image_tags.tasks.adapters.local import answers
-from image_tags.tasks.adapters.local.pixels import read_pixels
-from image_tags.tasks.adapters.local.text import Line, Word, reader
+from image_tags.tasks.adapters.analyzers.local import answers
+from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
+from image_tags.tasks.adapters.analyzers.local.text import Line, Word, reader
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import HOPPER, SKIMAGE
 

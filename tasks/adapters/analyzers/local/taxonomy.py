@@ -1,0 +1,85 @@
+"""The labels that the local analyzer knows: how they hang together and which of ImageNet's classes each stands for.
+
+`taxonomy.csv` is written by hand: a row a label with its name as Rekognition would put it, its parents, its category (one
+of Rekognition's), and the ImageNet-1k classes (0-based, in the order of their WordNet ids) that are pictures of it. What a
+class shows was looked up in WordNet 3.0, Princeton University.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from image_tags.tasks.adapters.analyzers.local.shared import once
+
+CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label. `parents` are the nearest, `ancestors` all of them, nearest first."""
+
+    name: str
+    parents: tuple[str, ...]
+    ancestors: tuple[str, ...]
+    category: str
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """All labels, and which classes count for which label, its descendants' included.
+
+    Attributes:
+        labels: in the order of the file: a label comes after its first parent.
+        members: (labels, 1000) of 0 and 1.
+
+    """
+
+    labels: tuple[Label, ...]
+    members: npt.NDArray[np.float64]
+
+    def probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The probability of each label from those of the 1000 classes; a parent's is never below its child's."""
+        return np.clip(self.members @ of_classes, 0.0, 1.0)
+
+
+@once
+def taxonomy() -> Taxonomy:
+    """The taxonomy of `taxonomy.csv`, read once."""
+    table = resources.files(__package__).joinpath("taxonomy.csv").read_text(encoding="utf-8")
+    rows = {row["name"]: row for row in csv.DictReader(table.splitlines())}
+    parents = {name: tuple(row["parents"].split("|")) if row["parents"] else () for name, row in rows.items()}
+    labels = tuple(
+        Label(
+            name=name,
+            parents=parents[name],
+            ancestors=tuple(_ancestors(name, parents)),
+            category=row["category"],
+            classes=tuple(int(number) for number in row["classes"].split()),
+        )
+        for name, row in rows.items()
+    )
+    return Taxonomy(labels, _members(labels))
+
+
+def _ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """Every label above this one, level by level, each once."""
+    seen, level = {name}, parents[name]
+    while level:
+        level = tuple(dict.fromkeys(label for label in level if label not in seen))
+        yield from level
+        seen.update(level)
+        level = tuple(above for label in level for above in parents[label])
+
+
+def _members(labels: tuple[Label, ...]) -> npt.NDArray[np.float64]:
+    place = {label.name: n for n, label in enumerate(labels)}
+    members = np.zeros((len(labels), CLASSES))
+    for label in labels:
+        for name in (label.name, *label.ancestors):
+            members[place[name], list(label.classes)] = 1.0
+    return members

@@ -1,0 +1,167 @@
+"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package (Apache-2.0)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from image_tags.tasks.adapters.analyzers.local.packages import model_file
+from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
+from image_tags.tasks.adapters.analyzers.local.shared import once
+
+DETECTION_SIDE = 576
+"""px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
+
+LEAST_SIDE = 8
+"""px: no letter can be read in less, and RapidOCR would blow a strip up to 30 px and its length with it."""
+
+LEAST_CONFIDENCE = 75.0
+"""Lines read with less (0-100) are mostly noise: coins and lenses read as zeros. RapidOCR's own default is 50."""
+
+SURE = 90.0
+"""A line read with less may stand on its head and is read turned round as well; the better reading counts. RapidOCR's own
+classifier of upside-down lines is not asked: it turned two of seven lines of a straight page."""
+
+Quad = npt.NDArray[np.float64]
+"""(4, 2): x, y as shares (0-1) of width and height; top left, top right, bottom right, bottom left as the text reads."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What stands between two spaces, how sure (0-100) and where."""
+
+    text: str
+    confidence: float
+    quad: Quad
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words in a row. `quad` is the line's."""
+
+    text: str
+    confidence: float
+    quad: Quad
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the recogniser made of one strip: `centres` are the characters' places, 0-1 along it; spaces have none."""
+
+    text: str
+    confidence: float
+    confidences: list[float]
+    centres: list[float]
+
+
+class Reader:
+    """RapidOCR's detector of lines and its recogniser, each run by itself. May be used from many threads."""
+
+    def __init__(self, side: int = DETECTION_SIDE, least: float = LEAST_CONFIDENCE, sure: float = SURE) -> None:
+        """Load the models: silent, one thread a picture, named one by one so that nothing is looked for elsewhere."""
+        from rapidocr import RapidOCR
+
+        cv2.setNumThreads(1)
+        self._least, self._sure = least, sure
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.return_word_box": True,
+                "Global.use_cls": False,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                "Det.model_path": str(model_file("rapidocr", "*_det_*.onnx")),
+                "Det.limit_type": "max",
+                "Det.limit_side_len": side,
+                "Rec.model_path": str(model_file("rapidocr", "*_rec_*.onnx")),
+            }
+        )
+
+    def read(self, pixels: Rgb) -> Iterator[Line]:
+        """The lines in the picture from top to bottom, those side by side from left to right; no ornaments (`***`).
+
+        A line is read (some 45 ms) when it is asked for: who has enough words stops there.
+        """
+        height, width = pixels.shape[:2]
+        if min(height, width) < LEAST_SIDE:
+            return
+        turned = False
+        for box, strip in self._strips(pixels):
+            reading, turned = self._read_either_way(strip, turned)
+            if reading.confidence >= self._least and any(character.isalnum() for character in reading.text):
+                quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
+                yield Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad)))
+
+    def _strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
+        """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and laid flat."""
+        from rapidocr.main import RapidOCRError
+
+        image, record = self._engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
+        try:
+            strips, found = self._engine.detect_and_crop(image, record)
+        except RapidOCRError:  # its way to say that there is no text
+            return
+        margin, scale = record["padding_1"], record["preprocess"]
+        for box, strip in zip(found.boxes, strips, strict=True):
+            corners = np.asarray(box, np.float64) - (margin["left"], margin["top"])
+            yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
+
+    def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
+        """Begin as the line before stood: on an upside-down page that saves half the readings."""
+        first = self._read(strip, turned)
+        if first.confidence >= self._sure:
+            return first, turned
+        second = self._read(strip, not turned)
+        return (second, not turned) if second.confidence > first.confidence else (first, turned)
+
+    def _read(self, strip: Rgb, turned: bool) -> _Reading:
+        result = self._engine.recognize_txt([np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip])
+        info = result.word_results[0]
+        columns = [column for word in info.word_cols for column in word]
+        return _Reading(
+            text=result.txts[0],
+            confidence=100 * float(result.scores[0]),
+            confidences=[100 * confidence for confidence in info.confs],
+            centres=[(column + 0.5) / max(info.line_txt_len, 1) for column in columns],
+        )
+
+
+reader = once(Reader)
+"""The one reader of this process."""
+
+
+def _as_read(box: Quad, turned: bool) -> Quad:
+    """The corners from the one where the text begins. RapidOCR lays a tall box flat so that it reads downwards."""
+    across = int(max(np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[2] - box[3])))
+    down = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
+    steps = (1 if down >= 1.5 * across else 0) + (2 if turned else 0)
+    return np.roll(box, -steps, axis=0)
+
+
+def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
+    """The reading split at its spaces; each word's corners lie on the line's edges, half a character around it."""
+    centres = iter(reading.centres)
+    half = _spacing(reading.centres) / 2
+    start = 0
+    for text in reading.text.split():
+        start = reading.text.index(text, start)
+        sure = reading.confidences[start : start + len(text)]
+        places = [next(centres) for _ in text]
+        start += len(text)
+        yield Word(text, float(np.mean(sure)), _between(quad, min(places) - half, max(places) + half))
+
+
+def _spacing(centres: list[float]) -> float:
+    """The usual distance between neighbouring characters."""
+    return float(np.median(np.diff(centres))) if len(centres) > 1 else 1.0
+
+
+def _between(quad: Quad, begin: float, end: float) -> Quad:
+    """The part of a line between two places (0-1) along it."""
+    along = np.array([begin, end, end, begin]).clip(0.0, 1.0)[:, None]
+    starts, ends = quad[[0, 0, 3, 3]], quad[[1, 1, 2, 2]]
+    return np.asarray(starts + along * (ends - starts))

@@ -1,0 +1,1 @@
+"""Tables in files: CSV, JSON Lines and Parquet, on a disk or on S3."""

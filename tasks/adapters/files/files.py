@@ -1,0 +1,78 @@
+"""The user's files: their bytes, local or on S3, and nothing about what is in them."""
+
+import glob
+from collections.abc import Iterable
+from pathlib import Path
+
+from image_tags.tasks.adapters.files.file_names import WILD, chosen, fixed_folder, tables_of
+from image_tags.tasks.contracts.errors import UsageError
+
+
+def expand(address: str, beside: str | None = None) -> list[str]:
+    """The files that an address names: itself, or, for a folder or a pattern, what is in it, in natural order.
+
+    Args:
+        address: of a file, a folder or a pattern.
+        beside: a store; what lies in it is not taken for a part of a folder, as its tables are made from the source.
+
+    Raises:
+        UsageError: nothing is there.
+    """
+    if address.startswith("s3://"):
+        from image_tags.tasks.adapters.files.s3_files import expand_s3  # boto3 is slow to import
+
+        return expand_s3(address, beside)
+    path = Path(address).expanduser()
+    if path.is_file():
+        return [str(path)]
+    if path.is_dir():
+        below = _apart((one for one in path.rglob("*") if one.is_file()), beside)
+        found = tables_of(one.relative_to(path).as_posix() for one in below)
+        return _some(path, found, f"There is no CSV, TSV, JSON Lines or Parquet file in the folder {address!r}.")
+    if WILD.search(address):
+        folder, _ = fixed_folder(str(path))
+        # Path.glob takes no absolute pattern.
+        below = _apart((Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()), beside)  # noqa: PTH207
+        found = chosen(one.relative_to(folder).as_posix() for one in below)
+        return _some(Path(folder), found, f"No file matches {address!r} (names that begin with . or _ are left out).")
+    if path.exists():
+        raise UsageError(f"The source {address!r} is not a file or folder.")
+    raise UsageError(f"There is no file {address!r}.")
+
+
+def read_bytes(address: str) -> bytes:
+    """The bytes of one file that `expand` named.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if address.startswith("s3://"):
+        from image_tags.tasks.adapters.files.s3_files import read_s3
+
+        return read_s3(address)
+    try:
+        return Path(address).read_bytes()
+    except OSError as error:
+        raise UsageError(f"The file {address!r} cannot be read: {error.strerror}.") from None
+
+
+def short_name(address: str) -> str:
+    """What people call the source: its last part that is a name and no `*`, without the ending."""
+    for part in reversed(address.removeprefix("s3://").split("/")):
+        name = part.removesuffix(".gz").rpartition(".")[0] or part
+        if any(sign.isalnum() for sign in name):
+            return name
+    return address
+
+
+def _apart(files: Iterable[Path], store: str | None) -> list[Path]:
+    if store is None or "://" in store:
+        return list(files)
+    root = Path(store).expanduser().resolve()
+    return [one for one in files if not one.resolve().is_relative_to(root)]
+
+
+def _some(folder: Path, found: list[str], otherwise: str) -> list[str]:
+    if not found:
+        raise UsageError(otherwise)
+    return [str(folder / name) for name in found]

@@ -1,0 +1,107 @@
+"""Tables as bytes: CSV, TSV, JSON Lines and Parquet in, Parquet out. Nothing in a cell is changed on the way."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from image_tags.tasks.adapters.files.text_tables import json_lines, separated, separator_in, unique_names
+from image_tags.tasks.contracts.errors import UsageError
+
+UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How files begin that are packed by what is not read here."""
+
+
+class EmptyFile(UsageError):
+    """A file with nothing in it."""
+
+
+def table_from(name: str, data: bytes) -> pa.Table:
+    """One file as an Arrow table; the name's ending says what it should be, its bytes decide.
+
+    Text columns of CSV and TSV become numbers only where every number, written out again, is the same text.
+
+    Raises:
+        EmptyFile: nothing is in it.
+        UsageError: it is not a table.
+    """
+    data = _unpacked(name, data)
+    if not data.strip():
+        raise EmptyFile(f"The file {name!r} is empty.")
+    if data[:4] == b"PAR1":
+        return _parquet(name, data)
+    plain = name.lower().removesuffix(".gz")
+    if plain.endswith((".parquet", ".pq")):
+        raise UsageError(f"The file {name!r} is not a Parquet file.")
+    text = _text(name, data)
+    if plain.endswith((".jsonl", ".ndjson", ".json")) or (
+        not plain.endswith((".csv", ".tsv")) and text.lstrip()[:1] == "{"
+    ):
+        return json_lines(name, text)
+    return separated(name, text, separator_in(plain, text))
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """The table as one Parquet file, zstd-compressed; the same table gives the same bytes."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def parquet_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file of ours as an Arrow table."""
+    return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns))
+
+
+def _unpacked(name: str, data: bytes) -> bytes:
+    for start, packer in UNREAD.items():
+        if data.startswith(start):
+            raise UsageError(f"The file {name!r} is packed by {packer}; only gzip is read.")
+    if data.startswith(b"PK\x03\x04"):
+        raise UsageError(f"The file {name!r} is a zip archive or a spreadsheet, not a table: save it as CSV.")
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        raise UsageError(f"The file {name!r} is not a whole gzip file.") from None
+
+
+def _text(name: str, data: bytes) -> str:
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UsageError(
+            f"The file {name!r} is not a table: it is neither Parquet nor text in UTF-8 (save other encodings as that)."
+        )
+    return text
+
+
+def _parquet(name: str, data: bytes) -> pa.Table:
+    try:
+        table = pq.ParquetFile(io.BytesIO(data)).read()  # unlike read_table, it takes two columns of one name
+    except (pa.ArrowException, OSError):
+        raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
+    return pa.table(list(map(_rows_can_be_taken, table.columns)), names=unique_names(table.column_names))
+
+
+def _rows_can_be_taken(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows from."""
+    plain = _without_views(column.type)
+    return column if plain == column.type else column.cast(plain)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return pa.string() if pa.types.is_string_view(kind) else pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_views(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    return kind

@@ -1,0 +1,1 @@
+"""What happened to each link, kept between runs."""

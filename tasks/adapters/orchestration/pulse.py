@@ -1,0 +1,48 @@
+"""A sign of life in the store: a small object that changes while a process works, for whoever waits on another machine."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.contracts.errors import StopRun
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def beating(store: Store, key: str, every: float) -> Iterator[None]:
+    """Rewrite the object every so many seconds while the block runs, and remove it at the end."""
+    over = threading.Event()
+
+    def beat() -> None:
+        for beats in count():
+            _write(store, key, beats)
+            if over.wait(every):
+                return
+
+    thread = threading.Thread(target=beat, name=f"pulse {key}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        store.delete(key)
+
+
+def pulse(store: Store, key: str) -> bytes:
+    """What the object says now; empty if it is not there. Who sees it change knows that someone lives."""
+    try:
+        return store.read(key)
+    except NotInStore:
+        return b""
+
+
+def _write(store: Store, key: str, beats: int) -> None:
+    try:
+        store.write(key, str(beats).encode(), "text/plain", durable=False)
+    except StopRun as error:  # the work itself meets the same store and says so
+        log.warning("No sign of life could be left: %s", error)

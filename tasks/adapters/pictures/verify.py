@@ -1,0 +1,155 @@
+"""Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take them."""
+
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from image_tags.tasks.adapters.pictures.kinds import recognise
+from image_tags.tasks.adapters.pictures.limits import Decoding, Measured, check_frames, check_repeats, check_size, frames_of
+from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.settings import FetchSettings
+
+JPEG_QUALITY = 95
+"""Pillow's manual: above 95 files grow with hardly any gain."""
+
+# The plugin itself, not Image.open: bytes are read as what they begin as, and by nothing else.
+_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+}
+warnings.filterwarnings("ignore", module=r"PIL\.")  # its remarks on odd pictures are no use to a user
+_UNSUPPORTED = re.compile(r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available")  # Pillow's words
+_KEPT = {"JPEG": "jpg", "PNG": "png"}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A picture that decodes.
+
+    Attributes:
+        data: the bytes to store.
+        extension: `jpg` or `png`.
+        format: the format as downloaded, Pillow's name.
+        width: px of the stored picture, before EXIF orientation.
+        height: px.
+        remark: what was converted; None if the bytes are those downloaded.
+
+    """
+
+    data: bytes
+    extension: str
+    format: str
+    width: int
+    height: int
+    remark: str | None = None
+
+
+# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding more would be no
+# faster, and each thread that has decoded keeps some megabytes of the allocator's.
+_decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+_decoding = Decoding()
+
+
+def verify(body: bytes, settings: FetchSettings) -> Verified:
+    """Decode the picture in full and say how to store it; Rejected if it will not do. Thread-safe."""
+    kind = recognise(body)
+    check_repeats(kind, body)
+    with _reading(kind), _PLUGINS[kind](Measured(body)) as image:
+        check_size(image.size, settings)
+        check_frames(image, body, settings)
+        if kind == "JPEG" and _is_kept(image, kind, body):
+            return _looked_through(image, body, settings)
+        return _decoders.submit(_decoded, image, kind, body, settings).result()
+
+
+def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
+    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide and high.
+
+    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the memory.
+    """
+    width, height = image.size
+    with _decoding.room_for(width * height, settings.max_pixels):
+        image.draft(None, (1, 1))  # keeps the mode
+        image.load()
+    return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
+
+
+def _decoded(image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings) -> Verified:
+    with _decoding.room_for(image.width * image.height, settings.max_pixels):
+        image.load()
+        if _is_kept(image, kind, body):
+            return Verified(body, _KEPT[kind], kind, image.width, image.height)
+        return _converted(image, kind, body, frames_of(image, body, settings.max_frames))
+
+
+def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
+    if kind == "JPEG":
+        return image.mode in ("RGB", "L")
+    return kind == "PNG" and body[24] <= 8  # bits a channel, in the first chunk
+
+
+def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
+    ImageOps.exif_transpose(image, in_place=True)
+    plain = _plain(image)
+    lossy = kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in body[:4096])
+    stored = "JPEG" if lossy and plain.mode in ("RGB", "L") else "PNG"
+    out = BytesIO()
+    if stored == "JPEG":
+        plain.save(out, "JPEG", quality=JPEG_QUALITY, icc_profile=None)
+    else:
+        plain.save(out, "PNG", compress_level=3, icc_profile=None)  # 3: half the time of 6 for 8 % more bytes
+    what = "a CMYK JPEG" if kind == "JPEG" else "a 16-bit PNG" if kind == "PNG" else kind
+    first = f", first of {frames:,} frames" if frames > 1 else ""
+    return Verified(out.getvalue(), _KEPT[stored], kind, *plain.size, f"converted from {what} to {stored}{first}")
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The same picture as L, RGB or RGBA with 8 bits a channel."""
+    if image.mode.startswith("I;16"):
+        image = image.point(lambda value: value * (1 / 257))
+    elif image.mode in ("I", "F"):
+        low, high = (float(end) for end in image.getextrema())  # type: ignore[arg-type]  # of one channel
+        scale = 255 / ((high - low) or 1)
+        image = image.point(lambda value: value * scale - low * scale)
+    grey = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
+    mode = "RGBA" if image.has_transparency_data else "L" if grey else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
+@contextmanager
+def _reading(kind: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on damaged or malicious bytes into Rejected."""
+    try:
+        yield
+    except Rejected:
+        raise
+    except Exception as error:  # noqa: BLE001 - on hostile bytes Pillow's plugins raise nearly anything
+        if isinstance(error, Image.DecompressionBombError | MemoryError) or "MAX_TEXT" in str(error):
+            raise Rejected(Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may") from None
+        if _UNSUPPORTED.search(str(error)):
+            raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a {kind} that cannot be read here ({error})"[:200]) from None
+        raise Rejected(Reason.TRUNCATED, f"the {kind} is cut off or damaged ({error})"[:200]) from None

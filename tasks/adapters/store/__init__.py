@@ -1,0 +1,1 @@
+"""The store: a folder or a prefix of an S3 bucket, with the same contract."""

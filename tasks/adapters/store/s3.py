@@ -1,0 +1,213 @@
+"""The store on S3."""
+
+import copy
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from image_tags.tasks.adapters.aws.client import AWS_ERRORS, code_of, status_of
+from image_tags.tasks.adapters.store.s3_client import open_client
+from image_tags.tasks.adapters.store.s3_errors import explain, is_passing
+from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.settings import StoreSettings
+
+PATIENCE = 60.0
+"""Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
+AT_ONCE = 1000
+"""Objects that S3 removes with one request (API Reference, "DeleteObjects")."""
+_ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+"""Amazon S3 User Guide, "General purpose bucket naming rules"."""
+
+T = TypeVar("T")
+
+
+class _Failed(Exception):
+    """A condition of a request does not hold; `retried`: an earlier try of it may have been done all the same."""
+
+    def __init__(self, retried: bool) -> None:
+        self.retried = retried
+
+
+class S3Store:
+    """A bucket, or a prefix in it, as store. Everything stays in memory; one client serves all threads."""
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        patience: float = PATIENCE,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is asked yet; UsageError if the address, profile or endpoint cannot be right."""
+        found = _ADDRESS.fullmatch(settings.store)
+        if not found:
+            raise UsageError(f"The store {settings.store!r} is not of the form s3://bucket/prefix.")
+        self.bucket: str = found["bucket"]
+        self.prefix: str = (found["prefix"] or "").strip("/")
+        self.address = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        self._settings = settings
+        self._patience = patience
+        self._wait = wait
+        self.client = open_client(settings)
+        self.region: str = self.client.meta.region_name
+
+    def read(self, key: str) -> bytes:
+        """See Store."""
+        return self._get(key)[0]
+
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - always
+        """See Store."""
+        self._put(key, data, content_type)
+
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
+        """See Store."""
+        return self._put_if(key, data, content_type, IfNoneMatch="*")
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """See Store."""
+        try:
+            head = self._do("s3:GetObject", lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)))
+        except NotInStore:
+            return None
+        return head["ContentLength"]
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        full, more, cut = "", True, len(self._full(""))
+        while more:
+            page, more = self._do("s3:ListBucket", partial(self._page, self._full(prefix), full))
+            for full in page:
+                yield full[cut:]
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._do("s3:DeleteObject", lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)))
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See Store."""
+        full = [self._full(key) for key in keys]
+        for first in range(0, len(full), AT_ONCE):
+            names = {"Objects": [{"Key": key} for key in full[first : first + AT_ONCE]], "Quiet": True}
+            self._do("s3:DeleteObject", partial(self._delete_all, names))
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """See Store."""
+        try:
+            return self._get(key)
+        except NotInStore:
+            return None
+
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
+        """See Store. As exclusive as the server's If-Match; `add` and a None token only need If-None-Match."""
+        if token is None:
+            return self.add(key, data, content_type)
+        return self._put_if(key, data, content_type, IfMatch=token)
+
+    def locate(self, key: str) -> str:
+        """See Store."""
+        return f"{self.address}/{key}"
+
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:
+        """See Store."""
+        return self.bucket, self._full(key)
+
+    def check_writable(self) -> None:
+        """See Store."""
+        now = copy.copy(self)
+        now._patience = 0.0
+        key = f".check/{uuid.uuid4().hex}"
+        try:
+            added = now.add(key, b"ok", "text/plain")
+            again = now.add(key, b"again", "text/plain")
+            kept = now.read(key) == b"ok" and key in now.keys(".check/")
+            now.delete(key)
+        except StopRun as error:
+            raise UsageError(f"The store {self.address} cannot be used. {error}") from None
+        if not added or again or not kept:
+            raise UsageError(f"The store {self.address} cannot be used: its server does not honour If-None-Match.")
+
+    def _full(self, key: str) -> str:
+        if key.startswith("/") or ".." in key.split("/"):
+            raise ValueError(f"not a key: {key!r}")
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _delete_all(self, names: Any) -> None:
+        answer = self.client.delete_objects(Bucket=self.bucket, Delete=names)
+        if failed := answer.get("Errors"):
+            raise ClientError({"Error": {"Code": failed[0].get("Code", "")}}, "DeleteObjects")
+
+    def _page(self, full_prefix: str, after: str) -> tuple[list[str], bool]:
+        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=full_prefix, StartAfter=after)
+        return [one["Key"] for one in found.get("Contents", [])], found["IsTruncated"]
+
+    def _get(self, key: str) -> tuple[bytes, str]:
+        def get() -> tuple[bytes, str]:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
+            return answer["Body"].read(), answer["ETag"]
+
+        return self._do("s3:GetObject", get)
+
+    def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> None:
+        how: dict[str, Any] = dict(condition)
+        if self._settings.sse or self._settings.sse_kms_key:
+            how["ServerSideEncryption"] = self._settings.sse or "aws:kms"
+        if self._settings.sse_kms_key:
+            how["SSEKMSKeyId"] = self._settings.sse_kms_key
+        if self._settings.storage_class and key.startswith("images/"):
+            how["StorageClass"] = self._settings.storage_class
+        self._do(
+            "s3:PutObject",
+            lambda: self.client.put_object(
+                Bucket=self.bucket,
+                Key=self._full(key),
+                Body=data,
+                ContentType=content_type,
+                ChecksumAlgorithm="SHA256",
+                **how,
+            ),
+        )
+
+    def _put_if(self, key: str, data: bytes, content_type: str, **condition: str) -> bool:
+        try:
+            self._put(key, data, content_type, **condition)
+        except NotInStore:  # If-Match on what has been deleted
+            return False
+        except _Failed as failed:
+            # The answer to an earlier try may have been lost: then what lies there is ours.
+            found = self.read_tagged(key) if failed.retried else None
+            return found is not None and found[0] == data
+        return True
+
+    def _do(self, action: str, request: Callable[[], T]) -> T:
+        """Make a request; through an outage it is repeated for as long as patience lasts."""
+        waited, delay, tries = 0.0, 0.5, 0
+        while True:
+            tries += 1
+            try:
+                return request()
+            except AWS_ERRORS as error:
+                if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
+                    raise NotInStore(f"There is no such object in {self.address}.") from None
+                if status_of(error) == 412:
+                    raise _Failed(tries > 1 or _retries(error) > 0) from None
+                if not is_passing(error) or waited >= self._patience:
+                    raise explain(error, action, self.bucket, self.address, self.region) from None
+            pause = delay * random.uniform(0.5, 1.0)
+            self._wait(pause)
+            waited, delay = waited + pause, min(delay * 2, 8.0)
+
+
+def _retries(error: Exception) -> int:
+    said = error.response.get("ResponseMetadata", {}) if isinstance(error, ClientError) else {}
+    return int(said.get("RetryAttempts", 0))
