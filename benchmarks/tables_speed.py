@@ -17,7 +17,7 @@ import pyarrow as pa
 from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
 from image_tags.tasks.clean import clean
-from image_tags.tasks.contracts.findings import CheckContext
+from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings

@@ -9,7 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from image_tags.expectations.profile import Profile, profile_of
-from image_tags.tasks.contracts.findings import CheckContext
+from image_tags.tasks.contracts.checks import CheckContext
 
 
 @dataclass(frozen=True)

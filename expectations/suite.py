@@ -13,8 +13,8 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.registry import get_expectation_impl
 
 import image_tags.expectations.custom  # noqa: F401 - makes our own expectations known
+from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.errors import StopRun
-from image_tags.tasks.contracts.findings import Severity
 
 MEMBERS = {"type", "kwargs", "severity", "description"}
 PLACE = "place"

@@ -65,7 +65,7 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
 def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     """Whether everything is there that a run needs."""
     from image_tags.tasks.doctor import closing, render, run_doctor
-    from image_tags.tasks.run import part
+    from image_tags.tasks.execution.resources import part
 
     looks = run_doctor(
         part(settings, StoreSettings), part(settings, AnalysisSettings), spend=spend, create_bucket=create_bucket
@@ -96,7 +96,7 @@ def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
 def list_versions(address: str) -> int:
     """The versions that are kept."""
     from image_tags.tasks.adapters.store.store import open_store
-    from image_tags.tasks.pointer import read_pointer
+    from image_tags.tasks.published.pointer import read_pointer
 
     pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
     if pointer is None:
@@ -110,7 +110,7 @@ def list_versions(address: str) -> int:
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
     from image_tags.tasks.adapters.store.store import open_store
-    from image_tags.tasks.versions import rollback
+    from image_tags.tasks.published.versions import rollback
 
     back = rollback(open_store(StoreSettings(store=address)), version)
     click.echo(f"Readers see version {back.version} again.")

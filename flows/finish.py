@@ -16,13 +16,13 @@ from image_tags.flows.options import option_name
 from image_tags.flows.parameters import in_order
 from image_tags.flows.quiet import say_once
 from image_tags.tasks.artifacts import show_ending
+from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.explain import Ending
 from image_tags.tasks.summary import sentences
-from image_tags.tasks.text import counted, shown
 
 ENTRYPOINT = "image_tags.flows.image_tags.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""

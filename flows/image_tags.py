@@ -15,14 +15,14 @@ from image_tags.tasks.check import check_tables
 from image_tags.tasks.clean import clean_tags
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.mapping import mapped
+from image_tags.tasks.execution.resources import let_go
 from image_tags.tasks.ingest import ingest_images, link_batches
-from image_tags.tasks.mapping import mapped
 from image_tags.tasks.metrics import measure_effects
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
 from image_tags.tasks.reshape import reshape_tags
-from image_tags.tasks.run import let_go
 from image_tags.tasks.source import read_source
 from image_tags.tasks.summary import remarks_on, summarize_run
 

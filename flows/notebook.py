@@ -101,9 +101,9 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters.files.tables import parquet_bytes
     from image_tags.tasks.adapters.store.store import PARQUET, open_store
+    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.frames import column_called, source_table
     from image_tags.tasks.metrics import check_metrics
-    from image_tags.tasks.run import part
     from image_tags.tasks.source import find_url_column
 
     table = source_table(frame)
@@ -120,10 +120,10 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
     from image_tags.tasks.adapters.store.store import open_store
+    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.frames import like_frame, like_index
-    from image_tags.tasks.pointer import FILES
+    from image_tags.tasks.published.pointer import FILES
     from image_tags.tasks.read import read_tables
-    from image_tags.tasks.run import part
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)

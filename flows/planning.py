@@ -12,9 +12,9 @@ from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched
 from image_tags.tasks.contracts.settings import FetchSettings, Settings
+from image_tags.tasks.execution.resources import analyzer_for, ledger_for, let_go, part, store_for, web_for
 from image_tags.tasks.ingest import ingest_links
 from image_tags.tasks.plan import Plan, distinct_pictures, make_plan, plan_sentences
-from image_tags.tasks.run import analyzer_for, ledger_for, let_go, part, store_for, web_for
 from image_tags.tasks.source import distinct_urls, links_of, load_source
 
 NAME = "plan"

@@ -12,11 +12,11 @@ from image_tags.flows.start import check_request
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.mapping import mapped
+from image_tags.tasks.execution.resources import let_go, store_for
+from image_tags.tasks.execution.shard_batches import alive, load_share
+from image_tags.tasks.execution.shards import STOPPED
 from image_tags.tasks.ingest import ingest_images
-from image_tags.tasks.mapping import mapped
-from image_tags.tasks.run import let_go, store_for
-from image_tags.tasks.shards import STOPPED
-from image_tags.tasks.shares import alive, load_share
 
 STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 

@@ -21,8 +21,8 @@ from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
-from image_tags.tasks.records import name_of_run, run_key, save_json
-from image_tags.tasks.run import open_analyzer, part, store_for
+from image_tags.tasks.execution.resources import open_analyzer, part, store_for
+from image_tags.tasks.execution.run_folder import name_of_run, run_key, save_json
 
 
 @dataclass

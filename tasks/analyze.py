@@ -12,16 +12,16 @@ from prefect.logging import get_run_logger
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.batches import Batch, BatchDone
+from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError, StopRun
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings
-from image_tags.tasks.mapping import threads_of_each
-from image_tags.tasks.records import Failure, save_failures
-from image_tags.tasks.retrying import batch_failed, keyed, retry_passing
-from image_tags.tasks.run import analyzer_for, ledger_for, store_for
-from image_tags.tasks.text import counted, shown
+from image_tags.tasks.execution.batches import Batch, BatchDone
+from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.resources import analyzer_for, ledger_for, store_for
+from image_tags.tasks.execution.run_folder import Failure, save_failures
+from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_passing
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,12 @@ from prefect.runtime import flow_run
 
 from image_tags.tasks.adapters.orchestration.prefect_api import if_it_answers
 from image_tags.tasks.adapters.store.console import console_page
+from image_tags.tasks.contracts.display import markdown
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import load_json, run_key, staged
 from image_tags.tasks.explain import MESSAGE, Ending, checks, costs, overview, pending, progress_line, reasons
-from image_tags.tasks.records import load_json, run_key
-from image_tags.tasks.run import store_for
-from image_tags.tasks.staging import staged
-from image_tags.tasks.text import markdown
 
 ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
 CHECKS, COSTS = "checks-of-the-tables", "calls-and-cost"

@@ -10,11 +10,10 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Fetched, Link
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, WIDE_KINDS, schema_of, wide_columns
-from image_tags.tasks.records import load_fetched
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import load_fetched, stage, staged
 from image_tags.tasks.reshape import Verdict, load_verdicts
-from image_tags.tasks.run import store_for
 from image_tags.tasks.source import load_links
-from image_tags.tasks.staging import stage, staged
 
 OURS = "image_tags_"
 """What goes before a column of ours in `tagged` when the source has one of the same name."""

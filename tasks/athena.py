@@ -15,7 +15,7 @@ from image_tags.tasks.adapters.store.store import Store, open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.pointer import read_pointer
+from image_tags.tasks.published.pointer import read_pointer
 
 LATEST = "published/latest/{table}/"
 MANIFEST = LATEST + "manifest"

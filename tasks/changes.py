@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.pointer import read_pointer
+from image_tags.tasks.published.pointer import read_pointer
 
 
 def changes_since(store: Store, images: pa.Table) -> JsonObject:

@@ -12,9 +12,9 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.contracts.settings import CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, schema_of
+from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.run_folder import stage, staged
 from image_tags.tasks.names import flag_confusions, one_name
-from image_tags.tasks.run import part, store_for
-from image_tags.tasks.staging import stage, staged
 
 Mask = pd.Series
 """True for each row that a rule removes; the index is the frame's."""

@@ -15,8 +15,8 @@ from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
+from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.findings import Check, closing, failed, render
-from image_tags.tasks.run import open_analyzer
 
 if TYPE_CHECKING:
     from image_tags.tasks.adapters.store.s3 import S3Store

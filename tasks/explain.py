@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from image_tags.tasks.contracts.display import duration, link_address, markdown, percent
 from image_tags.tasks.contracts.reasons import REASONS, Status
-from image_tags.tasks.text import duration, link_address, markdown, percent
 
 EXAMPLES = 3
 """Links shown for each reason."""

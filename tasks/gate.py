@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.clean import RULES
-from image_tags.tasks.contracts.findings import CheckContext, Finding, Severity
+from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import AnalysisSettings

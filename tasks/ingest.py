@@ -18,17 +18,17 @@ from image_tags.tasks.adapters.link_records import links
 from image_tags.tasks.adapters.pictures.verify import verify
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Page
-from image_tags.tasks.batches import Batch, BatchDone, batch_size, batches_of
+from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.errors import LinkError
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, Picture, picture_key
 from image_tags.tasks.contracts.settings import FetchSettings, Settings
-from image_tags.tasks.mapping import threads_of_each
-from image_tags.tasks.records import save_fetched
-from image_tags.tasks.retrying import batch_failed, keyed, retry_passing
-from image_tags.tasks.run import part, store_for, web_for
+from image_tags.tasks.execution.batches import Batch, BatchDone, batch_size, batches_of
+from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.resources import part, store_for, web_for
+from image_tags.tasks.execution.run_folder import save_fetched
+from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_passing
 from image_tags.tasks.source import distinct_urls, load_links
-from image_tags.tasks.text import counted, link_address, shown
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 

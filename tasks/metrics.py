@@ -10,8 +10,8 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import EffectSettings, Settings
-from image_tags.tasks.run import part, store_for
-from image_tags.tasks.staging import stage, staged
+from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.run_folder import stage, staged
 
 NUMERIC = (
     pa.types.is_boolean,

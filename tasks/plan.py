@@ -9,13 +9,13 @@ from prefect.logging import get_run_logger
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.batches import Batch, batch_size, batches_of
 from image_tags.tasks.contracts.errors import OverBudget
 from image_tags.tasks.contracts.prices import PriceList, prices_for
 from image_tags.tasks.contracts.records import Fetched, JsonObject, Picture
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.records import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
-from image_tags.tasks.run import analyzer_for, ledger_for, store_for
+from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
+from image_tags.tasks.execution.resources import analyzer_for, ledger_for, store_for
+from image_tags.tasks.execution.run_folder import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED
-from image_tags.tasks.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
-from image_tags.tasks.records import load_json, run_key, save_json
-from image_tags.tasks.run import part, store_for
-from image_tags.tasks.staging import staged_key
-from image_tags.tasks.versions import published_now, remove_versions
+from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
+from image_tags.tasks.published.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
+from image_tags.tasks.published.versions import published_now, remove_versions
 
 BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
 """What is published beside the tables, if the run has it."""

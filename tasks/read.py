@@ -11,7 +11,7 @@ from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import Store, open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.pointer import read_pointer, tables_of
+from image_tags.tasks.published.pointer import read_pointer, tables_of
 
 TYPES: dict[pa.DataType, Any] = {
     pa.int8(): pd.Int8Dtype(),

@@ -17,10 +17,9 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Tag
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
+from image_tags.tasks.execution.resources import ledger_for, store_for
+from image_tags.tasks.execution.run_folder import Failure, load_failures, load_fetched, run_key, stage
 from image_tags.tasks.plan import distinct_pictures
-from image_tags.tasks.records import Failure, load_failures, load_fetched, run_key
-from image_tags.tasks.run import ledger_for, store_for
-from image_tags.tasks.staging import stage
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""

@@ -11,10 +11,10 @@ from image_tags.tasks.cells import is_attempt, links_in, looks_like_links
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import stage, staged
 from image_tags.tasks.metrics import check_metrics
-from image_tags.tasks.run import store_for
 from image_tags.tasks.stacking import stacked
-from image_tags.tasks.staging import stage, staged
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 

@@ -16,11 +16,10 @@ from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.records import run_key, save_json
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import run_key, save_json, staged
 from image_tags.tasks.reshape import load_calls
-from image_tags.tasks.run import store_for
 from image_tags.tasks.source import SourceRead
-from image_tags.tasks.staging import staged
 
 TOP = 10
 """How many labels and people the summary names."""

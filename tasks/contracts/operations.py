@@ -6,7 +6,7 @@ Requests and limits follow the Amazon Rekognition API Reference and its page "Gu
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from image_tags.tasks.contracts import reading
+from image_tags.tasks.contracts import responses as reading
 from image_tags.tasks.contracts.records import JsonObject, Tag
 from image_tags.tasks.contracts.settings import AnalysisSettings
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import escape
 
-from image_tags.tasks.contracts.members import as_list, box_of, clipped
+from image_tags.tasks.contracts.display import NAME, href, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.response_fields import as_list, box_of, clipped
 from image_tags.tasks.report.pictures import Thumb
 from image_tags.tasks.report.view import ReportInput, records
-from image_tags.tasks.text import NAME, href, link_text, shown
 
 MOST_TAGS = 40
 """Tags listed on a card at most."""

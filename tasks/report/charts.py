@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from image_tags.tasks.contracts.display import number, shown
 from image_tags.tasks.report.facts import Stage
-from image_tags.tasks.text import number, shown
 
 WIDTH = 310
 """px of the plotting area; axis labels come on top of it."""

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from image_tags.tasks.contracts.display import NAME, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.report.cards import Card, make_card, source_cells
 from image_tags.tasks.report.pictures import Thumb
 from image_tags.tasks.report.view import ReportInput, records
-from image_tags.tasks.text import NAME, link_text, shown
 
 CARDS_BUDGET = 1_100_000
 """Characters that all cards may take in the page, besides their thumbnails."""

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from image_tags.tasks import text
 from image_tags.tasks.changes import changes_sentence
+from image_tags.tasks.contracts import display as text
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.tables import KINDS
 from image_tags.tasks.report import charts, facts, tops

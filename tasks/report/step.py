@@ -8,11 +8,10 @@ from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject, picture_key
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import PUBLISHED
-from image_tags.tasks.records import load_json, run_key
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key, staged
 from image_tags.tasks.report.page import render_report
 from image_tags.tasks.report.view import ReportInput
-from image_tags.tasks.run import store_for
-from image_tags.tasks.staging import is_staged, staged
 
 HTML = "text/html; charset=utf-8"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from image_tags.tasks.contracts.display import NAME, shown
 from image_tags.tasks.report.view import ReportInput
-from image_tags.tasks.text import NAME, shown
 
 EXAMPLES = 3
 """Pictures beside a name."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from image_tags.tasks.pointer import CURRENT
-from image_tags.tasks.versions import versions
+from image_tags.tasks.published.pointer import CURRENT
+from image_tags.tasks.published.versions import versions
 from tests.support.killed import ALL, AT_ONCE, NEEDED, OLD, Reader, World, answered, comparable, kill, twice_billed
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 

@@ -12,10 +12,10 @@ from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED, published_tables
 from image_tags.tasks.gate import Checked
-from image_tags.tasks.pointer import CURRENT, PublishedMeanwhile, read_pointer
 from image_tags.tasks.publish import publish
+from image_tags.tasks.published.pointer import CURRENT, PublishedMeanwhile, read_pointer
+from image_tags.tasks.published.versions import rollback, versions
 from image_tags.tasks.read import read_tables
-from image_tags.tasks.versions import rollback, versions
 from tests.support.staged import WIDTHS, Staged, stage_run
 
 PLAIN = PublishSettings()

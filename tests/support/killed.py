@@ -15,8 +15,8 @@ from typing import Any
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import FolderStore, Store
-from image_tags.tasks.pointer import read_pointer
-from image_tags.tasks.runners import WORKERS
+from image_tags.tasks.execution.task_runners import WORKERS
+from image_tags.tasks.published.pointer import read_pointer
 from tests.support.command import Result, image_tags
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.batches import SCHEMA, TASK_RUNS, batch_key, batch_size, batches_of, share_of
+from image_tags.tasks.execution.batches import SCHEMA, TASK_RUNS, batch_key, batch_size, batches_of, share_of
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=50), st.integers(1, 20))
@@ -44,7 +44,7 @@ def test_the_cache_key_tells_apart_what_must_not_be_mixed_up():
 def test_results_that_older_code_kept_are_not_found(monkeypatch):
     (batch,) = batches_of("ingest", ["x"], ["x"], 1)
     before = batch_key("t", "r", "s", batch)
-    monkeypatch.setattr("image_tags.tasks.batches.SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr("image_tags.tasks.execution.batches.SCHEMA", SCHEMA + 1)
     assert batch_key("t", "r", "s", batch) != before
 
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.analyze import analyze_images
-from image_tags.tasks.batches import batches_of
 from image_tags.tasks.contracts.settings import PACE, AnalysisSettings, FetchSettings, Settings
+from image_tags.tasks.execution.batches import batches_of
+from image_tags.tasks.execution.task_runners import divided
 from image_tags.tasks.ingest import ingest_images
-from image_tags.tasks.runners import divided
 
 (BATCH,) = batches_of("detect_labels", ["a"], ["a"], 1)
 STEPS = {ingest_images: FetchSettings, analyze_images: AnalysisSettings}

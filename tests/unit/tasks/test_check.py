@@ -6,7 +6,7 @@ import pytest
 
 from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.check import check_staged, sentences
-from image_tags.tasks.contracts.findings import Finding, Severity
+from image_tags.tasks.contracts.checks import Finding, Severity
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.publish import publish
 from tests.support.staged import WIDTHS, Staged, stage_run

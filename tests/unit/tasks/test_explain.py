@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.explain import (
     EXAMPLES,
@@ -23,7 +24,6 @@ from image_tags.tasks.explain import (
     progress_line,
     reasons,
 )
-from image_tags.tasks.text import shown
 from tests.support.made_run import HOSTILE
 
 SUMMARY = {

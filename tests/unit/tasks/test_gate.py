@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from image_tags.tasks.contracts.findings import Severity
+from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.gate import check, validate

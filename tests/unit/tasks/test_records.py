@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.records import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
-from image_tags.tasks.run import answers_since
+from image_tags.tasks.execution.resources import answers_since
+from image_tags.tasks.execution.run_folder import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
 
 ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 

@@ -10,7 +10,7 @@ from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer
-from image_tags.tasks.records import Failure
+from image_tags.tasks.execution.run_folder import Failure
 from image_tags.tasks.reshape import LONG_SCHEMA, Calls, judge, reshape, rows_of
 from tests.support.made import LABELS, PEOPLE, TEXT, MadeAnalyzer, entry, image_id, labels_response, picture, text_response
 

@@ -7,7 +7,7 @@ from prefect.states import Failed
 
 from image_tags.tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.retrying import NAMED, batch_failed, retry_passing
+from image_tags.tasks.execution.task_options import NAMED, batch_failed, retry_passing
 
 
 @pytest.mark.parametrize(

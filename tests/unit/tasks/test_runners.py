@@ -9,8 +9,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.run import dask_for, let_go
-from image_tags.tasks.runners import divided, place_for
+from image_tags.tasks.execution.resources import dask_for, let_go
+from image_tags.tasks.execution.task_runners import divided, place_for
 
 counts = st.integers(1, 64)
 

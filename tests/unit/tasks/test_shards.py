@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from image_tags.flows.shard import STEPS
 from image_tags.tasks.adapters.store.store import FolderStore
-from image_tags.tasks.batches import batches_of
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.shards import Shard, Watch, _done, _key, settings_of_each
-from image_tags.tasks.shares import STAGED, load_share, save_share, shares_of
+from image_tags.tasks.execution.batches import batches_of
+from image_tags.tasks.execution.shard_batches import STAGED, load_share, save_share, shares_of
+from image_tags.tasks.execution.shards import Shard, Watch, _done, _key, settings_of_each
 
 IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=40)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from image_tags.tasks import text
+from image_tags.tasks.contracts import display as text
 from tests.support.made_run import HOSTILE
 
 

@@ -1,4 +1,4 @@
-"""The small files that a run keeps while it works, below `runs/<run>/`: JSON in, records out."""
+"""A run's folder, `runs/<run>/`: its JSON files and its staged tables, exactly as they will be checked and published."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 from pydantic import TypeAdapter
 
-from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
+from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
+from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Fetched
 
@@ -89,3 +91,23 @@ def forget_failures(store: Store, run: str) -> None:
 def load_failures(store: Store, run: str) -> list[Failure]:
     """All failures of a run."""
     return [failure for key in store.keys(run_key(run, "failures/")) for failure in FAILURES.validate_json(store.read(key))]
+
+
+def stage(store: Store, run: str, name: str, table: pa.Table) -> None:
+    """Write a table as `runs/<run>/<name>.parquet`."""
+    store.write(staged_key(run, name), parquet_bytes(table), PARQUET)
+
+
+def staged(store: Store, run: str, name: str) -> pa.Table:
+    """Read it again."""
+    return parquet_table(store.read(staged_key(run, name)))
+
+
+def staged_key(run: str, name: str) -> str:
+    """Where a staged table lies in the store."""
+    return run_key(run, f"{name}.parquet")
+
+
+def is_staged(store: Store, run: str, name: str) -> bool:
+    """Whether the run has made this table."""
+    return store.exists(staged_key(run, name))

@@ -8,8 +8,18 @@ A detection without a name is no tag; one without a confidence has 0 and says so
 from collections.abc import Iterable
 from dataclasses import replace
 
-from image_tags.tasks.contracts.members import Box, as_list, as_object, box_of, clipped, names_of, rest, snake, storable
 from image_tags.tasks.contracts.records import JsonObject, Tag
+from image_tags.tasks.contracts.response_fields import (
+    Box,
+    as_list,
+    as_object,
+    box_of,
+    clipped,
+    names_of,
+    rest,
+    snake,
+    storable,
+)
 
 FACE = "Face"
 """The name of a tag of kind `face`: a face that nobody named."""

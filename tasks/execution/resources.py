@@ -20,7 +20,7 @@ from image_tags.tasks.contracts.settings import (
     StoreSettings,
     WorkSettings,
 )
-from image_tags.tasks.records import begun
+from image_tags.tasks.execution.run_folder import begun
 
 G = TypeVar("G", bound=Group)
 T = TypeVar("T")

@@ -20,13 +20,13 @@ from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.orchestration import shard_runs
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.artifacts import live_progress
-from image_tags.tasks.batches import Batch
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.records import run_key
-from image_tags.tasks.run import store_for
-from image_tags.tasks.runners import divided
-from image_tags.tasks.shares import save_share, shares_of, sign_of_life
+from image_tags.tasks.execution.batches import Batch
+from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.run_folder import run_key
+from image_tags.tasks.execution.shard_batches import save_share, shares_of, sign_of_life
+from image_tags.tasks.execution.task_runners import divided
 
 POLL = 2.0
 """Seconds between two looks at the shards."""

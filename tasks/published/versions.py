@@ -8,7 +8,7 @@ from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.athena import write_manifests
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
+from image_tags.tasks.published.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
 
 
 def versions(store: Store) -> list[Version]:

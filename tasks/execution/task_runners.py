@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.run import dask_for
+from image_tags.tasks.execution.resources import dask_for
 
 WORKERS = 16
 """Mapped task runs at the same time in one process; each has a few threads of its own."""

@@ -9,12 +9,12 @@ from prefect.tasks import exponential_backoff
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.artifacts import live_progress
-from image_tags.tasks.batches import Batch
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.run import results_for
-from image_tags.tasks.runners import WORKERS, place_for
-from image_tags.tasks.shards import sharded
+from image_tags.tasks.execution.batches import Batch
+from image_tags.tasks.execution.resources import results_for
+from image_tags.tasks.execution.shards import sharded
+from image_tags.tasks.execution.task_runners import WORKERS, place_for
 
 
 def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:

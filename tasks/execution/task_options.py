@@ -10,12 +10,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
-from image_tags.tasks.batches import batch_key
+from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import Group
-from image_tags.tasks.run import part
-from image_tags.tasks.text import counted, link_address, shown
+from image_tags.tasks.execution.batches import batch_key
+from image_tags.tasks.execution.resources import part
 
 NAMED = 20
 """Links or images that a failed batch's message names."""

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
 from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
-from image_tags.tasks.batches import Batch, share_of
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
-from image_tags.tasks.records import run_key
+from image_tags.tasks.execution.batches import Batch, share_of
+from image_tags.tasks.execution.run_folder import run_key
 
 STAGED: dict[str, TypeAdapter[Any]] = {
     "ingest_images": TypeAdapter(list[Batch[str]]),
