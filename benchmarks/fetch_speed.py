@@ -64,7 +64,7 @@ def _serve(tell: Connection) -> None:
 
 
 def _ours(base: str, links: int, folder: str) -> None:
-    from image_tags.tasks.adapters.store.store import FolderStore
+    from image_tags.tasks.adapters.store.folder import FolderStore
     from image_tags.tasks.adapters.web import Web
     from image_tags.tasks.contracts.settings import FetchSettings
     from image_tags.tasks.ingest import ingest_links

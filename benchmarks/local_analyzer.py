@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.printed_pictures import HOPPER, Sample, printed, without_text
 from image_tags.tasks.adapters.analyzers.local import text
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 

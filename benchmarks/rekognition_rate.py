@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.rekognition import Rekognition
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.rekognition_endpoint import ACCESS_KEY, REGION, SECRET_KEY

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from image_tags.flows import commands
-from image_tags.flows.options import options, settings_from
-from image_tags.flows.quiet import set_defaults
+from image_tags.flows.cli_options import options, settings_from
+from image_tags.flows.prefect_setup import set_defaults
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from image_tags.flows.options import settings_from
+from image_tags.flows.cli_options import settings_from
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
 
@@ -26,8 +26,8 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     """The main job."""
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters import progress
-    from image_tags.tasks.metrics import check_metrics
-    from image_tags.tasks.source import load_source
+    from image_tags.tasks.effects.metric import check_metrics
+    from image_tags.tasks.source.step import load_source
 
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
@@ -48,7 +48,7 @@ def run_flow(settings: Settings, as_json: bool) -> int:
 
 def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
     """What a run would do."""
-    from image_tags.flows.planning import plan_run
+    from image_tags.flows.dry_run import plan_run
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters import progress
 
@@ -64,7 +64,7 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
 
 def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     """Whether everything is there that a run needs."""
-    from image_tags.tasks.doctor import closing, render, run_doctor
+    from image_tags.flows.doctor import closing, render, run_doctor
     from image_tags.tasks.execution.resources import part
 
     looks = run_doctor(
@@ -95,7 +95,7 @@ def show_policy(bucket: str, prefix: str, settings: Settings) -> int:
 
 def list_versions(address: str) -> int:
     """The versions that are kept."""
-    from image_tags.tasks.adapters.store.store import open_store
+    from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.published.pointer import read_pointer
 
     pointer, _ = read_pointer(open_store(StoreSettings(store=address)))
@@ -109,7 +109,7 @@ def list_versions(address: str) -> int:
 
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
-    from image_tags.tasks.adapters.store.store import open_store
+    from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.published.versions import rollback
 
     back = rollback(open_store(StoreSettings(store=address)), version)

@@ -10,8 +10,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from image_tags.flows.finish import Outcome, Undone
-from image_tags.flows.image_tags import image_tags
+from image_tags.flows.outcome import Outcome, Undone
+from image_tags.flows.pipeline import image_tags
 from image_tags.flows.start import check_shards
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.orchestration.prefect_api import drop_events

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from image_tags.flows.options import settings_named
-from image_tags.flows.quiet import quietly
+from image_tags.flows.cli_options import settings_named
+from image_tags.flows.prefect_setup import quietly
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
-    from image_tags.flows.finish import Outcome
+    from image_tags.flows.outcome import Outcome
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,11 +100,12 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     """The settings with the frame in the store as their source, once it is known that they can be."""
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters.files.tables import parquet_bytes
-    from image_tags.tasks.adapters.store.store import PARQUET, open_store
+    from image_tags.tasks.adapters.store.opening import open_store
+    from image_tags.tasks.adapters.store.store import PARQUET
+    from image_tags.tasks.effects.metric import check_metrics
     from image_tags.tasks.execution.resources import part
-    from image_tags.tasks.frames import column_called, source_table
-    from image_tags.tasks.metrics import check_metrics
-    from image_tags.tasks.source import find_url_column
+    from image_tags.tasks.source.dataframes import column_called, source_table
+    from image_tags.tasks.source.step import find_url_column
 
     table = source_table(frame)
     wanted = None if url_column is None else column_called(frame, url_column)
@@ -119,11 +120,11 @@ def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 
 def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
-    from image_tags.tasks.adapters.store.store import open_store
+    from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.execution.resources import part
-    from image_tags.tasks.frames import like_frame, like_index
     from image_tags.tasks.published.pointer import FILES
     from image_tags.tasks.read import read_tables
+    from image_tags.tasks.source.dataframes import like_frame, like_index
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)

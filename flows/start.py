@@ -15,14 +15,14 @@ from prefect.settings import get_current_settings
 from image_tags.tasks.adapters.files.files import short_name
 from image_tags.tasks.adapters.orchestration.dask import check_installed
 from image_tags.tasks.adapters.orchestration.shard_runs import pool_of
-from image_tags.tasks.adapters.store.store import open_store
-from image_tags.tasks.artifacts import clear_page
+from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
 from image_tags.tasks.execution.resources import open_analyzer, part, store_for
 from image_tags.tasks.execution.run_folder import name_of_run, run_key, save_json
+from image_tags.tasks.explain.step import clear_page
 
 
 @dataclass

@@ -13,7 +13,7 @@ from image_tags.tasks.contracts.tables import IMAGES, WIDE_KINDS, schema_of, wid
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import load_fetched, stage, staged
 from image_tags.tasks.reshape import Verdict, load_verdicts
-from image_tags.tasks.source import load_links
+from image_tags.tasks.source.step import load_links
 
 OURS = "image_tags_"
 """What goes before a column of ours in `tagged` when the source has one of the same name."""

@@ -1,9 +1,4 @@
-"""For Athena: files that say which Parquet files are current, and the SQL that makes tables of them.
-
-Athena reads folders, not single files, and knows nothing of our pointer. A manifest is a text file that lists the files to
-read in its place (Delta Lake documentation, "Presto and Athena to Delta Lake integration"). There is one a table, below
-`published/latest/<table>/`, rewritten each time the pointer moves; for a moment two of them may name two versions.
-"""
+"""The SQL that makes Athena tables of the published tables; `published/manifests.py` says which files are current."""
 
 import re
 import warnings
@@ -11,34 +6,14 @@ import warnings
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.adapters.store.store import Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.contracts.tables import published_tables
+from image_tags.tasks.published.manifests import LATEST
 from image_tags.tasks.published.pointer import read_pointer
-
-LATEST = "published/latest/{table}/"
-MANIFEST = LATEST + "manifest"
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of fields that can stand in a type as they are."""
-
-
-def write_manifests(store: Store) -> None:
-    """Have every manifest name the current version's file; nothing happens unless the store is on S3."""
-    if store.bucket_and_key("") is None:
-        return
-    pointer, token = read_pointer(store)
-    while pointer is not None:
-        for table in published_tables(["any"]):
-            key = MANIFEST.format(table=table)
-            if table in pointer.tables:
-                store.write(key, f"{store.locate(pointer.tables[table])}\n".encode(), "text/plain")
-            else:
-                store.delete(key)
-        last, (pointer, token) = token, read_pointer(store)
-        if token == last:  # nobody moved the pointer meanwhile
-            return
 
 
 def athena_table(store: str, table: str, *, region: str | None = None) -> str:

@@ -28,7 +28,7 @@ from image_tags.tasks.execution.mapping import threads_of_each
 from image_tags.tasks.execution.resources import part, store_for, web_for
 from image_tags.tasks.execution.run_folder import save_fetched
 from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_passing
-from image_tags.tasks.source import distinct_urls, load_links
+from image_tags.tasks.source.step import distinct_urls, load_links
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 

@@ -9,13 +9,13 @@ from prefect.logging import get_run_logger
 from image_tags.tasks.adapters.files.csv_files import CSV, csv_bytes
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
-from image_tags.tasks.athena import write_manifests
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED
 from image_tags.tasks.execution.resources import part, store_for
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
+from image_tags.tasks.published.manifests import write_manifests
 from image_tags.tasks.published.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
 from image_tags.tasks.published.versions import published_now, remove_versions
 

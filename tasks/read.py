@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.adapters.store.store import Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 from image_tags.tasks.published.pointer import read_pointer, tables_of

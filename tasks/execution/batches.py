@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when what a task's persisted result says changes its meaning: older results are then not reused."""
 
 TASK_RUNS = 200

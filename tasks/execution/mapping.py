@@ -8,10 +8,10 @@ from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.artifacts import live_progress
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
+from image_tags.tasks.execution.live_progress import live_progress
 from image_tags.tasks.execution.resources import results_for
 from image_tags.tasks.execution.shards import sharded
 from image_tags.tasks.execution.task_runners import WORKERS, place_for

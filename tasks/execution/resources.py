@@ -10,7 +10,8 @@ from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.orchestration.dask import Dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
-from image_tags.tasks.adapters.store.store import Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Web
 from image_tags.tasks.contracts.settings import (
     AnalysisSettings,

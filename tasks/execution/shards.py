@@ -19,10 +19,10 @@ from prefect.states import Crashed
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.orchestration import shard_runs
 from image_tags.tasks.adapters.store.store import Store
-from image_tags.tasks.artifacts import live_progress
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
+from image_tags.tasks.execution.live_progress import live_progress
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import run_key
 from image_tags.tasks.execution.shard_batches import save_share, shares_of, sign_of_life

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.athena import write_manifests
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.published.manifests import write_manifests
 from image_tags.tasks.published.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
 
 

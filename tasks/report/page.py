@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from image_tags.tasks.changes import changes_sentence
 from image_tags.tasks.contracts import display as text
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.tables import KINDS
@@ -20,6 +19,7 @@ from image_tags.tasks.report import charts, facts, tops
 from image_tags.tasks.report.gallery import make_gallery, pictures_of, striking
 from image_tags.tasks.report.pictures import TINY, chosen, smaller, thumbnails
 from image_tags.tasks.report.view import ReportInput, records
+from image_tags.tasks.summary.changes import changes_sentence
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""

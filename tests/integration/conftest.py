@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import image_tags_process, published
 from tests.support.prefect_client import Worker, ended, prefect, start
 from tests.support.prefect_server import PrefectServer
@@ -71,7 +71,7 @@ def test_a_run_without_the_password_says_so_in_one_sentence(world, login):
 
 def test_a_run_of_a_worker(world):
     prefect(world.server, "work-pool", "create", "guarded", "--type", "process")
-    deployment = ["deploy", "image_tags.flows.image_tags.image_tags", "--name", "guarded", "--pool", "guarded"]
+    deployment = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", "guarded", "--pool", "guarded"]
     prefect(world.server, "--no-prompt", *deployment, cwd=world.folder)
     worker = Worker(world.server, "guarded", world.endpoint, world.folder / "worker.log")
     worker.start()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags_process, published
 
 BILLED = "billed"

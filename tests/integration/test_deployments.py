@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from image_tags.flows.image_tags import image_tags
+from image_tags.flows.pipeline import image_tags
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 from tests.support.command import published

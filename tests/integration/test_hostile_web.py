@@ -198,7 +198,7 @@ def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lin
 
 ALL_AT_ONCE = """
 import json, resource, sys, tempfile, time
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.web import Web, client
 from image_tags.tasks.contracts.settings import FetchSettings
 from image_tags.tasks.ingest import ingest_links

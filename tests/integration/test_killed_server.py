@@ -104,7 +104,7 @@ def deployed(world, server, tmp_path_factory):
     """A deployment of the flow and a worker for it."""
     folder = tmp_path_factory.mktemp("worker")
     prefect(server, "work-pool", "create", POOL, "--type", "process")
-    words = ["deploy", "image_tags.flows.image_tags.image_tags", "--name", POOL, "--pool", POOL, "--tag", "killed"]
+    words = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", POOL, "--pool", POOL, "--tag", "killed"]
     prefect(server, "--no-prompt", *words, cwd=folder)
     worker = Worker(server, POOL, world.endpoint.environment(), folder / "worker.log")
     worker.start()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.analyzers.rekognition import Rekognition
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture

@@ -7,11 +7,11 @@ from threading import Barrier
 import pytest
 
 from image_tags.tasks.athena import athena_table
-from image_tags.tasks.check import check_staged
+from image_tags.tasks.check.gate import Checked
+from image_tags.tasks.check.step import check_staged
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED, published_tables
-from image_tags.tasks.gate import Checked
 from image_tags.tasks.publish import publish
 from image_tags.tasks.published.pointer import CURRENT, PublishedMeanwhile, read_pointer
 from image_tags.tasks.published.versions import rollback, versions
@@ -24,7 +24,7 @@ PLAIN = PublishSettings()
 @pytest.fixture(autouse=True)
 def _quick_gate(monkeypatch):
     """What the gate finds has its own tests; here only what is kept of it matters."""
-    monkeypatch.setattr("image_tags.tasks.gate.validate", lambda *_: Checked([], {"rows": 3}))
+    monkeypatch.setattr("image_tags.tasks.check.gate.validate", lambda *_: Checked([], {"rows": 3}))
 
 
 def settings(store, metric=()):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.rekognition import BYTES_LIMIT, S3_LIMIT, Rekognition
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason

@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, published
 from tests.support.prefect_client import Worker, ended, flow_runs, prefect, retry, start, task_runs
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint
@@ -191,7 +191,7 @@ def test_prefect_flow_run_retry_goes_on_with_the_same_run(broken, expected):
 def deployed(world, tmp_path):
     """A deployment of the flow, and a worker that has the analyzer's credentials in its environment."""
     prefect(world.server, "work-pool", "create", POOL, "--type", "process")
-    words = ["deploy", "image_tags.flows.image_tags.image_tags", "--name", POOL, "--pool", POOL]
+    words = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", POOL, "--pool", POOL]
     prefect(world.server, "--no-prompt", *words, cwd=tmp_path)
     worker = Worker(world.server, POOL, world.endpoint.environment(), tmp_path / "worker.log")
     worker.start()

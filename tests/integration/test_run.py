@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.s3 import S3Store
-from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.command import check_accounted, image_tags, published
 from tests.support.rekognition_endpoint import Fault

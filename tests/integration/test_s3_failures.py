@@ -7,8 +7,9 @@ import pytest
 
 from image_tags.tasks.adapters.analyzers.rekognition import Rekognition
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.s3 import S3Store
-from image_tags.tasks.adapters.store.store import JSON, StoreUnreachable, open_store
+from image_tags.tasks.adapters.store.store import JSON, StoreUnreachable
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.records import Answer, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings

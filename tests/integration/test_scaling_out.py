@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, published
 from tests.support.prefect_client import ROOT, Worker, flow_runs, prefect
 from tests.support.rekognition_endpoint import RekognitionEndpoint, Seen

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
 from tests.support.prefect_client import Worker, flow_runs, prefect
 from tests.support.processes import stop, until

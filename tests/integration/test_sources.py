@@ -10,7 +10,7 @@ from image_tags.tasks.adapters.files.files import expand
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.source import load_source
+from image_tags.tasks.source.step import load_source
 from tests.support.command import image_tags
 from tests.support.s3_server import BUCKET
 

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.s3 import S3Store
-from image_tags.tasks.adapters.store.store import JSON, FolderStore, NotInStore, open_store
+from image_tags.tasks.adapters.store.store import JSON, NotInStore
 from image_tags.tasks.contracts.settings import StoreSettings
 from tests.support.s3_server import BUCKET
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from image_tags.expectations import suite
-from image_tags.tasks import clean as cleaning
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
+from image_tags.tasks.clean import rules as cleaning
 from image_tags.tasks.read import read_tables
 from tests.support.command import image_tags
 from tests.support.every_type import SOURCE

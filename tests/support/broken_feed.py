@@ -63,7 +63,7 @@ class BrokenFeed:
     def deployed(self, server: PrefectServer, name: str) -> Iterator[str]:
         """A deployment with a worker; its name for `start`."""
         ask(server, "work_pools/", name=name, type="process")
-        words = ["deploy", "image_tags.flows.image_tags.image_tags", "--name", name, "--pool", name]
+        words = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", name, "--pool", name]
         prefect(server, "--no-prompt", *words, cwd=self.folder)
         worker = Worker(server, name, self.endpoint.environment(), self.folder / "worker.log")
         worker.start()

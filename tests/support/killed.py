@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.adapters.store.store import FolderStore, Store
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.execution.task_runners import WORKERS
 from image_tags.tasks.published.pointer import read_pointer
 from tests.support.command import Result, image_tags

@@ -8,11 +8,11 @@ from io import BytesIO
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from image_tags.tasks.changes import changes_between
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of
 from image_tags.tasks.report import ReportInput
-from image_tags.tasks.summary import counts_of, top_names
+from image_tags.tasks.summary.changes import changes_between
+from image_tags.tasks.summary.step import counts_of, top_names
 
 LABELS = (
     "Person",

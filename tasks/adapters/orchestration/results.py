@@ -6,7 +6,8 @@ from typing import Any
 from prefect.filesystems import WritableFileSystem
 from pydantic import PrivateAttr
 
-from image_tags.tasks.adapters.store.store import Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.settings import StoreSettings
 
 

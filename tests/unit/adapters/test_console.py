@@ -3,8 +3,8 @@
 import pytest
 
 from image_tags.tasks.adapters.store.console import console_page
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.s3 import S3Store
-from image_tags.tasks.adapters.store.store import FolderStore
 from image_tags.tasks.contracts.settings import StoreSettings
 
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from image_tags.tasks.adapters.ledger.ledger import Ledger, Settled, fingerprint
-from image_tags.tasks.adapters.store.store import JSON, FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture

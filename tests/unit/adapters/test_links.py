@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.link_records import links
-from image_tags.tasks.adapters.store.store import JSON, FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Fetched, Picture
 from image_tags.tasks.contracts.settings import FetchSettings

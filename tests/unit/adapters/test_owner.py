@@ -3,7 +3,7 @@ import sys
 
 from image_tags.tasks.adapters.ledger import owner
 
-SAYS = "from image_tags.tasks.adapters import owner; print(owner.name(), flush=True); input()"
+SAYS = "from image_tags.tasks.adapters.ledger import owner; print(owner.name(), flush=True); input()"
 
 
 def another():

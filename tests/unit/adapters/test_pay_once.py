@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.ledger.claims import BEAT, LEASE, Claims
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import JSON, FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.contracts.errors import Passing, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture

@@ -3,7 +3,8 @@
 import pytest
 
 from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
-from image_tags.tasks.adapters.store.store import FolderStore, StoreUnreachable
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import StoreUnreachable
 from tests.support.processes import until
 
 

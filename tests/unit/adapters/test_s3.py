@@ -8,9 +8,10 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.stub import ANY, Stubber
 from urllib3 import HTTPResponse
 
+from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.adapters.store.s3_errors import explain, is_passing
-from image_tags.tasks.adapters.store.store import JSON, StoreUnreachable, open_store
+from image_tags.tasks.adapters.store.store import JSON, StoreUnreachable
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import JSON, FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 

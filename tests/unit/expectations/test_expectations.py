@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from image_tags.expectations import suite
 from image_tags.expectations.custom import agreement
 from image_tags.tasks.assemble import wide_table
+from image_tags.tasks.check.gate import validate
 from image_tags.tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_tables, schema_of
-from image_tags.tasks.gate import validate
 from tests.support.breakers import BREAKERS, broken, keep, put, put_where
 
 TABLES = published_tables(["likes"])

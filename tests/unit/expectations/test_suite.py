@@ -7,7 +7,7 @@ import pytest
 
 from image_tags.expectations import suite
 from image_tags.expectations.suite import BrokenSuite, read_suite
-from image_tags.tasks.gate import parameters, validate
+from image_tags.tasks.check.gate import parameters, validate
 from tests.support.staged import Staged
 
 GOOD = {

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from prefect.states import get_state_exception
 
-from image_tags.flows.finish import Undone, conclude, told
+from image_tags.flows.outcome import Undone, conclude, told
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -30,7 +30,7 @@ def summary():
 @pytest.fixture
 def logged(monkeypatch, caplog):
     """What was logged as an error."""
-    monkeypatch.setattr("image_tags.flows.finish.get_run_logger", lambda: logging.getLogger("run"))
+    monkeypatch.setattr("image_tags.flows.outcome.get_run_logger", lambda: logging.getLogger("run"))
     return caplog
 
 
@@ -38,7 +38,7 @@ def logged(monkeypatch, caplog):
 def shown(monkeypatch, logged):
     """What was left on the page."""
     pages = []
-    monkeypatch.setattr("image_tags.flows.finish.show_ending", lambda ending, page: pages.append((ending, page)))
+    monkeypatch.setattr("image_tags.flows.outcome.show_ending", lambda ending, page: pages.append((ending, page)))
     return pages
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from image_tags import tag_images
+from image_tags.flows.cli_options import settings_named
 from image_tags.flows.notebook import Result
-from image_tags.flows.options import settings_named
 from image_tags.tasks.contracts.errors import UsageError
 
 FRAME = pd.DataFrame({"media": ["http://127.0.0.1/a.png", None], "likes": [1, 2], "text": ["a", "b"]})

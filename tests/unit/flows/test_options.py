@@ -7,9 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from image_tags.flows.finish import rerun_command
-from image_tags.flows.options import option_name, options, settings_from
-from image_tags.flows.parameters import flat, group_of, in_order
+from image_tags.flows.cli_options import option_name, options, settings_from
+from image_tags.flows.flow_parameters import flat, group_of, in_order
+from image_tags.flows.outcome import rerun_command
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
 

@@ -4,8 +4,8 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from image_tags.flows.image_tags import image_tags
-from image_tags.flows.parameters import group_of, in_order
+from image_tags.flows.flow_parameters import group_of, in_order
+from image_tags.flows.pipeline import image_tags
 from image_tags.tasks.contracts.settings import Settings
 
 SCHEMA = parameter_schema(image_tags).model_dump_for_openapi()

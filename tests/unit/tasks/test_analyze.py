@@ -3,7 +3,7 @@
 import pytest
 
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
 from image_tags.tasks.contracts.reasons import Reason

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_tags.tasks.artifacts import Live
+from image_tags.tasks.execution.live_progress import Live
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def said(monkeypatch):
         assert artifact == "id"
         told.append((progress, description))
 
-    monkeypatch.setattr("image_tags.tasks.artifacts.update_progress_artifact", update)
+    monkeypatch.setattr("image_tags.tasks.execution.live_progress.update_progress_artifact", update)
     return told
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.cells import is_attempt, links_in, looks_like_links
+from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
 
 A, B = "https://a.example/1.jpg", "http://b.example/w_2,h_3/2.png"
 LINKS = st.from_regex(r"https?://[a-z0-9.-]{1,20}(/[A-Za-z0-9._~,|=&%-]{0,20}[A-Za-z0-9])?", fullmatch=True)

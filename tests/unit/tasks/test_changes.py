@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes
-from image_tags.tasks.adapters.store.store import PARQUET, FolderStore
-from image_tags.tasks.changes import changes_between, changes_sentence, changes_since
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.published.pointer import Pointer, swap_pointer
+from image_tags.tasks.summary.changes import changes_between, changes_sentence, changes_since
 
 
 def images(*rows):

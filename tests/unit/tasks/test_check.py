@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
-from image_tags.tasks.check import check_staged, sentences
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.check.step import check_staged, sentences
 from image_tags.tasks.contracts.checks import Finding, Severity
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.publish import publish

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.clean import RULES, clean
+from image_tags.tasks.clean.rules import RULES, clean
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of

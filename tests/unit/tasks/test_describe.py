@@ -6,9 +6,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from docs.generate import parts, renewed
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.settings import PublishSettings
-from image_tags.tasks.describe import parts, renewed
 from image_tags.tasks.publish import publish
 from image_tags.tasks.read import read_tables
 from tests.support.staged import Staged, stage_run
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 @pytest.mark.parametrize("name", ["tables.md", "reasons.md"])
 def test_the_docs_are_current(name):
     text = (DOCS / name).read_text("utf-8")
-    assert renewed(text) == text, "run: uv run python -m image_tags.tasks.describe"
+    assert renewed(text) == text, "run: uv run python -m docs.generate"
 
 
 def test_every_generated_part_stands_somewhere():

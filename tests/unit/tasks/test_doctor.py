@@ -5,12 +5,12 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from image_tags.tasks import doctor
+from image_tags.flows import doctor
+from image_tags.flows.doctor import Check, closing, render, run_doctor, tiny_picture
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun, UsageError
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
-from image_tags.tasks.doctor import Check, closing, render, run_doctor, tiny_picture
 
 
 class Local:

@@ -8,8 +8,8 @@ from scipy import stats
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
-from image_tags.tasks.effects import tag_effects
-from image_tags.tasks.metrics import check_metrics, metric_values
+from image_tags.tasks.effects.metric import check_metrics, metric_values
+from image_tags.tasks.effects.statistics import tag_effects
 
 
 def tables(links, tags):

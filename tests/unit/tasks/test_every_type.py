@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.athena import create_table
+from image_tags.tasks.check.gate import check
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from image_tags.tasks.gate import check
 from image_tags.tasks.publish import publish
 from image_tags.tasks.read import read_tables
 from tests.support.every_type import COLUMNS, SOURCE

@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 
 from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
-from image_tags.tasks.explain import (
+from image_tags.tasks.execution.live_progress import progress_line
+from image_tags.tasks.explain.markdown import (
     EXAMPLES,
     PENDING_SHOWN,
     Ending,
@@ -21,7 +22,6 @@ from image_tags.tasks.explain import (
     funnel,
     overview,
     pending,
-    progress_line,
     reasons,
 )
 from tests.support.made_run import HOSTILE

@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.assemble import column_names
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.frames import column_called, like_frame, like_index, source_table
+from image_tags.tasks.source.dataframes import column_called, like_frame, like_index, source_table
 
 
 def objects(*values):

@@ -5,10 +5,10 @@ import tempfile
 
 import pytest
 
+from image_tags.tasks.check.gate import check, validate
 from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.gate import check, validate
 from tests.support.breakers import LAST, broken, put, without
 from tests.support.staged import Staged
 

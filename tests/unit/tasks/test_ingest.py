@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from image_tags.tasks.adapters.link_records import links
-from image_tags.tasks.adapters.store.store import JSON, FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
 from image_tags.tasks.contracts.reasons import Reason

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.execution.resources import answers_since
 from image_tags.tasks.execution.run_folder import Failure, begun, forget_failures, load_failures, name_of_run, save_failures

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer

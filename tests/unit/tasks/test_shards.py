@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.flows.shard import STEPS
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import Settings

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.stacking import stacked
+from image_tags.tasks.source.concat_tables import stacked
 
 
 def test_no_number_changes():

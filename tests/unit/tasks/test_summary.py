@@ -5,8 +5,8 @@ import pyarrow as pa
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.reshape import LONG_SCHEMA
-from image_tags.tasks.source import SourceRead
-from image_tags.tasks.summary import counts_of, findings_count, remarks_on, sentences, shared_pictures, top_names
+from image_tags.tasks.source.step import SourceRead
+from image_tags.tasks.summary.step import counts_of, findings_count, remarks_on, sentences, shared_pictures, top_names
 
 
 def test_counts_are_those_of_the_images_table():

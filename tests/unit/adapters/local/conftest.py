@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import ASTRONAUT, HOPPER

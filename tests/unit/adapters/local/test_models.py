@@ -176,7 +176,7 @@ import pathlib, socket, sys
 def refuse(*_, **__): raise AssertionError("went to the network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.store.store import FolderStore
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 source, folder = map(pathlib.Path, sys.argv[1:])

@@ -7,14 +7,14 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files import files, tables
-from image_tags.tasks.cells import is_attempt, links_in, looks_like_links
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import stage, staged
-from image_tags.tasks.metrics import check_metrics
-from image_tags.tasks.stacking import stacked
+from image_tags.tasks.source.concat_tables import stacked
+from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 

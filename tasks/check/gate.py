@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.clean import RULES
+from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import JsonObject

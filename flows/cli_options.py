@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from image_tags.flows.parameters import group_of, in_order
+from image_tags.flows.flow_parameters import group_of, in_order
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Group, Settings
 

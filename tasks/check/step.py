@@ -8,13 +8,13 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.check.gate import Checked, check
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import part, store_for
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
-from image_tags.tasks.gate import Checked, check
 from image_tags.tasks.published.pointer import read_pointer
 from image_tags.tasks.published.versions import profile_at
 

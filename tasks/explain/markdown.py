@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from image_tags.tasks.contracts.display import duration, link_address, markdown, percent
+from image_tags.tasks.contracts.display import link_address, markdown, percent
 from image_tags.tasks.contracts.reasons import REASONS, Status
 
 EXAMPLES = 3
@@ -155,17 +155,6 @@ def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) 
         open_it = f" ([open]({page}))" if page else ""
         lines.append(f"- {_inline('/'.join((summary['store'], folder, name)))}: {what}{open_it}")
     return "\n".join(lines)
-
-
-def progress_line(noun: str, done: int, total: int, seconds: float, failed: int, reused: int) -> str:
-    """How far a step has come: items done of all, their rate, what failed and what an earlier try had done."""
-    rate = done / seconds if seconds > 0 else 0.0
-    line = f"{done:,} of {total:,} {noun} gone through in {duration(seconds)}, {rate:.1f}/s"
-    if done < total and rate:
-        line += f", {duration((total - done) / rate)} left"
-    if reused:
-        line += f"; {reused:,} taken from an earlier try"
-    return line + (f"; {failed:,} in batches that failed" if failed else "")
 
 
 def _link(image: Mapping[str, Any]) -> str:

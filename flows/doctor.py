@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
+from image_tags.flows.doctor_checks import Check, closing, failed, render
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
-from image_tags.tasks.adapters.store.store import NotInStore, Store, open_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, Passing
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 from image_tags.tasks.execution.resources import open_analyzer
-from image_tags.tasks.findings import Check, closing, failed, render
 
 if TYPE_CHECKING:
     from image_tags.tasks.adapters.store.s3 import S3Store

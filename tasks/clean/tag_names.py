@@ -89,7 +89,7 @@ def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
         UsageError: the file is not there or has not the columns name, beside and may_be.
 
     """
-    path = str(files("image_tags.tasks") / "known_confusions.csv") if path is None else path
+    path = str(files("image_tags.tasks.clean") / "known_confusions.csv") if path is None else path
     if not Path(path).is_file():
         raise UsageError(f"There is no file of known confusions at {path!r}.")
     try:

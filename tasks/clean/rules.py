@@ -7,14 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from prefect import task
-from prefect.logging import get_run_logger
 
-from image_tags.tasks.contracts.settings import CleaningSettings, Settings
+from image_tags.tasks.clean.tag_names import flag_confusions, one_name
+from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, schema_of
-from image_tags.tasks.execution.resources import part, store_for
-from image_tags.tasks.execution.run_folder import stage, staged
-from image_tags.tasks.names import flag_confusions, one_name
 
 Mask = pd.Series
 """True for each row that a rule removes; the index is the frame's."""
@@ -34,17 +30,6 @@ class Rule:
     name: str
     says: str
     removes: Callable[[pd.DataFrame, CleaningSettings], Mask]
-
-
-@task(task_run_name="clean the tags")
-def clean_tags(run: str, settings: Settings) -> dict[str, int]:
-    """Stage `tags_long` and `tags_dropped`; returns how many tags were kept and dropped."""
-    store = store_for(run, settings)
-    kept, dropped = clean(staged(store, run, "all_tags"), part(settings, CleaningSettings))
-    stage(store, run, "tags_long", kept)
-    stage(store, run, "tags_dropped", dropped)
-    get_run_logger().info("%d tags kept, %d dropped", kept.num_rows, dropped.num_rows)
-    return {"kept": kept.num_rows, "dropped": dropped.num_rows}
 
 
 def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Table]:

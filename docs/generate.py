@@ -1,4 +1,4 @@
-"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m image_tags.tasks.describe` writes them anew.
+"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m docs.generate` writes them anew.
 
 They stand between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the files is written by hand.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from image_tags.tasks.clean import RULES
+from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.tables import (
     IMAGES,

@@ -15,7 +15,7 @@ from image_tags.tasks.contracts.settings import FetchSettings, Settings
 from image_tags.tasks.execution.resources import analyzer_for, ledger_for, let_go, part, store_for, web_for
 from image_tags.tasks.ingest import ingest_links
 from image_tags.tasks.plan import Plan, distinct_pictures, make_plan, plan_sentences
-from image_tags.tasks.source import distinct_urls, links_of, load_source
+from image_tags.tasks.source.step import distinct_urls, links_of, load_source
 
 NAME = "plan"
 """What stands for the run's name among the things that a run shares."""

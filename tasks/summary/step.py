@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 
-from image_tags.tasks.changes import changes_sentence, changes_since
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject
@@ -19,7 +18,8 @@ from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged
 from image_tags.tasks.reshape import load_calls
-from image_tags.tasks.source import SourceRead
+from image_tags.tasks.source.step import SourceRead
+from image_tags.tasks.summary.changes import changes_sentence, changes_since
 
 TOP = 10
 """How many labels and people the summary names."""

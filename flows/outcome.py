@@ -12,19 +12,19 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
-from image_tags.flows.options import option_name
-from image_tags.flows.parameters import in_order
-from image_tags.flows.quiet import say_once
-from image_tags.tasks.artifacts import show_ending
+from image_tags.flows.cli_options import option_name
+from image_tags.flows.flow_parameters import in_order
+from image_tags.flows.prefect_setup import say_once
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.explain import Ending
-from image_tags.tasks.summary import sentences
+from image_tags.tasks.explain.markdown import Ending
+from image_tags.tasks.explain.step import show_ending
+from image_tags.tasks.summary.step import sentences
 
-ENTRYPOINT = "image_tags.flows.image_tags.image_tags"
+ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
 
 say_once()

@@ -5,26 +5,26 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from image_tags.flows.finish import conclude, told
-from image_tags.flows.parameters import flat
+from image_tags.flows.flow_parameters import flat
+from image_tags.flows.outcome import conclude, told
 from image_tags.flows.start import begin, flow_run_name
 from image_tags.tasks.analyze import analyze_images
-from image_tags.tasks.artifacts import explain_run
 from image_tags.tasks.assemble import assemble_tables
-from image_tags.tasks.check import check_tables
-from image_tags.tasks.clean import clean_tags
+from image_tags.tasks.check.step import check_tables
+from image_tags.tasks.clean.step import clean_tags
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.effects.step import measure_effects
 from image_tags.tasks.execution.mapping import mapped
 from image_tags.tasks.execution.resources import let_go
+from image_tags.tasks.explain.step import explain_run
 from image_tags.tasks.ingest import ingest_images, link_batches
-from image_tags.tasks.metrics import measure_effects
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
 from image_tags.tasks.reshape import reshape_tags
-from image_tags.tasks.source import read_source
-from image_tags.tasks.summary import remarks_on, summarize_run
+from image_tags.tasks.source.step import read_source
+from image_tags.tasks.summary.step import remarks_on, summarize_run
 
 
 @flow(name="image-tags", flow_run_name=flow_run_name)

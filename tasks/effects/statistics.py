@@ -15,7 +15,7 @@ from scipy import sparse, special, stats
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
-from image_tags.tasks.metrics import Floats, metric_values
+from image_tags.tasks.effects.metric import Floats, metric_values
 
 CHUNK = 100
 """Resamples that are in memory at the same time."""

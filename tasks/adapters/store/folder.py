@@ -1,0 +1,164 @@
+"""A folder as store."""
+
+import fcntl
+import hashlib
+import os
+import random
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
+from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.contracts.errors import StopRun, UsageError
+
+
+class FolderStore:
+    """A folder as store. A write goes to a temporary file, which then takes its target's place in one move."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/") or "/"
+        self._root = Path(address).expanduser().absolute()
+
+    def read(self, key: str) -> bytes:
+        """See Store."""
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise NotInStore(f"{self.locate(key)} is not there.") from None
+        except OSError as error:
+            raise self._stop(error, "read") from None
+
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - no types
+        """See Store."""
+        self._put(key, data, replace, durable)
+
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
+        """See Store."""
+        return not self.exists(key) and self._put(key, data, self._place, durable)
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """See Store."""
+        try:
+            found = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._stop(error, "read") from None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+
+        def failed(error: OSError) -> None:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise self._stop(error, "read") from None
+
+        walk = os.walk(self._path(prefix), onerror=failed)
+        found = (Path(folder, name) for folder, _, names in walk for name in names if not name.startswith("."))
+        yield from sorted(path.relative_to(self._root).as_posix() for path in found)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        if self.exists(key):
+            try:
+                self._path(key).unlink(missing_ok=True)
+            except OSError as error:
+                raise self._stop(error, "written") from None
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See Store."""
+        for key in keys:
+            self.delete(key)
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """See Store."""
+        try:
+            data = self.read(key)
+        except NotInStore:
+            return None
+        return data, hashlib.sha256(data).hexdigest()
+
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:  # noqa: ARG002
+        """See Store."""
+
+        def swapped(made: Path, target: Path) -> bool:
+            with self._locked():
+                found = self.read_tagged(key)
+                return (found[1] if found else None) == token and replace(made, target)
+
+        return self._put(key, data, swapped)
+
+    def locate(self, key: str) -> str:
+        """See Store."""
+        return str(self._path(key))
+
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:  # noqa: ARG002
+        """See Store."""
+        return None
+
+    def check_writable(self) -> None:
+        """See Store."""
+        try:
+            self.write(".check/object", b"ok", "text/plain")
+            self.delete(".check/object")
+        except StopRun as error:
+            raise UsageError(str(error)) from None
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if key.startswith("/") or ".." in parts or not any(parts):
+            raise ValueError(f"not a key: {key!r}")
+        return self._root.joinpath(*parts)
+
+    def _put(self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True) -> bool:
+        """Make a file of the data and move it to its place, if it may go there.
+
+        Durable: the data is on disk before it is seen, and its name before it is said to be there.
+        """
+        target = self._path(key)
+        made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
+        try:
+            with opened_new(made, durable) as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if not move(made, target):
+                made.unlink()
+                return False
+            if durable:
+                sync(target.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                made.unlink()
+            if isinstance(error, OSError):
+                raise self._stop(error, "written") from None
+            raise
+        return True
+
+    def _place(self, made: Path, target: Path) -> bool:
+        """Move a file to where none is yet."""
+        try:
+            os.link(made, target)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            with self._locked():
+                return not target.exists() and replace(made, target)
+        made.unlink()
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _stop(self, error: OSError, done: str) -> StopRun:
+        return StopRun(f"The store {self.address!r} cannot be {done}: {error.strerror}.")

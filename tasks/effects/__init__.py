@@ -1,0 +1,1 @@
+"""Comparing metrics of the source by tag."""

@@ -1,0 +1,1 @@
+"""What the engineer who opens a flow run sees."""

@@ -1,0 +1,1 @@
+"""Reading the source: every row, and the links in its cells."""
