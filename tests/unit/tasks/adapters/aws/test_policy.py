@@ -62,7 +62,7 @@ def test_an_unknown_operation_is_wrong_usage():
 
 
 class TestDocs:
-    TEXT = (Path(__file__).parents[3] / "docs" / "aws.md").read_text()
+    TEXT = (Path(__file__).parents[5] / "docs" / "aws.md").read_text()
 
     def between(self, mark):
         return self.TEXT.split(f"<!-- {mark} -->\n")[1].split(f"<!-- /{mark} -->")[0]
