@@ -1,10 +1,11 @@
-"""How fast links become verified pictures in the store, against img2dataset on the same server with the same pictures.
+"""How fast links become verified pictures in the store, next to img2dataset on the same server.
 
-    uv run python benchmarks/fetch_speed.py             rates of both, taken in turns, and their ratio
-    uv run python benchmarks/fetch_speed.py --memory    peak memory at 2,000 and at 20,000 links
+    uv run python -m benchmarks.fetch_speed             rates of both, taken in turns, and their ratio
+    uv run python -m benchmarks.fetch_speed --memory    peak memory at 2,000 and at 20,000 links
 
-A process of its own serves distinct 640x480 JPEGs on loopback. img2dataset is installed into an environment of its own;
-it keeps the bytes as they are (no resizing, no new encoding), which is the least work it can be told to do.
+A process of its own serves distinct 640x480 JPEGs on loopback. img2dataset is installed into an
+environment of its own; it keeps the bytes as they are (no resizing, no new encoding), which is the
+least work it can be told to do.
 """
 
 import argparse
@@ -56,7 +57,9 @@ def _serve(tell: Connection) -> None:
     _Server.jpegs = [encoded("JPEG", (640, 480), seed=n, quality=85) for n in range(40)]
 
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0, backlog=1024)
+        server = await asyncio.get_running_loop().create_server(
+            _Server, "127.0.0.1", 0, backlog=1024
+        )
         tell.send((server.sockets[0].getsockname()[1], statistics.mean(map(len, _Server.jpegs))))
         await server.serve_forever()
 
@@ -103,7 +106,9 @@ def _peer_python() -> Path:
     python = PEER_HOME / "bin" / "python"
     if not python.exists():
         print(f"installing {PEER} into {PEER_HOME} ...", flush=True)
-        subprocess.run(["uv", "venv", "-q", "--clear", "--python", "3.11", str(PEER_HOME)], check=True)
+        subprocess.run(
+            ["uv", "venv", "-q", "--clear", "--python", "3.11", str(PEER_HOME)], check=True
+        )
         subprocess.run(["uv", "pip", "install", "-q", "--python", str(python), PEER], check=True)
     return python
 
@@ -111,12 +116,15 @@ def _peer_python() -> Path:
 def _measured(command: list[str], links: int, kept: Path) -> dict[str, float]:
     """Run a contestant in a folder of its own.
 
-    What it makes is kept until all have run: ext4 is slow for seconds to make files where many were just deleted.
+    What it makes is kept until all have run: ext4 is slow for seconds to make files where many were
+    just deleted.
     """
     command = [*command, tempfile.mkdtemp(dir=kept)]
     environment = {**os.environ, "NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
     before = _children_cpu()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     if figures["good"] != links:
         raise SystemExit(f"only {figures['good']:.0f} of {links} pictures arrived: {command[0]}")
@@ -140,7 +148,10 @@ def _compare(base: str, links: int, rounds: int, kept: Path) -> None:
             figures = _measured(command, links, kept)
             rates[name].append(links / figures["seconds"])
             cpu = 1000 * figures["cpu"] / links
-            print(f"round {turn}  {name:12} {rates[name][-1]:6.0f} pictures/s, {cpu:4.1f} ms CPU each", flush=True)
+            print(
+                f"round {turn}  {name:12} {rates[name][-1]:6.0f} pictures/s, {cpu:4.1f} ms CPU each",
+                flush=True,
+            )
     middle = {name: statistics.median(found) for name, found in rates.items()}
     for name, rate in middle.items():
         print(f"median   {name:12} {rate:6.0f} pictures/s")
@@ -150,7 +161,9 @@ def _compare(base: str, links: int, rounds: int, kept: Path) -> None:
 def _memory(base: str, kept: Path) -> None:
     peaks = {}
     for links in (2_000, 20_000):
-        figures = _measured([sys.executable, __file__, "--links", str(links), "--ours", base], links, kept)
+        figures = _measured(
+            [sys.executable, __file__, "--links", str(links), "--ours", base], links, kept
+        )
         peaks[links] = figures["peak_mb"]
         print(
             f"{links:6,} links  {figures['peak_mb']:6.0f} MB at most, {links / figures['seconds']:.0f} pictures/s",
@@ -160,7 +173,9 @@ def _memory(base: str, kept: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory instead of speed")
@@ -176,7 +191,9 @@ def main() -> None:
     server.start()
     try:
         port, size = here.recv()
-        print(f"{os.cpu_count()} cores, {arguments.links:,} pictures of 640x480, {size / 1000:.0f} kB each")
+        print(
+            f"{os.cpu_count()} cores, {arguments.links:,} pictures of 640x480, {size / 1000:.0f} kB each"
+        )
         base = f"http://127.0.0.1:{port}"
         with tempfile.TemporaryDirectory() as kept:
             if arguments.memory:

@@ -1,9 +1,11 @@
-"""How fast the local analyzer is, and how well it reads at which setting: `uv run python -m benchmarks.local_analyzer`.
+"""How fast the local analyzer is, and how well it reads at which setting: `uv run python -m
+benchmarks.local_analyzer`.
 
-Prints two tables. The first compares sizes at which lines of text are looked for (the module `text`): milliseconds
-an image with and without text, words read right of all, wrong ones on pictures with text, and words invented on pictures
-without any. The second takes the settings as they are: milliseconds of the three operations on each picture. Milliseconds
-are those of one core (CPU time), whatever else the machine does; pictures are 1024 px (`benchmarks.printed_pictures`).
+Prints two tables. The first compares sizes at which lines of text are looked for (the module
+`text`): milliseconds an image with and without text, words read right of all, wrong ones on
+pictures with text, and words invented on pictures without any. The second takes the settings as
+they are: milliseconds of the three operations on each picture. Milliseconds are those of one core
+(CPU time), whatever else the machine does; pictures are 1024 px (`benchmarks.printed_pictures`).
 `--fast` leaves out the other sizes.
 """
 
@@ -29,7 +31,9 @@ SIZES = (480, 576, 640, 736, 960)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--fast", action="store_true", help="only the settings as they are")
     fast = parser.parse_args().fast
     samples = [*printed(), *without_text()]
@@ -40,7 +44,9 @@ def main() -> None:
 def reading(sizes: tuple[int, ...], samples: list[Sample]) -> None:
     """One row a size."""
     known = sum(len(sample.words) for sample in samples)
-    print(f"lines looked for at | ms with text | ms without | words right of {known} | wrong | invented")
+    print(
+        f"lines looked for at | ms with text | ms without | words right of {known} | wrong | invented"
+    )
     for size in sizes:
         reader = text.Reader(size)
         list(reader.read(np.asarray(samples[0].image)))  # loads the models
@@ -53,7 +59,12 @@ def reading(sizes: tuple[int, ...], samples: list[Sample]) -> None:
             right += (found & Counter(sample.words)).total()
             wrong[bool(sample.words)] += (found - Counter(sample.words)).total()
         mark = " *" if size == text.DETECTION_SIDE else ""
-        row = (f"{size} px{mark}", f"{statistics.mean(took[True]):.0f}", f"{statistics.mean(took[False]):.0f}", right)
+        row = (
+            f"{size} px{mark}",
+            f"{statistics.mean(took[True]):.0f}",
+            f"{statistics.mean(took[False]):.0f}",
+            right,
+        )
         print(*row, wrong[True], wrong[False], sep=" | ")
 
 
@@ -69,7 +80,9 @@ def operations(samples: list[Sample]) -> None:
         store = FolderStore(folder)
         analyzer = LocalAnalyzer(AnalysisSettings(people=str(people)), store)
         print("\npicture", *asked, "together (ms of one core)", sep=" | ")
-        for number, sample in enumerate([samples[0], *samples]):  # the first loads the models and is not counted
+        for number, sample in enumerate(
+            [samples[0], *samples]
+        ):  # the first loads the models and is not counted
             file = io.BytesIO()
             sample.image.save(file, "JPEG", quality=85)
             picture = Picture("", f"images/{number}.jpg", file.tell(), *sample.image.size)
@@ -82,7 +95,9 @@ def operations(samples: list[Sample]) -> None:
             if number:
                 rows.append([*took, sum(took)])
                 print(sample.name, *(f"{ms:.0f}" for ms in rows[-1]), sep=" | ")
-    print("mean", *(f"{statistics.mean(column):.0f}" for column in zip(*rows, strict=True)), sep=" | ")
+    print(
+        "mean", *(f"{statistics.mean(column):.0f}" for column in zip(*rows, strict=True)), sep=" | "
+    )
     print("most", *(f"{max(column):.0f}" for column in zip(*rows, strict=True)), sep=" | ")
 
 

@@ -1,6 +1,8 @@
-"""Pictures whose words are known, and pictures without any, as they travel: 1024 px, through a JPEG.
+"""Pictures whose words are known, and pictures without any, as they travel: 1024 px, through a
+JPEG.
 
-Real ones out of packages; the page of print is also turned six ways, and lines are printed over photos and on white.
+Real ones out of packages; the page of print is also turned six ways, and lines are printed over
+photos and on white.
 """
 
 import io
@@ -23,7 +25,18 @@ PAGE = (
     "of the histogram of grey values: >> markers = np.zeros_like(coins)"
 )
 WITHOUT_TEXT = (
-    *("astronaut", "brick", "camera", "cell", "chelsea", "chessboard_RGB", "clock_motion", "coffee", "coins", "color"),
+    *(
+        "astronaut",
+        "brick",
+        "camera",
+        "cell",
+        "chelsea",
+        "chessboard_RGB",
+        "clock_motion",
+        "coffee",
+        "coins",
+        "color",
+    ),
     *("grass", "gravel", "horse", "ihc", "logo", "moon", "phantom"),
 )
 
@@ -33,7 +46,10 @@ Print = tuple[str, int, tuple[int, int], int, str]
 POSTERS: dict[str, tuple[str, list[Print]]] = {
     "meme": (
         "chelsea.png",
-        [("WHEN IT IS MONDAY", 72, (120, 20), 0, "white"), ("AND THE COFFEE IS GONE", 64, (60, 560), 0, "white")],
+        [
+            ("WHEN IT IS MONDAY", 72, (120, 20), 0, "white"),
+            ("AND THE COFFEE IS GONE", 64, (60, 560), 0, "white"),
+        ],
     ),
     "poster": (
         "rocket.jpg",
@@ -55,7 +71,13 @@ POSTERS: dict[str, tuple[str, list[Print]]] = {
     "small print": (
         "brick.png",
         [
-            ("The quick brown fox jumps over the lazy dog near the river bank", 16, (40, 100), 0, "white"),
+            (
+                "The quick brown fox jumps over the lazy dog near the river bank",
+                16,
+                (40, 100),
+                0,
+                "white",
+            ),
             ("Pack my box with five dozen liquor jugs before noon", 14, (40, 300), 0, "white"),
             ("Sphinx of black quartz, judge my vow", 18, (40, 600), 0, "white"),
         ],
@@ -63,8 +85,20 @@ POSTERS: dict[str, tuple[str, list[Print]]] = {
     "fine print": (
         "brick.png",
         [
-            ("Small print: the offer ends on the last day of the month.", 12, (40, 100), 0, "black"),
-            ("Terms and conditions apply, see inside the box for details.", 11, (40, 300), 0, "black"),
+            (
+                "Small print: the offer ends on the last day of the month.",
+                12,
+                (40, 100),
+                0,
+                "black",
+            ),
+            (
+                "Terms and conditions apply, see inside the box for details.",
+                11,
+                (40, 300),
+                0,
+                "black",
+            ),
             ("Printed in Norway on recycled paper", 10, (40, 600), 0, "black"),
         ],
     ),
@@ -90,7 +124,12 @@ class Sample:
 
 def without_text() -> list[Sample]:
     """Pictures in which nothing is written."""
-    files = [*(f"{name}.png" for name in WITHOUT_TEXT), "hubble_deep_field.jpg", "retina.jpg", "rocket.jpg"]
+    files = [
+        *(f"{name}.png" for name in WITHOUT_TEXT),
+        "hubble_deep_field.jpg",
+        "retina.jpg",
+        "rocket.jpg",
+    ]
     return [Sample(file, as_posted(SKIMAGE / file), []) for file in files]
 
 
@@ -104,8 +143,13 @@ def printed() -> list[Sample]:
         *(Sample(name, as_posted(image), PAGE.split()) for name, image in turned.items()),
         Sample("page, 384 px", page, PAGE.split()),
         Sample("name plate", as_posted(HOPPER), ["COMO", "HOPPER"]),
-        Sample("motorcycle", as_posted(SKIMAGE / "motorcycle_left.png"), ["YAMAHA", "MAXIM", "YAMAHA"]),
-        *(Sample(name, poster(background, lines), words(lines)) for name, (background, lines) in POSTERS.items()),
+        Sample(
+            "motorcycle", as_posted(SKIMAGE / "motorcycle_left.png"), ["YAMAHA", "MAXIM", "YAMAHA"]
+        ),
+        *(
+            Sample(name, poster(background, lines), words(lines))
+            for name, (background, lines) in POSTERS.items()
+        ),
     ]
 
 
@@ -117,7 +161,9 @@ def as_posted(source: Path | Image.Image) -> Image.Image:
     """At 1024 px and through a JPEG, as pictures travel."""
     image = (Image.open(source) if isinstance(source, Path) else source).convert("RGB")
     scale = SIDE / max(image.size)
-    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+    image = image.resize(
+        (round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC
+    )
     file = io.BytesIO()
     image.save(file, "JPEG", quality=85)
     return Image.open(file).convert("RGB")
@@ -125,14 +171,21 @@ def as_posted(source: Path | Image.Image) -> Image.Image:
 
 def poster(background: str, lines: list[Print]) -> Image.Image:
     """Lines printed over a photo, each with an outline, or on white."""
-    image = as_posted(SKIMAGE / background) if background else Image.new("RGB", (SIDE, 600), "white")
+    image = (
+        as_posted(SKIMAGE / background) if background else Image.new("RGB", (SIDE, 600), "white")
+    )
     for line, size, place, angle, colour in lines:
         face = "DejaVuSans-Bold.ttf" if size > 30 else "DejaVuSerif.ttf"
         font = ImageFont.truetype(str(MATPLOTLIB / "fonts" / "ttf" / face), size)
         _, _, right, bottom = font.getbbox(line)
         layer = Image.new("RGBA", (round(right) + 20, round(bottom) + 20))
-        width, edge = max(1, size // 18) if background else 0, "white" if colour == "black" else "black"
-        ImageDraw.Draw(layer).text((10, 10), line, colour, font, stroke_width=width, stroke_fill=edge)
+        width, edge = (
+            max(1, size // 18) if background else 0,
+            "white" if colour == "black" else "black",
+        )
+        ImageDraw.Draw(layer).text(
+            (10, 10), line, colour, font, stroke_width=width, stroke_fill=edge
+        )
         layer = layer.rotate(angle, Image.Resampling.BICUBIC, expand=True)
         image.paste(layer, place, layer)
     return as_posted(image)

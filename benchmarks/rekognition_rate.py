@@ -1,8 +1,8 @@
 """How much of the quota the Rekognition analyzer uses, and how often it is throttled.
 
-`uv run python -m benchmarks.rekognition_rate`: the stand-in endpoint runs as a process of its own, with a quota of 50 calls
-a second and operation over a sliding second, and 300 ms for an answer. Three operations at once, each image asked once;
-figures are the endpoint's own counts.
+`uv run python -m benchmarks.rekognition_rate`: the stand-in endpoint runs as a process of its own,
+with a quota of 50 calls a second and operation over a sliding second, and 300 ms for an answer.
+Three operations at once, each image asked once; figures are the endpoint's own counts.
 """
 
 import argparse
@@ -34,7 +34,10 @@ def main() -> None:
     options = parser.parse_args()
     command = [sys.executable, "-m", "tests.support.rekognition_endpoint"]
     command += ["--quota", str(options.quota), "--latency", str(options.latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as endpoint, tempfile.TemporaryDirectory() as folder:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as endpoint,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         try:
             assert endpoint.stdout
             url = endpoint.stdout.readline().strip()
@@ -45,7 +48,9 @@ def main() -> None:
                 "AWS_DEFAULT_REGION": REGION,
             }
             pictures = list(make_pictures(FolderStore(folder), options.images))
-            settings = AnalysisSettings(analyzer="rekognition", tps=options.quota, analyzer_threads=options.threads)
+            settings = AnalysisSettings(
+                analyzer="rekognition", tps=options.quota, analyzer_threads=options.threads
+            )
             began = time.monotonic()
             cpu = time.process_time()
             ask_all(Rekognition(settings, FolderStore(folder), None), settings.operations, pictures)
@@ -65,7 +70,11 @@ def make_pictures(store: FolderStore, count: int):
 
 def ask_all(analyzer: Rekognition, operations: tuple[str, ...], pictures: list[Picture]) -> None:
     pools = {operation: ThreadPoolExecutor(analyzer.threads(operation)) for operation in operations}
-    asked = [pools[operation].submit(analyzer.answer, operation, picture) for picture in pictures for operation in pools]
+    asked = [
+        pools[operation].submit(analyzer.answer, operation, picture)
+        for picture in pictures
+        for operation in pools
+    ]
     for future in asked:
         future.result()
 
@@ -75,8 +84,12 @@ def report(stats: dict, options: argparse.Namespace, seconds: float, cpu: float)
     for operation, billed in stats["billed"].items():
         print(f"{operation}: {billed} billed, {billed / stats['seconds']:.2f} a second")
     rate = sum(stats["billed"].values()) / stats["seconds"] / len(stats["billed"])
-    print(f"{seconds:.1f} s in all, {cpu:.1f} s of CPU here; {stats['most_in_flight']} in flight at most")
-    print(f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})")
+    print(
+        f"{seconds:.1f} s in all, {cpu:.1f} s of CPU here; {stats['most_in_flight']} in flight at most"
+    )
+    print(
+        f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
+    )
     print(f"billed twice: {stats['billed_twice']}")
 
 

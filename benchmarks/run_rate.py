@@ -1,9 +1,10 @@
 """How much of the quota a whole `image-tags run` uses, and whether its bill is the endpoint's.
 
-`uv run python -m benchmarks.run_rate`: a site with 3,000 small pictures and the stand-in for Rekognition (50 calls a
-second and operation over a sliding second, 300 ms an answer) run as processes of their own; then the command runs once, as
-a user runs it, with three operations and a folder as store, or with `--s3` a real S3 server that shares this machine's
-cores. The figures are the endpoint's own counts.
+`uv run python -m benchmarks.run_rate`: a site with 3,000 small pictures and the stand-in for
+Rekognition (50 calls a second and operation over a sliding second, 300 ms an answer) run as
+processes of their own; then the command runs once, as a user runs it, with three operations and a
+folder as store, or with `--s3` a real S3 server that shares this machine's cores. The figures are
+the endpoint's own counts.
 """
 
 import argparse
@@ -90,7 +91,9 @@ def report(stats: dict, summary: dict, options: argparse.Namespace) -> None:
     rate = sum(stats["billed"].values()) / stats["seconds"] / len(stats["billed"])
     said = sum(account["billed"] for account in summary["calls"].values())
     print("seconds by step:", summary["seconds"])
-    print(f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})")
+    print(
+        f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
+    )
     print(f"billed by the endpoint: {sum(stats['billed'].values())}, said by the summary: {said}")
     print(f"billed twice: {stats['billed_twice']}; in flight at most: {stats['most_in_flight']}")
 

@@ -1,7 +1,8 @@
-"""How long the steps on whole tables take at a million tags: `uv run python -m benchmarks.tables_speed [--images 20000]`.
+"""How long the steps on whole tables take at a million tags: `uv run python -m
+benchmarks.tables_speed [--images 20000]`.
 
-Made tables: an image a source row, 30 labels and 20 words each, every tag with details of its own. Seconds of CPU, and the
-peak memory of this process after each step.
+Made tables: an image a source row, 30 labels and 20 words each, every tag with details of its own.
+Seconds of CPU, and the peak memory of this process after each step.
 """
 
 import argparse
@@ -54,13 +55,20 @@ def made_tags(ids: list[str], random: np.random.Generator) -> pa.Table:
         "image_id": pa.array(np.repeat(ids, each)),
         "kind": pa.array(kinds),
         "rank": pa.array([*range(1, LABELS + 1), *range(1, WORDS + 1)] * len(ids)),
-        "name": pa.array([next(labels) if kind == "label" else f"word{at % 9973}" for at, kind in enumerate(kinds)]),
+        "name": pa.array(
+            [
+                next(labels) if kind == "label" else f"word{at % 9973}"
+                for at, kind in enumerate(kinds)
+            ]
+        ),
         "confidence": pa.array(random.uniform(50, 100, n)),
         **dict.fromkeys(("left", "top", "width", "height"), box),
         "instances": pa.nulls(n, pa.int64()),
         "parents": pa.array([["Animal"]] * n),
         "categories": pa.array([["Animals and Pets"]] * n),
-        "details": pa.array([json.dumps({"operation": "detect_labels", "at": at}) for at in range(n)]),
+        "details": pa.array(
+            [json.dumps({"operation": "detect_labels", "at": at}) for at in range(n)]
+        ),
         "analyzer": pa.array(["rekognition"] * n),
         "model_version": pa.array(["3.0"] * n),
     }
@@ -75,12 +83,20 @@ def main() -> None:
     random = np.random.default_rng(0)
     ids = [f"{number:064x}" for number in range(n)]
     source = pa.table(
-        {"likes": random.exponential(100, n), "url": [f"https://example.org/{number}.jpg" for number in range(n)]}
+        {
+            "likes": random.exponential(100, n),
+            "url": [f"https://example.org/{number}.jpg" for number in range(n)],
+        }
     )
     all_tags = made_tags(ids, random)
     links = [Link(row, 0, url) for row, url in enumerate(source["url"].to_pylist())]
     fetched = {
-        link.url: Fetched(link.url, Picture(ids[link.row], f"images/{ids[link.row]}.jpg", 900, 640, 480), "JPEG", 900)
+        link.url: Fetched(
+            link.url,
+            Picture(ids[link.row], f"images/{ids[link.row]}.jpg", 900, 640, 480),
+            "JPEG",
+            900,
+        )
         for link in links
     }
     verdicts = {image: Verdict(image, Status.TAGGED) for image in ids}
@@ -91,12 +107,18 @@ def main() -> None:
     wide = timed("tags_wide", lambda: wide_table(long, ids, WIDTHS))
     tagged = timed("tagged", lambda: tagged_table(source, images, wide))
     tables = dict(zip(PUBLISHED, (images, long, dropped, wide, tagged), strict=True))
-    staged = timed("write Parquet", lambda: {name: parquet_bytes(table) for name, table in tables.items()})
+    staged = timed(
+        "write Parquet", lambda: {name: parquet_bytes(table) for name, table in tables.items()}
+    )
     context = CheckContext(source, n, all_tags.num_rows, WIDTHS, cleaning, CheckSettings())
     timed("import Great Expectations", lambda: __import__("image_tags.expectations.suite"))
     checked = timed("check", lambda: check(staged, context))
-    print(f"  {len(checked.findings)} expectations, {sum(not one.success for one in checked.findings)} not met")
-    effects = timed("tag_effects", lambda: tag_effects(source, images, long, ["likes"], EffectSettings()))
+    print(
+        f"  {len(checked.findings)} expectations, {sum(not one.success for one in checked.findings)} not met"
+    )
+    effects = timed(
+        "tag_effects", lambda: tag_effects(source, images, long, ["likes"], EffectSettings())
+    )
     print(f"  {effects.num_rows:,} comparisons")
 
 

@@ -1,6 +1,8 @@
-"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m docs.generate` writes them anew.
+"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m docs.generate`
+writes them anew.
 
-They stand between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the files is written by hand.
+They stand between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the files is
+written by hand.
 """
 
 import json
@@ -73,16 +75,24 @@ def _type(column: Column) -> str:
 
 def _checks(table: str) -> str:
     suite = json.loads((files("image_tags.expectations") / f"{table}.json").read_text("utf-8"))
-    return _table(("", "expectation"), ((entry["severity"], entry["description"]) for entry in suite["expectations"]))
+    return _table(
+        ("", "expectation"),
+        ((entry["severity"], entry["description"]) for entry in suite["expectations"]),
+    )
 
 
 def _reasons(status: Status) -> str:
-    return _table(("reason", "meaning"), ((f"`{code}`", code.meaning) for code in Reason if code.status is status))
+    return _table(
+        ("reason", "meaning"),
+        ((f"`{code}`", code.meaning) for code in Reason if code.status is status),
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
 
 
 if __name__ == "__main__":

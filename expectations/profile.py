@@ -42,17 +42,28 @@ class Profile:
 def profile_of(rows: int, images: pa.Table, tags_long: pa.Table) -> Profile:
     """The profile of a version, from its `images` and `tags_long`."""
     read = pc.unique(images.filter(pc.equal(images["status"], "tagged"))["image_id"])
-    per_image = tags_long.group_by("image_id").aggregate([([], "count_all")])["count_all"].to_numpy()
+    per_image = (
+        tags_long.group_by("image_id").aggregate([([], "count_all")])["count_all"].to_numpy()
+    )
     counts = np.zeros(max(len(read), len(per_image)))
     counts[: len(per_image)] = per_image
-    labels = tags_long.filter(pc.equal(tags_long["kind"], "label")).group_by(["image_id", "name"]).aggregate([])
-    names = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(labels["name"]).to_pylist()})
+    labels = (
+        tags_long.filter(pc.equal(tags_long["kind"], "label"))
+        .group_by(["image_id", "name"])
+        .aggregate([])
+    )
+    names = Counter(
+        {pair["values"]: pair["counts"] for pair in pc.value_counts(labels["name"]).to_pylist()}
+    )
     return Profile(
         rows=rows,
         links=images.num_rows - images["position"].null_count,
         images=len(read),
         tags_mean=float(counts.mean()) if len(counts) else 0.0,
         tags_sd=float(counts.std()) if len(counts) else 0.0,
-        kinds={pair["values"]: pair["counts"] for pair in pc.value_counts(tags_long["kind"]).to_pylist()},
+        kinds={
+            pair["values"]: pair["counts"]
+            for pair in pc.value_counts(tags_long["kind"]).to_pylist()
+        },
         labels=dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:LABELS]),
     )

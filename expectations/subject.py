@@ -22,7 +22,9 @@ class Subject:
     @cached_property
     def profile(self) -> Profile:
         """What is compared with the last version."""
-        return profile_of(self.context.source.num_rows, self.tables["images"], self.tables["tags_long"])
+        return profile_of(
+            self.context.source.num_rows, self.tables["images"], self.tables["tags_long"]
+        )
 
     @cached_property
     def last(self) -> Profile | None:

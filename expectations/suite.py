@@ -26,12 +26,21 @@ class BrokenSuite(StopRun):
     """A suite says something that cannot be checked."""
 
 
-def load_suite(table: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:
+def load_suite(
+    table: str, columns: Collection[str], parameters: Collection[str]
+) -> ExpectationSuite:
     """The suite of a published table, from `expectations/<table>.json`; see `read_suite`."""
-    return read_suite(table, (files("image_tags.expectations") / f"{table}.json").read_text("utf-8"), columns, parameters)
+    return read_suite(
+        table,
+        (files("image_tags.expectations") / f"{table}.json").read_text("utf-8"),
+        columns,
+        parameters,
+    )
 
 
-def read_suite(table: str, text: str, columns: Collection[str], parameters: Collection[str]) -> ExpectationSuite:
+def read_suite(
+    table: str, text: str, columns: Collection[str], parameters: Collection[str]
+) -> ExpectationSuite:
     """A suite from its JSON text.
 
     Args:
@@ -48,7 +57,9 @@ def read_suite(table: str, text: str, columns: Collection[str], parameters: Coll
         suite = json.loads(text)
         entries = suite["expectations"]
         if suite["name"] != table or set(suite) != {"name", "expectations"} or not entries:
-            raise ValueError("it needs the table's name and a list of expectations, and nothing else")
+            raise ValueError(
+                "it needs the table's name and a list of expectations, and nothing else"
+            )
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenSuite(f"The suite of {table} cannot be read: {error}.") from None
     made = [_expectation(table, entry, columns, parameters) for entry in entries]
@@ -56,30 +67,50 @@ def read_suite(table: str, text: str, columns: Collection[str], parameters: Coll
         expectation.meta = {PLACE: number}
     read = ExpectationSuite(name=table, expectations=made)
     if len(read.expectations) != len(entries):
-        raise BrokenSuite(f"The suite of {table} has {len(entries)} expectations, but {len(read.expectations)} arrived.")
+        raise BrokenSuite(
+            f"The suite of {table} has {len(entries)} expectations, but {len(read.expectations)} arrived."
+        )
     return read
 
 
-def _expectation(table: str, entry: Any, columns: Collection[str], parameters: Collection[str]) -> Expectation:
-    if not isinstance(entry, dict) or set(entry) != MEMBERS or not isinstance(entry["kwargs"], dict):
-        raise BrokenSuite(f"The suite of {table} has an entry that is not made of {', '.join(sorted(MEMBERS))}: {entry!r}.")
+def _expectation(
+    table: str, entry: Any, columns: Collection[str], parameters: Collection[str]
+) -> Expectation:
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != MEMBERS
+        or not isinstance(entry["kwargs"], dict)
+    ):
+        raise BrokenSuite(
+            f"The suite of {table} has an entry that is not made of {', '.join(sorted(MEMBERS))}: {entry!r}."
+        )
     name = entry["type"]
     if entry["severity"] not in list(Severity):
-        raise BrokenSuite(f"The suite of {table} gives {name} the unknown severity {entry['severity']!r}.")
+        raise BrokenSuite(
+            f"The suite of {table} gives {name} the unknown severity {entry['severity']!r}."
+        )
     if not str(entry["description"]).strip().endswith("."):
         raise BrokenSuite(f"The suite of {table} does not say in a sentence what {name} is for.")
     for column in _columns(entry["kwargs"]):
         if column not in columns:
-            raise BrokenSuite(f"The suite of {table} names the unknown column {column!r} in {name}.")
+            raise BrokenSuite(
+                f"The suite of {table} names the unknown column {column!r} in {name}."
+            )
     for value in entry["kwargs"].values():
         if isinstance(value, Mapping) and value.get("$PARAMETER", "") not in {*parameters, ""}:
-            raise BrokenSuite(f"The suite of {table} names the unknown parameter {value['$PARAMETER']!r} in {name}.")
+            raise BrokenSuite(
+                f"The suite of {table} names the unknown parameter {value['$PARAMETER']!r} in {name}."
+            )
     try:
-        made = get_expectation_impl(name)(**entry["kwargs"], severity=entry["severity"], description=entry["description"])
+        made = get_expectation_impl(name)(
+            **entry["kwargs"], severity=entry["severity"], description=entry["description"]
+        )
     except GreatExpectationsError:
         raise BrokenSuite(f"The suite of {table} names the unknown expectation {name!r}.") from None
     except ValidationError as error:
-        raise BrokenSuite(f"The suite of {table} gives {name} what it does not take: {error.errors()[0]['msg']}.") from None
+        raise BrokenSuite(
+            f"The suite of {table} gives {name} what it does not take: {error.errors()[0]['msg']}."
+        ) from None
     return made
 
 

@@ -13,19 +13,27 @@ from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 
 STORE = StoreSettings.model_fields["store"].default
-json_option = click.option("--json", "as_json", is_flag=True, help="print the summary as JSON, as the last line")
-store_option = click.option("--store", default=STORE, show_default=True, help="folder, or s3://bucket/prefix")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="print the summary as JSON, as the last line"
+)
+store_option = click.option(
+    "--store", default=STORE, show_default=True, help="folder, or s3://bucket/prefix"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="image-tags")
 def main() -> None:
-    """A table of image links in; tidy tables of labels, words and celebrities out, each picture paid for once."""
+    """A table of image links in; tidy tables of labels, words and celebrities out, each picture
+    paid for once.
+    """
     set_defaults()
 
 
 @main.command()
-@click.option("--store", default="image-tags-demo", show_default=True, help="folder that keeps everything")
+@click.option(
+    "--store", default="image-tags-demo", show_default=True, help="folder that keeps everything"
+)
 @json_option
 def demo(store: str, as_json: bool) -> None:
     """Run on a small feed served on this machine: real pictures, local models, no account."""
@@ -44,7 +52,11 @@ def run(as_json: bool, **given: Any) -> None:
 @main.command()
 @click.argument("source")
 @options()
-@click.option("--fetch/--no-fetch", default=True, help="fetch new links first, so that the plan is exact; nothing is paid")
+@click.option(
+    "--fetch/--no-fetch",
+    default=True,
+    help="fetch new links first, so that the plan is exact; nothing is paid",
+)
 @json_option
 def plan(fetch: bool, as_json: bool, **given: Any) -> None:
     """Say what a run on SOURCE would fetch, call and cost; makes no paid call."""
@@ -53,22 +65,36 @@ def plan(fetch: bool, as_json: bool, **given: Any) -> None:
 
 @main.command()
 @options(StoreSettings, AnalysisSettings)
-@click.option("--spend", is_flag=True, help="make one paid call an operation, on a tiny built-in picture")
-@click.option("--create-bucket", is_flag=True, help="make the bucket if it is not there, with public access blocked")
+@click.option(
+    "--spend", is_flag=True, help="make one paid call an operation, on a tiny built-in picture"
+)
+@click.option(
+    "--create-bucket",
+    is_flag=True,
+    help="make the bucket if it is not there, with public access blocked",
+)
 def doctor(spend: bool, create_bucket: bool, **given: Any) -> None:
-    """Check credentials, bucket, permissions and region: one line a check, each failure with its fix."""
-    _exit_with(lambda: commands.check_up(settings_from({"source": "-", **given}), spend, create_bucket))
+    """Check credentials, bucket, permissions and region: one line a check, each failure with its
+    fix.
+    """
+    _exit_with(
+        lambda: commands.check_up(settings_from({"source": "-", **given}), spend, create_bucket)
+    )
 
 
 @main.command()
 @click.option("--bucket", required=True, help="the store's bucket")
 @click.option("--prefix", default="", help="the store's prefix in it")
-@click.option("--operations", default=None, metavar="A,B,...", help="what a run asks; by default as `run`")
+@click.option(
+    "--operations", default=None, metavar="A,B,...", help="what a run asks; by default as `run`"
+)
 @click.option("--sse-kms-key", default=None, help="ARN of the KMS key that a run uses")
 @click.option("--tps-from-service-quotas", is_flag=True, help="a run reads the account's quota")
 def policy(bucket: str, prefix: str, **given: Any) -> None:
     """Print the least-privilege IAM policy for a bucket."""
-    _exit_with(lambda: commands.show_policy(bucket, prefix, settings_from({"source": "-", **given})))
+    _exit_with(
+        lambda: commands.show_policy(bucket, prefix, settings_from({"source": "-", **given}))
+    )
 
 
 @main.command()

@@ -21,7 +21,9 @@ REPEATED = frozenset({"metric"})
 
 
 def options(*groups: type[Group]) -> Callable[[Command], Command]:
-    """Give a command one option for each setting, or for each in some groups; the source is an argument."""
+    """Give a command one option for each setting, or for each in some groups; the source is an
+    argument.
+    """
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(in_order().items()):
@@ -40,12 +42,17 @@ def settings_from(given: dict[str, Any]) -> Settings:
         UsageError: a value is not allowed; the sentence names the option.
 
     """
-    values = {name: _listed(name, value) for name, value in given.items() if value is not None and value != ()}
+    values = {
+        name: _listed(name, value)
+        for name, value in given.items()
+        if value is not None and value != ()
+    }
     return _validated(values, option_name)
 
 
 def settings_named(given: Mapping[str, Any]) -> Settings:
-    """Settings from keyword arguments: the names as they are, lists as lists or as on the command line; None is left out.
+    """Settings from keyword arguments: the names as they are, lists as lists or as on the command
+    line; None is left out.
 
     Raises:
         UsageError: there is no such setting, or a value is not allowed.
@@ -54,7 +61,10 @@ def settings_named(given: Mapping[str, Any]) -> Settings:
     for name in given:
         if name not in Settings.model_fields:
             close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-            raise UsageError(f"There is no setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "."))
+            raise UsageError(
+                f"There is no setting {name!r}"
+                + (f"; did you mean {close[0]!r}?" if close else ".")
+            )
     values = {}
     for name, value in given.items():
         if isinstance(value, str) and name in REPEATED:
@@ -76,22 +86,30 @@ def _validated(values: Mapping[str, Any], called: Callable[[str], str]) -> Setti
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{called(str(first['loc'][0]))}: {first['msg']} (given: {first['input']!r}).") from None
+        raise UsageError(
+            f"{called(str(first['loc'][0]))}: {first['msg']} (given: {first['input']!r})."
+        ) from None
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
     kind, flag = _kind(field), option_name(name)
     help_text = f"[{group_of(name)}] {field.description}"
     if kind is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=_with_default(help_text, field))
+        return click.option(
+            f"{flag}/--no-{flag[2:]}", default=None, help=_with_default(help_text, field)
+        )
     if get_origin(kind) is Literal:
         choices = click.Choice([choice for choice in get_args(kind) if choice])
         return click.option(flag, type=choices, default=None, help=_with_default(help_text, field))
     if name in REPEATED:
         return click.option(flag, multiple=True, metavar="COL", help=f"{help_text} (repeatable)")
     if get_origin(kind) is tuple:
-        return click.option(flag, default=None, metavar="A,B,...", help=_with_default(help_text, field))
-    return click.option(flag, default=None, metavar=_metavar(kind), help=_with_default(help_text, field))
+        return click.option(
+            flag, default=None, metavar="A,B,...", help=_with_default(help_text, field)
+        )
+    return click.option(
+        flag, default=None, metavar=_metavar(kind), help=_with_default(help_text, field)
+    )
 
 
 def _kind(field: FieldInfo) -> Any:

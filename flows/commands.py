@@ -1,4 +1,7 @@
-"""What each command does; `image_tags.flows.cli` says how it is called. Each returns the exit code."""
+"""What each command does; `image_tags.flows.cli` says how it is called.
+
+Each returns the exit code.
+"""
 
 import json
 from pathlib import Path
@@ -16,7 +19,12 @@ def run_demo(store: str, as_json: bool) -> int:
 
     try:
         with feed(Path(store).expanduser() / "demo") as (tweets, people):
-            given = {"source": str(tweets), "url_column": "media", "store": store, "people": str(people)}
+            given = {
+                "source": str(tweets),
+                "url_column": "media",
+                "store": store,
+                "people": str(people),
+            }
             return run_flow(settings_from({**given, "allow_private_addresses": True}), as_json)
     except OSError as error:
         raise UsageError(f"The store {store!r} cannot be written: {error.strerror}.") from None
@@ -68,7 +76,10 @@ def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     from image_tags.tasks.execution.resources import part
 
     looks = run_doctor(
-        part(settings, StoreSettings), part(settings, AnalysisSettings), spend=spend, create_bucket=create_bucket
+        part(settings, StoreSettings),
+        part(settings, AnalysisSettings),
+        spend=spend,
+        create_bucket=create_bucket,
     )
     checks = []
     for check in looks:
@@ -103,7 +114,9 @@ def list_versions(address: str) -> int:
         click.echo(f"Nothing was published yet in the store {address!r}.")
         return 0
     for one in pointer.history:
-        click.echo(f"{one.version}  published {one.published}{'  <- current' if one.version == pointer.version else ''}")
+        click.echo(
+            f"{one.version}  published {one.published}{'  <- current' if one.version == pointer.version else ''}"
+        )
     return 0
 
 

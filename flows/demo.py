@@ -1,7 +1,9 @@
-"""The demo: a small feed of tweets over real, rights-clean pictures, served over HTTP on this machine.
+"""The demo: a small feed of tweets over real, rights-clean pictures, served over HTTP on this
+machine.
 
-The pictures ship in packages: scikit-image's are in the public domain or CC0 (its `data/README.txt`), matplotlib's portrait
-of Grace Hopper is a work of the US Navy. The tweets are made up.
+The pictures ship in packages: scikit-image's are in the public domain or CC0 (its
+`data/README.txt`), matplotlib's portrait of Grace Hopper is a work of the US Navy. The tweets are
+made up.
 """
 
 import csv
@@ -57,7 +59,9 @@ def _enrolled_photo() -> bytes:
     """Another rendition than the one in the feed: cropped, smaller, compressed anew."""
     portrait = Image.open(io.BytesIO(_portrait()))
     width, height = portrait.size
-    return _saved(portrait.crop((width // 10, 0, width, height * 9 // 10)).resize((369, 432)), "JPEG")
+    return _saved(
+        portrait.crop((width // 10, 0, width, height * 9 // 10)).resize((369, 432)), "JPEG"
+    )
 
 
 PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
@@ -74,7 +78,10 @@ PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "/page-on-its-side.png": ("image/png", _page_on_its_side),
     "/admiral.jpg": ("image/jpeg", _portrait),
     "/tiny.png": ("image/png", _tiny),
-    "/moved.jpg": ("text/html", lambda: b"<!doctype html><title>Moved</title><p>This picture has moved."),
+    "/moved.jpg": (
+        "text/html",
+        lambda: b"<!doctype html><title>Moved</title><p>This picture has moved.",
+    ),
 }
 """What the server has, by path; anything else is 404."""
 
@@ -128,7 +135,9 @@ def feed(folder: Path) -> Iterator[tuple[Path, Path]]:
 
     """
     if find_spec("skimage") is None or find_spec("matplotlib") is None:
-        raise UsageError("The demo's pictures are not installed: pip install 'image-tags[local,demo]'.")
+        raise UsageError(
+            "The demo's pictures are not installed: pip install 'image-tags[local,demo]'."
+        )
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

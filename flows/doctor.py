@@ -1,4 +1,6 @@
-"""Is everything there that a run needs? One check a line, each failure with its fix, for `image-tags doctor`."""
+"""Is everything there that a run needs? One check a line, each failure with its fix, for
+`image-tags doctor`.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,9 +31,14 @@ SIDE = 160
 
 
 def run_doctor(
-    store: StoreSettings, analysis: AnalysisSettings, *, spend: bool = False, create_bucket: bool = False
+    store: StoreSettings,
+    analysis: AnalysisSettings,
+    *,
+    spend: bool = False,
+    create_bucket: bool = False,
 ) -> Iterator[Check]:
-    """Look at everything that a run with these settings needs, in the order in which it would meet it.
+    """Look at everything that a run with these settings needs, in the order in which it would meet
+    it.
 
     What cannot work before something else is fixed is left out.
 
@@ -97,14 +104,22 @@ def _bucket(store: "S3Store", create: bool) -> Iterator[Check]:
     except ImageTagsError as error:
         yield failed("bucket", error)
         return
-    yield Check("bucket", True, f"{store.bucket} {'was made' if made else 'is there'}{f', in {home}' if home else ''}")
+    yield Check(
+        "bucket",
+        True,
+        f"{store.bucket} {'was made' if made else 'is there'}{f', in {home}' if home else ''}",
+    )
     if not made:  # what somebody else has set up is left as it is
         return
     try:
         account.block_public_access(store)
     except ImageTagsError as error:
         # Servers that are not Amazon's need not have public access to block.
-        yield Check("public access", None, str(error)) if account.is_elsewhere(store) else failed("public access", error)
+        yield (
+            Check("public access", None, str(error))
+            if account.is_elsewhere(store)
+            else failed("public access", error)
+        )
     else:
         yield Check("public access", True, "blocked")
 
@@ -118,7 +133,12 @@ def _objects(store: Store) -> Iterator[Check]:
         return not store.exists(key)
 
     steps: list[tuple[str, Callable[[], bool]]] = [
-        ("write", lambda: store.add(key, b"ok", "text/plain") and not store.add(key, b"again", "text/plain")),
+        (
+            "write",
+            lambda: (
+                store.add(key, b"ok", "text/plain") and not store.add(key, b"again", "text/plain")
+            ),
+        ),
         ("read", lambda: store.read(key) == b"ok"),
         ("list", lambda: key in store.keys(".check/")),
         ("delete", gone),
@@ -133,11 +153,22 @@ def _objects(store: Store) -> Iterator[Check]:
             if name == "write":
                 return
             continue
-        fix = "" if good else "Use a folder, S3, or a server that keeps what it is given and honours If-None-Match."
-        yield Check(name, good, f"{store.address} {'allows it' if good else 'does not do it as a store must'}", fix)
+        fix = (
+            ""
+            if good
+            else "Use a folder, S3, or a server that keeps what it is given and honours If-None-Match."
+        )
+        yield Check(
+            name,
+            good,
+            f"{store.address} {'allows it' if good else 'does not do it as a store must'}",
+            fix,
+        )
 
 
-def _analyzer(opened: Callable[[], Store], analysis: AnalysisSettings, region: str | None, spend: bool) -> Iterator[Check]:
+def _analyzer(
+    opened: Callable[[], Store], analysis: AnalysisSettings, region: str | None, spend: bool
+) -> Iterator[Check]:
     try:
         store = opened()
         analyzer = open_analyzer(analysis, store, region)
@@ -148,25 +179,40 @@ def _analyzer(opened: Callable[[], Store], analysis: AnalysisSettings, region: s
         yield _region(store, str(getattr(analyzer, "region", "")))
     for operation in analysis.operations:
         if operation not in OPERATIONS:
-            yield Check(operation, False, "there is no such operation", f"Choose from {', '.join(OPERATIONS)}.")
+            yield Check(
+                operation,
+                False,
+                "there is no such operation",
+                f"Choose from {', '.join(OPERATIONS)}.",
+            )
         elif analyzer.name == "rekognition" and not spend:
             says = "not asked, as every call is billed; --spend makes one call to see that it is allowed"
             yield Check(operation, None, says)
         else:
             # One that was refused an operation asks no more, which says nothing of the others.
-            asked = open_analyzer(analysis, store, region) if analyzer.name == "rekognition" else analyzer
+            asked = (
+                open_analyzer(analysis, store, region)
+                if analyzer.name == "rekognition"
+                else analyzer
+            )
             yield _operation(store, asked, operation)
 
 
 def _region(store: Store, asked: str) -> Check:
     if store.bucket_and_key("") is None:
-        return Check("region", True, f"Rekognition is asked in {asked} and gets the pictures with the calls")
+        return Check(
+            "region", True, f"Rekognition is asked in {asked} and gets the pictures with the calls"
+        )
     from image_tags.tasks.adapters.aws import account
     from image_tags.tasks.adapters.store.s3 import S3Store
 
     home = account.bucket_region(store) if isinstance(store, S3Store) else None
     if home is None:
-        return Check("region", None, f"the server does not say where the bucket is; Rekognition is asked in {asked}")
+        return Check(
+            "region",
+            None,
+            f"the server does not say where the bucket is; Rekognition is asked in {asked}",
+        )
     if home != asked:
         says = f"the bucket is in {home}, Rekognition is asked in {asked}"
         return Check("region", False, says, f"Use --region {home}, or a bucket in {asked}.")
@@ -185,12 +231,26 @@ def _operation(store: Store, analyzer: Analyzer, operation: str) -> Check:
     except Passing as error:
         if error.reason is Reason.THROTTLED:
             return Check(operation, True, "allowed, but asked to slow down just now")
-        return Check(operation, False, error.detail, "Try again in a minute; check the network and the region.")
+        return Check(
+            operation,
+            False,
+            error.detail,
+            "Try again in a minute; check the network and the region.",
+        )
     except LinkError as error:
-        return Check(operation, False, error.detail, "Look at what the service says of the picture: it should do.")
+        return Check(
+            operation,
+            False,
+            error.detail,
+            "Look at what the service says of the picture: it should do.",
+        )
     except ImageTagsError as error:
         return failed(operation, error)
-    return Check(operation, True, f"answers{f' (model {answer.model_version})' if answer.model_version else ''}")
+    return Check(
+        operation,
+        True,
+        f"answers{f' (model {answer.model_version})' if answer.model_version else ''}",
+    )
 
 
 def tiny_picture() -> bytes:

@@ -1,4 +1,6 @@
-"""From one list of settings to the flow's parameters: same names, same help, same defaults as the command line."""
+"""From one list of settings to the flow's parameters: same names, same help, same defaults as the
+command line.
+"""
 
 import functools
 import inspect
@@ -16,20 +18,25 @@ GROUPS = tuple(group for group in Settings.__bases__ if issubclass(group, Group)
 
 
 def in_order() -> dict[str, FieldInfo]:
-    """The settings' fields, group after group as `Settings` lists them: what people fill in first comes first."""
+    """The settings' fields, group after group as `Settings` lists them: what people fill in first
+    comes first.
+    """
     names = [name for group in GROUPS for name in group.model_fields]
     return {name: Settings.model_fields[name] for name in names}
 
 
 def group_of(name: str) -> str:
     """The group that a setting belongs to, for people: `Fetch`, `Analysis`, ..."""
-    return next(group.__name__.removesuffix("Settings") for group in GROUPS if name in group.model_fields)
+    return next(
+        group.__name__.removesuffix("Settings") for group in GROUPS if name in group.model_fields
+    )
 
 
 def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     """Give a function of Settings one parameter for each setting, which Prefect draws as a form.
 
-    Prefect takes a parameter's help from the docstring: it is written here, the group before each sentence.
+    Prefect takes a parameter's help from the docstring: it is written here, the group before each
+    sentence.
     """
 
     @functools.wraps(flow_function)
@@ -39,12 +46,20 @@ def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     listed = [_parameter(name, field) for name, field in in_order().items()]
     with_parameters.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
     with_parameters.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
-    helps = [f"    {name}: [{group_of(name)}] {field.description}" for name, field in in_order().items()]
-    with_parameters.__doc__ = "\n".join([inspect.cleandoc(flow_function.__doc__ or ""), "", "Args:", *helps])
+    helps = [
+        f"    {name}: [{group_of(name)}] {field.description}" for name, field in in_order().items()
+    ]
+    with_parameters.__doc__ = "\n".join(
+        [inspect.cleandoc(flow_function.__doc__ or ""), "", "Args:", *helps]
+    )
     return with_parameters
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
-    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    annotation = (
+        Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )

@@ -39,7 +39,9 @@ def launch(settings: Settings) -> Outcome:
     try:
         state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:
-        if not isinstance(error, httpx.HTTPError) and not isinstance(error.__cause__, httpx.HTTPError):
+        if not isinstance(error, httpx.HTTPError) and not isinstance(
+            error.__cause__, httpx.HTTPError
+        ):
             raise
         drop_events()
         raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
@@ -75,12 +77,16 @@ def check_server() -> None:
 
 
 def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
-    """Keep a proxy of the environment from this machine: asked through it, the embedded server never answers."""
+    """Keep a proxy of the environment from this machine: asked through it, the embedded server
+    never answers.
+    """
     given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     both = ",".join(filter(None, [given, "127.0.0.1,localhost"]))
     environment.update({"no_proxy": both, "NO_PROXY": both})
     for name in ("all_proxy", "ALL_PROXY"):
-        if environment.get(name, "").startswith("socks"):  # httpx breaks off on it, even for what needs no proxy
+        if environment.get(name, "").startswith(
+            "socks"
+        ):  # httpx breaks off on it, even for what needs no proxy
             del environment[name]
 
 

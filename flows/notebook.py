@@ -27,7 +27,8 @@ class Result:
         tags_long: a row a tag.
         tags_dropped: a row a tag that a cleaning rule removed.
         tags_wide: a row an image.
-        tagged: the frame, a row a link, then the columns of `images` and `tags_wide`; the frame's index.
+        tagged: the frame, a row a link, then the columns of `images` and `tags_wide`; the frame's
+            index.
         tag_effects: a row a tag and metric; None without `metric=`.
         summary: `summary.json`.
         report: `report.html`, a whole page.
@@ -58,15 +59,19 @@ class Result:
 def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **options: Any) -> Result:
     """Tag the pictures behind the links in a DataFrame, publish the tables, and give them back.
 
-    The frame is kept in the store as a Parquet file, and the same flow runs on it as `image-tags run` starts.
+    The frame is kept in the store as a Parquet file, and the same flow runs on it as `image-tags
+    run` starts.
 
     Args:
         frame: any DataFrame with links in a column; it is not changed.
-        url_column: the column, or named level of the index, with the links; if left out, found by looking at the values.
-        options: the settings of `image-tags run`, such as `store="s3://bucket/prefix"` or `metric=["likes"]`.
+        url_column: the column, or named level of the index, with the links; if left out, found by
+            looking at the values.
+        options: the settings of `image-tags run`, such as `store="s3://bucket/prefix"` or
+            `metric=["likes"]`.
 
     Returns:
-        The published tables. Where links are left pending, a warning says so; running again does what is missing.
+        The published tables. Where links are left pending, a warning says so; running again does
+        what is missing.
 
     Raises:
         UsageError: what was asked cannot be.
@@ -128,7 +133,9 @@ def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Resu
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)
-    page = open_store(part(settings, StoreSettings)).read(FILES.format(version=version, name="report.html"))
+    page = open_store(part(settings, StoreSettings)).read(
+        FILES.format(version=version, name="report.html")
+    )
     return Result(
         images=like_index(frame, tables["images"]),
         tags_long=tables["tags_long"],

@@ -32,7 +32,9 @@ say_once()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: `summary.json`, the state's name, what its page says, and the command line's exit code."""
+    """What a run came to: `summary.json`, the state's name, what its page says, and the command
+    line's exit code.
+    """
 
     summary: JsonObject
     name: str
@@ -57,7 +59,9 @@ class Outcome:
 
 
 class Undone(ImageTagsError):
-    """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process ends with it."""
+    """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process
+    ends with it.
+    """
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
@@ -68,7 +72,11 @@ class Undone(ImageTagsError):
 
 
 def conclude(
-    settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], stopped: StopRun | None, lost_to: str | None
+    settings: Settings,
+    summary: JsonObject,
+    findings: Sequence[JsonObject],
+    stopped: StopRun | None,
+    lost_to: str | None,
 ) -> Outcome:
     """Say how the run ended.
 
@@ -86,7 +94,9 @@ def conclude(
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
     if pending:
         reasons = ", ".join(
-            f"{n} {code}" for code, n in summary["reasons"].items() if REASONS[code].status is Status.PENDING
+            f"{n} {code}"
+            for code, n in summary["reasons"].items()
+            if REASONS[code].status is Status.PENDING
         )
         # The page shows the beginning of it: what is missing stands there.
         headline = f"{_left(pending)} ({reasons}); all else is published as {version}."
@@ -99,18 +109,28 @@ def conclude(
 
 
 def _refusal(
-    settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], stopped: StopRun | None, lost_to: str | None
+    settings: Settings,
+    summary: JsonObject,
+    findings: Sequence[JsonObject],
+    stopped: StopRun | None,
+    lost_to: str | None,
 ) -> Ending | None:
     """Why nothing was published and what to do; None if it was."""
     pending, again = summary["statuses"]["pending"], rerun_command(settings)
     left = f"{_left(pending)}. " if pending else ""
     if isinstance(stopped, OverBudget):
         enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
-        return Ending(f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough))
+        return Ending(
+            f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough)
+        )
     if stopped:
         return Ending(f"Not published. {stopped}", f"{left}When that is mended: {_retry()}", again)
     if summary["checks"]["critical"]:
-        broken = " ".join(f"{one['table']}: {one['says']} Seen: {one['detail']}." for one in findings if _critical(one))
+        broken = " ".join(
+            f"{one['table']}: {one['says']} Seen: {one['detail']}."
+            for one in findings
+            if _critical(one)
+        )
         kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
         advice = f"{left}{kept} When the cause is mended:"
         return Ending(f"Not published: a critical check failed. {broken}", advice, again)
@@ -120,9 +140,11 @@ def _refusal(
 
 
 def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings], State[Any]]:
-    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its result.
+    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its
+    result.
 
-    Prefect logs a state that a flow returned as information, whatever it is: those who look for errors find one here.
+    Prefect logs a state that a flow returned as information, whatever it is: those who look for
+    errors find one here.
     """
 
     @functools.wraps(flow_function)
@@ -131,8 +153,14 @@ def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings]
             state = flow_function(settings)
         except Exception as error:
             expected = isinstance(error, ImageTagsError)
-            why = str(error) if expected else f"The run broke off: {type(error).__name__}: {shown(str(error))}."
-            advice = f"When that is mended, retry this flow run ({retry_command()}), or run it again:"
+            why = (
+                str(error)
+                if expected
+                else f"The run broke off: {type(error).__name__}: {shown(str(error))}."
+            )
+            advice = (
+                f"When that is mended, retry this flow run ({retry_command()}), or run it again:"
+            )
             ending = Ending(f"Not published. {why}", advice, rerun_command(settings))
             show_ending(ending, ending.as_markdown())
             if not expected:
@@ -147,7 +175,9 @@ def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings]
 
 
 def retry_command() -> str:
-    """The command that does what the button Retry does; without a deployment it does the run's work itself."""
+    """The command that does what the button Retry does; without a deployment it does the run's work
+    itself.
+    """
     entrypoint = "" if deployment.id else f" --entrypoint {ENTRYPOINT}"
     return f"prefect flow-run retry {flow_run.id}{entrypoint}"
 
@@ -164,7 +194,10 @@ def rerun_command(settings: Settings) -> str:
         elif name == "metric":
             words += [word for column in value for word in (option_name(name), column)]
         else:
-            words += [option_name(name), ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            words += [
+                option_name(name),
+                ",".join(map(str, value)) if isinstance(value, tuple) else str(value),
+            ]
     return shlex.join(words)
 
 
@@ -173,7 +206,9 @@ def _left(pending: int) -> str:
 
 
 def _retry() -> str:
-    return f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done:"
+    return (
+        f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done:"
+    )
 
 
 def _critical(finding: JsonObject) -> bool:

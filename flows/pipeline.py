@@ -69,7 +69,8 @@ def image_tags(settings: Settings) -> State[Any]:
             remarks=remarks_on(settings, source, renamed),
             stopped=stopped is not None,
         )
-        # A report that cannot be drawn shows as a failed task run; what the gate has passed is published all the same.
+        # A report that cannot be drawn shows as a failed task run; what the gate has passed is
+        # published all the same.
         report_run(run, settings, summary, findings, return_state=True)
         if summary["published"]:
             lost_to = publish_tables(run, settings, summary)

@@ -1,4 +1,6 @@
-"""Prefect as a part of this program: no analytics, no prompts, and its log in its UI instead of on the screen."""
+"""Prefect as a part of this program: no analytics, no prompts, and its log in its UI instead of on
+the screen.
+"""
 
 import logging
 import os
@@ -17,7 +19,10 @@ PREFECT_DEFAULTS = {
 }
 
 # The terminal shows progress and the closing summary; the log is in the Prefect UI.
-CONSOLE = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL"}
+CONSOLE = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+}
 
 
 def set_defaults() -> None:
@@ -30,7 +35,8 @@ def set_defaults() -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """The same for a while in a process that may have flows of its own, and Prefect imported already.
+    """The same for a while in a process that may have flows of its own, and Prefect imported
+    already.
 
     What the process itself has set stays. Afterwards logs and warnings are shown again as before.
     """
@@ -39,12 +45,15 @@ def quietly() -> Iterator[None]:
     import prefect.main  # sets up its logging
     import prefect.settings
 
-    known = {name: value for name, value in PREFECT_DEFAULTS.items() if hasattr(prefect.settings, name)}
+    known = {
+        name: value for name, value in PREFECT_DEFAULTS.items() if hasattr(prefect.settings, name)
+    }
     defaults = {getattr(prefect.settings, name): value for name, value in known.items()}
     with ExitStack() as stack:
         stack.enter_context(prefect.settings.temporary_settings(set_defaults=defaults))
         stack.enter_context(warnings.catch_warnings())
-        # Great Expectations brings tqdm, which misses ipywidgets in a notebook; its bars are never shown.
+        # Great Expectations brings tqdm, which misses ipywidgets in a notebook; its bars are never
+        # shown.
         warnings.filterwarnings("ignore", message="IProgress not found")
         stack.callback(_release_warnings, warnings.showwarning)
         for handler in logging.getLogger().handlers:
@@ -54,7 +63,9 @@ def quietly() -> Iterator[None]:
 
 
 def say_once() -> None:
-    """Leave out of the log that a process ends with an error that was raised on purpose: it has how the run ended."""
+    """Leave out of the log that a process ends with an error that was raised on purpose: it has how
+    the run ended.
+    """
     logging.getLogger("prefect.flow_runs").addFilter(_not_on_purpose)
 
 
@@ -63,7 +74,9 @@ def _not_on_purpose(record: logging.LogRecord) -> bool:
 
 
 def _release_warnings(shown_by: Callable[..., None]) -> None:
-    """Undo what Great Expectations does when it is imported: it sends all warnings of the process to the log."""
+    """Undo what Great Expectations does when it is imported: it sends all warnings of the process
+    to the log.
+    """
     if warnings.showwarning is not shown_by:
         logging.captureWarnings(False)
 

@@ -25,9 +25,14 @@ say_once()
 
 @flow(name="image-tags-shard", flow_run_name="{step}: shard {number} of {of}")
 def image_tags_shard(
-    run: str, step: Literal["ingest_images", "analyze_images"], number: int, of: int, settings: Settings
+    run: str,
+    step: Literal["ingest_images", "analyze_images"],
+    number: int,
+    of: int,
+    settings: Settings,
 ) -> State[Any]:
-    """Do one share of a step. Runs of `image-tags` with `--shards` start these, wait for them and publish.
+    """Do one share of a step. Runs of `image-tags` with `--shards` start these, wait for them and
+    publish.
 
     Args:
         run: the name of the run that it is a part of.
@@ -56,6 +61,7 @@ def image_tags_shard(
 
 
 def _failed(name: str, error: ImageTagsError) -> State[Any]:
-    # Prefect logs a state that a flow returned as information, and asks for an exception as its result.
+    # Prefect logs a state that a flow returned as information, and asks for an exception as its
+    # result.
     get_run_logger().error(str(error))
     return Failed(name=name, message=str(error), data=error)

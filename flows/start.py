@@ -43,7 +43,9 @@ class Clock:
 
 
 def flow_run_name() -> str:
-    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the name."""
+    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the
+    name.
+    """
     return name_for(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
 
 
@@ -56,10 +58,12 @@ def name_for(source: str, known_as: str, now: datetime) -> str:
 
 
 def begin(settings: Settings) -> tuple[str, Clock]:
-    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings with it.
+    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings
+    with it.
 
     Raises:
-        UsageError: see `check_request`, `check_places` and `check_shards`; there is no deployment for shards.
+        UsageError: see `check_request`, `check_places` and `check_shards`; there is no deployment
+            for shards.
 
     """
     clear_page()
@@ -71,14 +75,19 @@ def begin(settings: Settings) -> tuple[str, Clock]:
         pool_of(settings.shard_deployment)
     with get_client(sync_client=True) as client:
         known = client.read_flow_run(flow_run.id)
-        client.update_flow_run(known.id, tags={*known.tags, settings.analyzer, *settings.operations})
+        client.update_flow_run(
+            known.id, tags={*known.tags, settings.analyzer, *settings.operations}
+        )
     run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
-    save_json(store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json"))
+    save_json(
+        store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json")
+    )
     return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def check_places(settings: Settings, names: Sequence[str] = ("store", "source", "people")) -> None:
-    """See that a deployment's run will find its files: it begins in a temporary folder, where what it made would be lost.
+    """See that a deployment's run will find its files: it begins in a temporary folder, where what
+    it made would be lost.
 
     Raises:
         UsageError: the store, the source or the folder of people is a relative path.
@@ -96,7 +105,8 @@ def check_shards(settings: Settings) -> None:
     """See that shards, if there shall be any, can be reached and will find the store.
 
     Raises:
-        UsageError: Prefect's embedded server is used, or the store or the folder of people is a relative path.
+        UsageError: Prefect's embedded server is used, or the store or the folder of people is a
+            relative path.
 
     """
     if settings.shards > 1:
@@ -112,13 +122,15 @@ def check_request(settings: Settings) -> None:
     """Find what cannot be before any work is done.
 
     Raises:
-        UsageError: an unknown operation, people who cannot be enrolled, a store that cannot be written, a price list that
-            is none, an analyzer that is not installed or has no region.
+        UsageError: an unknown operation, people who cannot be enrolled, a store that cannot be
+            written, a price list that is none, an analyzer that is not installed or has no region.
 
     """
     unknown = [name for name in settings.operations if name not in OPERATIONS]
     if unknown or not settings.operations:
-        raise UsageError(f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}.")
+        raise UsageError(
+            f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}."
+        )
     if settings.people is not None and not Path(settings.people).expanduser().is_dir():
         raise UsageError(f"There is no folder of people {settings.people!r}.")
     if settings.runner == "dask":

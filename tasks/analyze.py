@@ -26,7 +26,9 @@ from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_p
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one batch came to: images answered by a call, images found in the ledger meanwhile, and what failed."""
+    """What one batch came to: images answered by a call, images found in the ledger meanwhile, and
+    what failed.
+    """
 
     asked: int
     found: int
@@ -69,12 +71,19 @@ def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> Batch
         threads=threads_of_each(all_threads, batch.of * len(settings.operations)),
         on_done=on_done,
     )
-    save_failures(store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
+    save_failures(
+        store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing
+    )
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
-    logger.info(said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing))
+    logger.info(
+        said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
+    )
     if outcome.passing:
-        raise batch_failed([(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing], "image")
+        raise batch_failed(
+            [(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing],
+            "image",
+        )
     return BatchDone(batch.step, len(batch.items), counts)
 
 
@@ -90,7 +99,8 @@ def ask_for(
 ) -> Outcome:
     """Ask one operation of each picture, a few at a time.
 
-    A picture that fails is in the outcome; the others go on. `on_done` is told of each, in the thread that asked.
+    A picture that fails is in the outcome; the others go on. `on_done` is told of each, in the
+    thread that asked.
 
     Raises:
         StopRun: nothing can go on; pictures not yet begun are left alone.
@@ -100,7 +110,10 @@ def ask_for(
     def one(picture: Picture) -> bool | Failure:
         if stopped.is_set():
             return Failure(
-                picture.image_id, operation, Reason.ANALYZER_UNAVAILABLE, "The run was stopped before this call."
+                picture.image_id,
+                operation,
+                Reason.ANALYZER_UNAVAILABLE,
+                "The run was stopped before this call.",
             )
         said = "no answer"
         try:
@@ -118,8 +131,14 @@ def ask_for(
 
     with (
         closing(ledger),
-        ThreadPoolExecutor(max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation) as pool,
+        ThreadPoolExecutor(
+            max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation
+        ) as pool,
     ):
         results = list(pool.map(one, pictures))
     failures = [result for result in results if isinstance(result, Failure)]
-    return Outcome(sum(result is True for result in results), sum(result is False for result in results), failures)
+    return Outcome(
+        sum(result is True for result in results),
+        sum(result is False for result in results),
+        failures,
+    )

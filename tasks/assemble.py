@@ -21,20 +21,30 @@ OURS = "image_tags_"
 
 @task(task_run_name="assemble the tables")
 def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dict[str, str]:
-    """Stage `images`, `tags_wide` and `tagged`; returns the columns of ours that `tagged` had to rename."""
+    """Stage `images`, `tags_wide` and `tagged`; returns the columns of ours that `tagged` had to
+    rename.
+    """
     store = store_for(run, settings)
     source = staged(store, run, "source")
     fetched = {one.url: one for one in load_fetched(store, run, digests)}
     verdicts = load_verdicts(store, run)
-    images = images_table(source.num_rows, load_links(run, settings), fetched, verdicts, store.locate)
-    widths = {"celebrity": settings.wide_celebrities, "label": settings.wide_labels, "word": settings.wide_words}
+    images = images_table(
+        source.num_rows, load_links(run, settings), fetched, verdicts, store.locate
+    )
+    widths = {
+        "celebrity": settings.wide_celebrities,
+        "label": settings.wide_labels,
+        "word": settings.wide_words,
+    }
     wide = wide_table(staged(store, run, "tags_long"), list(verdicts), widths)
     stage(store, run, "images", images)
     stage(store, run, "tags_wide", wide)
     stage(store, run, "tagged", tagged_table(source, images, wide))
     renamed = renamed_columns(source.column_names, images.column_names, wide.column_names[1:])
     for was, now in renamed.items():
-        get_run_logger().warning("Our column %r is called %r in `tagged`: the source has one of that name.", was, now)
+        get_run_logger().warning(
+            "Our column %r is called %r in `tagged`: the source has one of that name.", was, now
+        )
     return renamed
 
 
@@ -62,17 +72,25 @@ def images_table(
     for row in range(rows):
         if row not in by_row:
             out.append({"row": row, "status": Status.NO_LINK})
-        out += [_image_row(link, fetched.get(link.url), verdicts, locate) for link in by_row.get(row, ())]
+        out += [
+            _image_row(link, fetched.get(link.url), verdicts, locate)
+            for link in by_row.get(row, ())
+        ]
     return pa.Table.from_pylist(out, schema=schema_of(IMAGES))
 
 
 def wide_table(long: pa.Table, image_ids: Sequence[str], widths: Mapping[str, int]) -> pa.Table:
-    """One row an image: its first celebrities, labels and words by rank. As many columns as `widths` says."""
+    """One row an image: its first celebrities, labels and words by rank.
+
+    As many columns as `widths` says.
+    """
     schema = schema_of(wide_columns(dict(widths)))
     place = {image_id: number for number, image_id in enumerate(image_ids)}
     columns: dict[str, list[object]] = {name: [None] * len(image_ids) for name in schema.names}
     columns["image_id"] = list(image_ids)
-    cells = (long.column(name).to_pylist() for name in ("image_id", "kind", "rank", "name", "confidence"))
+    cells = (
+        long.column(name).to_pylist() for name in ("image_id", "kind", "rank", "name", "confidence")
+    )
     for image_id, kind, rank, name, confidence in zip(*cells, strict=True):
         if kind in WIDE_KINDS and rank <= widths[kind]:
             columns[f"{kind}_{rank}"][place[image_id]] = name
@@ -81,19 +99,27 @@ def wide_table(long: pa.Table, image_ids: Sequence[str], widths: Mapping[str, in
 
 
 def tagged_table(source: pa.Table, images: pa.Table, wide: pa.Table) -> pa.Table:
-    """Every column of the source as it is, then those of `images` and `tags_wide`; a row for each row of `images`."""
+    """Every column of the source as it is, then those of `images` and `tags_wide`; a row for each
+    row of `images`.
+    """
     names = column_names(source.column_names, images.column_names, wide.column_names[1:])
-    place = {image_id: number for number, image_id in enumerate(wide.column("image_id").to_pylist())}
-    spots = pa.array([place.get(image_id) for image_id in images.column("image_id").to_pylist()], pa.int64())
+    place = {
+        image_id: number for number, image_id in enumerate(wide.column("image_id").to_pylist())
+    }
+    spots = pa.array(
+        [place.get(image_id) for image_id in images.column("image_id").to_pylist()], pa.int64()
+    )
     parts = [source.take(images.column("row")), images, wide.drop_columns("image_id").take(spots)]
     columns = [column for part in parts for column in part.columns]
     return pa.table(columns, names=list(names))
 
 
 def column_names(source: Sequence[str], *ours: Sequence[str]) -> list[str]:
-    """The columns of `tagged`: the source's untouched, ours with `image_tags_` before them where the name is taken.
+    """The columns of `tagged`: the source's untouched, ours with `image_tags_` before them where
+    the name is taken.
 
-    It is taken also by a name that differs only in capitals: DuckDB and Athena would not tell the two apart.
+    It is taken also by a name that differs only in capitals: DuckDB and Athena would not tell the
+    two apart.
     """
     names, taken = list(source), {name.casefold() for name in source}
     for name in (name for part in ours for name in part):
@@ -113,12 +139,19 @@ def renamed_columns(source: Sequence[str], *ours: Sequence[str]) -> dict[str, st
 
 
 def _image_row(
-    link: Link, fetched: Fetched | None, verdicts: Mapping[str, Verdict], locate: Callable[[str], str]
+    link: Link,
+    fetched: Fetched | None,
+    verdicts: Mapping[str, Verdict],
+    locate: Callable[[str], str],
 ) -> dict[str, object]:
     row: dict[str, object] = {"row": link.row, "position": link.position, "url": link.url}
     if fetched is None:
         detail = "The batch that had this link did not finish."
-        return row | {"status": Status.PENDING, "reason": Reason.CONNECTION_FAILED, "detail": detail}
+        return row | {
+            "status": Status.PENDING,
+            "reason": Reason.CONNECTION_FAILED,
+            "detail": detail,
+        }
     row |= {"format": fetched.format, "bytes": fetched.bytes, "detail": fetched.detail}
     if fetched.picture is None:
         reason = fetched.reason or Reason.CONNECTION_FAILED

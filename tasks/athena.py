@@ -1,4 +1,6 @@
-"""The SQL that makes Athena tables of the published tables; `published/manifests.py` says which files are current."""
+"""The SQL that makes Athena tables of the published tables; `published/manifests.py` says which
+files are current.
+"""
 
 import re
 import warnings
@@ -17,10 +19,11 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def athena_table(store: str, table: str, *, region: str | None = None) -> str:
-    """The SQL that makes an Athena table of a published table: run it once, it follows the current version.
+    """The SQL that makes an Athena table of a published table: run it once, it follows the current
+    version.
 
-    Run it again if the source gets other columns or the settings another number of wide ones. Columns that Athena has no
-    type for are left out, and a warning names them.
+    Run it again if the source gets other columns or the settings another number of wide ones.
+    Columns that Athena has no type for are left out, and a warning names them.
 
     Raises:
         UsageError: the store is not on S3, or has no such table.
@@ -32,12 +35,15 @@ def athena_table(store: str, table: str, *, region: str | None = None) -> str:
     if pointer is None or table not in pointer.tables:
         raise UsageError(f"There is no published table {table!r} in the store {store!r}.")
     return create_table(
-        table, parquet_table(where.read(pointer.tables[table])).schema, where.locate(LATEST.format(table=table))
+        table,
+        parquet_table(where.read(pointer.tables[table])).schema,
+        where.locate(LATEST.format(table=table)),
     )
 
 
 def create_table(table: str, schema: pa.Schema, location: str) -> str:
-    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder; warns of columns that it has to leave out.
+    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder; warns of columns that it
+    has to leave out.
 
     Athena finds the columns of a Parquet file by name, so that others can do without one.
 
@@ -46,7 +52,9 @@ def create_table(table: str, schema: pa.Schema, location: str) -> str:
     """
     names = [field.name.lower() for field in schema]
     if twice := [field.name for field in schema if names.count(field.name.lower()) > 1]:
-        raise UsageError(f"Athena takes the columns {' and '.join(map(repr, twice))} for one: rename yours in the source.")
+        raise UsageError(
+            f"Athena takes the columns {' and '.join(map(repr, twice))} for one: rename yours in the source."
+        )
     types, left_out = {}, []
     for field in schema:
         try:

@@ -1,4 +1,6 @@
-"""Fetch each distinct link once, verify the picture, put it into the store, and remember what became of the link."""
+"""Fetch each distinct link once, verify the picture, put it into the store, and remember what
+became of the link.
+"""
 
 import hashlib
 import time
@@ -53,20 +55,30 @@ def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
 
     """
     fetching = part(settings, FetchSettings)
-    fetching = fetching.model_copy(update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)})
+    fetching = fetching.model_copy(
+        update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)}
+    )
     store = store_for(run, settings)
     logger = get_run_logger()
 
     def on_done(one: Fetched) -> None:
         progress.advance("ingest_images")
-        logger.debug("%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or ""))
+        logger.debug(
+            "%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or "")
+        )
 
     done = ingest_links(batch.items, web_for(run, settings), store, fetching, time.time, on_done)
     save_fetched(store, run, batch.digest, done)
     outcomes = Counter(str(one.reason or "stored") for one in done)
-    logger.info("%s: %s", counted(len(done), "link"), ", ".join(f"{n:,} {what}" for what, n in outcomes.most_common()))
+    logger.info(
+        "%s: %s",
+        counted(len(done), "link"),
+        ", ".join(f"{n:,} {what}" for what, n in outcomes.most_common()),
+    )
     pending = [
-        (one.url, one.reason, one.detail or "") for one in done if one.reason and one.reason.status is Status.PENDING
+        (one.url, one.reason, one.detail or "")
+        for one in done
+        if one.reason and one.reason.status is Status.PENDING
     ]
     if pending:
         raise batch_failed(pending, "link")
@@ -88,19 +100,25 @@ def ingest_links(
     now: Callable[[], float],
     on_done: Callable[[Fetched], None],
 ) -> list[Fetched]:
-    """What became of each distinct URL, in the order of first appearance. No link raises, whatever it leads to.
+    """What became of each distinct URL, in the order of first appearance. No link raises, whatever
+    it leads to.
 
-    `on_done` is called in the caller's thread as links get done, in any order; `now` is seconds since the epoch.
+    `on_done` is called in the caller's thread as links get done, in any order; `now` is seconds
+    since the epoch.
     """
     distinct = list(dict.fromkeys(urls))
     outcomes: dict[str, Fetched] = {}
-    for fetched in _each(lambda url: ingest_link(url, web, store, settings, now), distinct, settings.fetch_threads):
+    for fetched in _each(
+        lambda url: ingest_link(url, web, store, settings, now), distinct, settings.fetch_threads
+    ):
         outcomes[fetched.url] = fetched
         on_done(fetched)
     return [outcomes[url] for url in distinct]
 
 
-def ingest_link(url: str, web: Fetcher, store: Store, settings: FetchSettings, now: Callable[[], float]) -> Fetched:
+def ingest_link(
+    url: str, web: Fetcher, store: Store, settings: FetchSettings, now: Callable[[], float]
+) -> Fetched:
     """What became of one URL: from its record where that still holds, else from the web."""
     known = _known(url, store, settings)
     if known and _still_holds(*known, settings, now()):
@@ -110,7 +128,10 @@ def ingest_link(url: str, web: Fetcher, store: Store, settings: FetchSettings, n
         page = web.fetch(url, good.etag, good.last_modified) if good else web.fetch(url)
         if page.not_modified and good:
             fetched = replace(
-                good, etag=page.etag or good.etag, last_modified=page.last_modified or good.last_modified, time=now()
+                good,
+                etag=page.etag or good.etag,
+                last_modified=page.last_modified or good.last_modified,
+                time=now(),
             )
         else:
             fetched = _stored(url, page, store, settings, now)
@@ -129,7 +150,9 @@ def _known(url: str, store: Store, settings: FetchSettings) -> tuple[Fetched, bo
     return known
 
 
-def _still_holds(fetched: Fetched, same_settings: bool, settings: FetchSettings, now: float) -> bool:
+def _still_holds(
+    fetched: Fetched, same_settings: bool, settings: FetchSettings, now: float
+) -> bool:
     """Whether a record needs no asking. One from the future is not trusted."""
     if fetched.reason and fetched.reason.status is Status.PENDING:
         return False
@@ -137,7 +160,9 @@ def _still_holds(fetched: Fetched, same_settings: bool, settings: FetchSettings,
     return same_settings and 0 <= now - fetched.time < limit
 
 
-def _stored(url: str, page: Page, store: Store, settings: FetchSettings, now: Callable[[], float]) -> Fetched:
+def _stored(
+    url: str, page: Page, store: Store, settings: FetchSettings, now: Callable[[], float]
+) -> Fetched:
     verified = verify(page.body, settings)
     image_id = hashlib.sha256(page.body).hexdigest()
     picture = Picture(
@@ -164,7 +189,10 @@ def _stored(url: str, page: Page, store: Store, settings: FetchSettings, now: Ca
 
 
 def _each(work: Callable[[str], Fetched], urls: Sequence[str], threads: int) -> Iterator[Fetched]:
-    """The outcomes as they come. Threads take the next URL when they are done with one, so nothing queues up."""
+    """The outcomes as they come.
+
+    Threads take the next URL when they are done with one, so nothing queues up.
+    """
     if len(urls) == 1:
         yield work(urls[0])
         return

@@ -15,12 +15,21 @@ from image_tags.tasks.contracts.records import Fetched, JsonObject, Picture
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
 from image_tags.tasks.execution.resources import analyzer_for, ledger_for, store_for
-from image_tags.tasks.execution.run_folder import Failure, forget_failures, load_fetched, run_key, save_failures, save_json
+from image_tags.tasks.execution.run_folder import (
+    Failure,
+    forget_failures,
+    load_fetched,
+    run_key,
+    save_failures,
+    save_json,
+)
 
 
 @dataclass(frozen=True)
 class OperationPlan:
-    """One operation's share: images it shall answer for, answers in the ledger, images it cannot take, calls left."""
+    """One operation's share: images it shall answer for, answers in the ledger, images it cannot
+    take, calls left.
+    """
 
     images: int
     reused: int
@@ -92,23 +101,37 @@ def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:
 
 
 def make_plan(
-    pictures: Sequence[Picture], analyzer: Analyzer, ledgers: Mapping[str, Ledger], prices: PriceList | None
+    pictures: Sequence[Picture],
+    analyzer: Analyzer,
+    ledgers: Mapping[str, Ledger],
+    prices: PriceList | None,
 ) -> Work:
-    """Divide each operation's images into answered, refused and to be asked. `prices` is None where calls cost nothing."""
+    """Divide each operation's images into answered, refused and to be asked.
+
+    `prices` is None where calls cost nothing.
+    """
     todo: dict[str, list[Picture]] = {}
     refusals: list[Failure] = []
     counts: dict[str, tuple[int, int]] = {}
     for operation, ledger in ledgers.items():
         had = ledger.have(picture.image_id for picture in pictures)
         missing = [picture for picture in pictures if picture.image_id not in had]
-        refused = {p.image_id: why for p in missing if (why := analyzer.refusal(operation, p)) is not None}
-        refusals += [Failure(image_id, operation, why.reason, why.detail) for image_id, why in refused.items()]
+        refused = {
+            p.image_id: why for p in missing if (why := analyzer.refusal(operation, p)) is not None
+        }
+        refusals += [
+            Failure(image_id, operation, why.reason, why.detail)
+            for image_id, why in refused.items()
+        ]
         todo[operation] = [picture for picture in missing if picture.image_id not in refused]
         counts[operation] = len(had), len(refused)
     costs = {op: prices.cost({op: len(left)}) if prices else 0.0 for op, left in todo.items()}
     total = prices.cost({op: len(left) for op, left in todo.items()}) if prices else 0.0
     shares = {
-        op: OperationPlan(len(pictures), *counts[op], calls=len(todo[op]), cost_usd=float(costs[op])) for op in ledgers
+        op: OperationPlan(
+            len(pictures), *counts[op], calls=len(todo[op]), cost_usd=float(costs[op])
+        )
+        for op in ledgers
     }
     about = {"date": prices.date, "source": prices.source} if prices else {}
     return Work(Plan(len(pictures), shares, float(total), about), todo, refusals)
@@ -128,11 +151,20 @@ def check_budget(plan: Plan, max_cost: float | None) -> None:
         )
 
 
-def analysis_batches(todo: Mapping[str, Sequence[Picture]], wanted: int | None) -> list[Batch[Picture]]:
-    """Batches of operation x images, the operations in turn so that each one's quota is used all the time."""
+def analysis_batches(
+    todo: Mapping[str, Sequence[Picture]], wanted: int | None
+) -> list[Batch[Picture]]:
+    """Batches of operation x images, the operations in turn so that each one's quota is used all
+    the time.
+    """
     size = batch_size(sum(len(left) for left in todo.values()), wanted)
-    by_operation = [batches_of(op, left, [p.image_id for p in left], size) for op, left in todo.items()]
-    return sorted((batch for batches in by_operation for batch in batches), key=lambda batch: batch.number / batch.of)
+    by_operation = [
+        batches_of(op, left, [p.image_id for p in left], size) for op, left in todo.items()
+    ]
+    return sorted(
+        (batch for batches in by_operation for batch in batches),
+        key=lambda batch: batch.number / batch.of,
+    )
 
 
 def plan_sentences(plan: Plan) -> list[str]:
@@ -141,9 +173,13 @@ def plan_sentences(plan: Plan) -> list[str]:
     for operation, share in plan.operations.items():
         refused = f", {share.refused:,} cannot be taken" if share.refused else ""
         price = f", {share.cost_usd:.4f} USD" if plan.prices else ""
-        lines.append(f"{operation}: {share.reused:,} in the ledger, {share.calls:,} calls to make{refused}{price}.")
+        lines.append(
+            f"{operation}: {share.reused:,} in the ledger, {share.calls:,} calls to make{refused}{price}."
+        )
     if plan.prices:
-        lines.append(f"About {plan.cost_usd:.4f} USD at prices of {plan.prices['date']} ({plan.prices['source']}).")
+        lines.append(
+            f"About {plan.cost_usd:.4f} USD at prices of {plan.prices['date']} ({plan.prices['source']})."
+        )
     else:
         lines.append("The analyzer runs on this machine: 0 USD.")
     return lines

@@ -1,4 +1,6 @@
-"""Publishing: copy what passed the gate to a version of its own, then swap the pointer that readers start at."""
+"""Publishing: copy what passed the gate to a version of its own, then swap the pointer that readers
+start at.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +18,30 @@ from image_tags.tasks.contracts.tables import PUBLISHED
 from image_tags.tasks.execution.resources import part, store_for
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
 from image_tags.tasks.published.manifests import write_manifests
-from image_tags.tasks.published.pointer import FILES, Pointer, PublishedMeanwhile, Version, read_pointer, swap_pointer
+from image_tags.tasks.published.pointer import (
+    FILES,
+    Pointer,
+    PublishedMeanwhile,
+    Version,
+    read_pointer,
+    swap_pointer,
+)
 from image_tags.tasks.published.versions import published_now, remove_versions
 
-BESIDE = {"summary.json": JSON, "report.html": "text/html; charset=utf-8", "profile.json": JSON, "findings.json": JSON}
+BESIDE = {
+    "summary.json": JSON,
+    "report.html": "text/html; charset=utf-8",
+    "profile.json": JSON,
+    "findings.json": JSON,
+}
 """What is published beside the tables, if the run has it."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What was published: the pointer as it now stands, and the old versions that were removed to make room."""
+    """What was published: the pointer as it now stands, and the old versions that were removed to
+    make room.
+    """
 
     pointer: Pointer
     removed: list[Version]
@@ -33,7 +49,8 @@ class Publication:
 
 @task(task_run_name="publish the tables")
 def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | None:
-    """Publish a run's staged tables, summary and report as a version; readers see it from the next moment on.
+    """Publish a run's staged tables, summary and report as a version; readers see it from the next
+    moment on.
 
     Returns:
         None, or the version that another run published since this one was checked: that one stays.
@@ -50,15 +67,19 @@ def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | N
         return lost.winner
     logger.info("Published version %s", publication.pointer.version)
     if publication.removed:
-        logger.info("Removed old versions: %s", ", ".join(one.version for one in publication.removed))
+        logger.info(
+            "Removed old versions: %s", ", ".join(one.version for one in publication.removed)
+        )
     return None
 
 
 def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> Publication:
-    """Copy what the run staged to `published/<version>/`, then swap the pointer: no reader sees half of it.
+    """Copy what the run staged to `published/<version>/`, then swap the pointer: no reader sees
+    half of it.
 
     Raises:
-        PublishedMeanwhile: another run published since this one was checked; what was copied is removed again.
+        PublishedMeanwhile: another run published since this one was checked; what was copied is
+            removed again.
         StopRun: the summary does not say what the tables say.
     """
     version = summary["version"]
@@ -68,7 +89,9 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     tables = _copy(store, run, summary, settings)
     after, gone = published_now(pointer, version, tables, settings.keep_versions)
     try:
-        swap_pointer(store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token"))
+        swap_pointer(
+            store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token")
+        )
     except PublishedMeanwhile:
         remove_versions(store, [Version(version, "")])
         raise
@@ -106,9 +129,17 @@ def check_summary(summary: JsonObject, rows: Mapping[str, int]) -> None:
         StopRun: it does not; nothing is published then.
     """
     said = summary["tables"]
-    wrong = [f"{name}: {said.get(name)} said, {n} there" for name, n in sorted(rows.items()) if said.get(name) != n]
+    wrong = [
+        f"{name}: {said.get(name)} said, {n} there"
+        for name, n in sorted(rows.items())
+        if said.get(name) != n
+    ]
     links, without = summary["links"], summary["statuses"]["no_link"]
     if links + without != rows["images"]:
-        wrong.append(f"{links} links and {without} rows without any said, {rows['images']} rows in images")
+        wrong.append(
+            f"{links} links and {without} rows without any said, {rows['images']} rows in images"
+        )
     if wrong:
-        raise StopRun(f"The summary does not agree with the tables ({'; '.join(wrong)}): nothing was published.")
+        raise StopRun(
+            f"The summary does not agree with the tables ({'; '.join(wrong)}): nothing was published."
+        )

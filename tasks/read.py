@@ -37,8 +37,8 @@ def read_tables(
 ) -> dict[str, pd.DataFrame]:
     """Published tables by name, all of one version.
 
-    Whole numbers are pandas' nullable ones (Int64), which stay whole where values are missing; lists are arrays. Nothing
-    is written.
+    Whole numbers are pandas' nullable ones (Int64), which stay whole where values are missing;
+    lists are arrays. Nothing is written.
 
     Args:
         store: folder or `s3://bucket/prefix`.
@@ -52,7 +52,9 @@ def read_tables(
     where = open_store(StoreSettings(store=os.fspath(store), region=region))
     keys = _keys(where, version)
     if unknown := [name for name in tables or () if name not in keys]:
-        raise UsageError(f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}.")
+        raise UsageError(
+            f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}."
+        )
     return {name: _frame(where.read(keys[name])) for name in tables or keys}
 
 
@@ -64,7 +66,9 @@ def _keys(store: Store, version: str | None) -> dict[str, str]:
         return pointer.tables
     kept = [one.version for one in pointer.history]
     if version not in kept:
-        raise UsageError(f"There is no version {version!r} in the store {store.address!r}: kept are {', '.join(kept)}.")
+        raise UsageError(
+            f"There is no version {version!r} in the store {store.address!r}: kept are {', '.join(kept)}."
+        )
     return tables_of(store, version)
 
 

@@ -18,7 +18,13 @@ from image_tags.tasks.contracts.records import Tag
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
 from image_tags.tasks.execution.resources import ledger_for, store_for
-from image_tags.tasks.execution.run_folder import Failure, load_failures, load_fetched, run_key, stage
+from image_tags.tasks.execution.run_folder import (
+    Failure,
+    load_failures,
+    load_fetched,
+    run_key,
+    stage,
+)
 from image_tags.tasks.plan import distinct_pictures
 
 CHUNK = 500
@@ -29,7 +35,9 @@ LONG_SCHEMA = schema_of(TAGS_LONG)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one image once the analyzer was asked; reason and detail are None when it is tagged."""
+    """What became of one image once the analyzer was asked; reason and detail are None when it is
+    tagged.
+    """
 
     image_id: str
     status: Status
@@ -39,7 +47,9 @@ class Verdict:
 
 @dataclass
 class Calls:
-    """One operation's account: answers paid for by this run, answers it found in the ledger, images without an answer."""
+    """One operation's account: answers paid for by this run, answers it found in the ledger, images
+    without an answer.
+    """
 
     billed: int = 0
     reused: int = 0
@@ -61,9 +71,13 @@ CALLS = TypeAdapter(dict[str, Calls])
 
 @task(task_run_name="reshape the responses")
 def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
-    """Write the long table before cleaning, the verdicts and the account of calls; returns the number of tags."""
+    """Write the long table before cleaning, the verdicts and the account of calls; returns the
+    number of tags.
+    """
     store = store_for(run, settings)
-    image_ids = [picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))]
+    image_ids = [
+        picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))
+    ]
     ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
     reshaped = reshape(image_ids, ledgers, load_failures(store, run), run, settings.analyzer)
     stage(store, run, "all_tags", reshaped.tags)
@@ -75,7 +89,10 @@ def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
 
 def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
     """What became of each image, as `reshape_tags` found it."""
-    return {verdict.image_id: verdict for verdict in VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))}
+    return {
+        verdict.image_id: verdict
+        for verdict in VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))
+    }
 
 
 def load_calls(store: Store, run: str) -> dict[str, Calls]:
@@ -84,12 +101,16 @@ def load_calls(store: Store, run: str) -> dict[str, Calls]:
 
 
 def reshape(
-    image_ids: Sequence[str], ledgers: Mapping[str, Ledger], failures: Iterable[Failure], run: str, analyzer: str
+    image_ids: Sequence[str],
+    ledgers: Mapping[str, Ledger],
+    failures: Iterable[Failure],
+    run: str,
+    analyzer: str,
 ) -> Reshaped:
     """Read every response to the images and write their tags as rows.
 
-    An image that still waits for an answer gives no tags: what is published is never half read. One that an operation
-    refused for good gives the tags of the others.
+    An image that still waits for an answer gives no tags: what is published is never half read. One
+    that an operation refused for good gives the tags of the others.
     """
     known = {(failure.image_id, failure.operation): failure for failure in failures}
     calls = {operation: Calls() for operation in ledgers}
@@ -104,17 +125,25 @@ def reshape(
             if verdict.status is not Status.PENDING:
                 rows += rows_of(image_id, answered, analyzer)
         tables.append(pa.Table.from_pylist(rows, schema=LONG_SCHEMA))
-    return Reshaped(pa.concat_tables(tables) if tables else LONG_SCHEMA.empty_table(), verdicts, calls)
+    return Reshaped(
+        pa.concat_tables(tables) if tables else LONG_SCHEMA.empty_table(), verdicts, calls
+    )
 
 
-def judge(image_id: str, answered: Mapping[str, Entry | None], failures: Mapping[tuple[str, str], Failure]) -> Verdict:
-    """One image's status: pending while any operation may still answer, else rejected if any refused, else tagged."""
+def judge(
+    image_id: str, answered: Mapping[str, Entry | None], failures: Mapping[tuple[str, str], Failure]
+) -> Verdict:
+    """One image's status: pending while any operation may still answer, else rejected if any
+    refused, else tagged.
+    """
     problems: list[tuple[str, Reason, str]] = []
     for operation, entry in answered.items():
         if entry is None:
             failure = failures.get((image_id, operation))
             reason = failure.reason if failure else Reason.ANALYZER_UNAVAILABLE
-            problems.append((operation, reason, failure.detail if failure else "The call was not made."))
+            problems.append(
+                (operation, reason, failure.detail if failure else "The call was not made.")
+            )
         elif entry.refusal is not None:
             problems.append((operation, entry.refusal.reason, entry.refusal.detail))
     if not problems:
@@ -124,16 +153,26 @@ def judge(image_id: str, answered: Mapping[str, Entry | None], failures: Mapping
     return Verdict(image_id, problems[0][1].status, problems[0][1], detail)
 
 
-def rows_of(image_id: str, answered: Mapping[str, Entry | None], analyzer: str) -> list[dict[str, object]]:
+def rows_of(
+    image_id: str, answered: Mapping[str, Entry | None], analyzer: str
+) -> list[dict[str, object]]:
     """The rows of `tags_long` that one image's responses say, in the table's order."""
-    responses = [(op, entry.response) for op, entry in answered.items() if entry is not None and entry.response is not None]
+    responses = [
+        (op, entry.response)
+        for op, entry in answered.items()
+        if entry is not None and entry.response is not None
+    ]
     versions = {op: entry.model_version for op, entry in answered.items() if entry is not None}
     return [_row(image_id, tag, analyzer, versions) for tag in read_all(responses)]
 
 
-def _row(image_id: str, tag: Tag, analyzer: str, versions: Mapping[str, str | None]) -> dict[str, object]:
+def _row(
+    image_id: str, tag: Tag, analyzer: str, versions: Mapping[str, str | None]
+) -> dict[str, object]:
     row = asdict(tag)
-    row["details"] = json.dumps(tag.details, ensure_ascii=False, sort_keys=True) if tag.details else None
+    row["details"] = (
+        json.dumps(tag.details, ensure_ascii=False, sort_keys=True) if tag.details else None
+    )
     version = versions.get(tag.details["operation"])
     return {"image_id": image_id, **row, "analyzer": analyzer, "model_version": version}
 
@@ -148,8 +187,13 @@ def _account(calls: dict[str, Calls], answered: Mapping[str, Entry | None], run:
             calls[operation].reused += 1
 
 
-def _by_image(image_ids: Sequence[str], ledgers: Mapping[str, Ledger]) -> Iterator[dict[str, dict[str, Entry | None]]]:
+def _by_image(
+    image_ids: Sequence[str], ledgers: Mapping[str, Ledger]
+) -> Iterator[dict[str, dict[str, Entry | None]]]:
     for at in range(0, len(image_ids), CHUNK):
         chunk = image_ids[at : at + CHUNK]
-        found = {op: {entry.image_id: entry for entry in ledger.read_many(chunk)} for op, ledger in ledgers.items()}
+        found = {
+            op: {entry.image_id: entry for entry in ledger.read_many(chunk)}
+            for op, ledger in ledgers.items()
+        }
         yield {image_id: {op: found[op].get(image_id) for op in ledgers} for image_id in chunk}

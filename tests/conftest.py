@@ -11,7 +11,9 @@ from tests.support.s3_server import S3Server
 from tests.support.site import Site
 
 # No deadline an example: machines are shared and the first example pays for imports.
-settings.register_profile("tests", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 
@@ -47,7 +49,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
 
 @pytest.fixture
 def rekognition() -> Iterator[RekognitionEndpoint]:
-    """A stand-in for Rekognition that bills, without a quota; its `environment()` leads boto3 there."""
+    """A stand-in for Rekognition that bills, without a quota; its `environment()` leads boto3
+    there.
+    """
     with RekognitionEndpoint().running() as endpoint:
         yield endpoint
 

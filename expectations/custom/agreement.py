@@ -13,10 +13,14 @@ from image_tags.tasks.contracts.tables import WIDE_KINDS
 
 
 class ExpectWideToAgreeWithLong(TableExpectation):
-    """`tags_wide` has the tags of `tags_long` up to its number of columns, each in its place, and no others."""
+    """`tags_wide` has the tags of `tags_long` up to its number of columns, each in its place, and
+    no others.
+    """
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:
-        """Column by column: the tags of that kind and rank against the cells, each image's in its row."""
+        """Column by column: the tags of that kind and rank against the cells, each image's in its
+        row.
+        """
         images = own["image_id"].combine_chunks()
         broken: list[str] = []
         looked_at = 0
@@ -25,7 +29,9 @@ class ExpectWideToAgreeWithLong(TableExpectation):
             for rank, tags in enumerate(_by_rank(whole.tables["tags_long"], kind, width), 1):
                 looked_at += tags.num_rows
                 cells = own.select([f"{kind}_{rank}", f"{kind}_{rank}_confidence"])
-                broken += [f"{kind} {rank} of {image}" for image in _disagreeing(images, cells, tags)]
+                broken += [
+                    f"{kind} {rank} of {image}" for image in _disagreeing(images, cells, tags)
+                ]
         return verdict(broken, looked_at, "tags")
 
 
@@ -39,10 +45,14 @@ def _by_rank(long: pa.Table, kind: str, width: int) -> Iterator[pa.Table]:
 
 
 def _disagreeing(images: pa.Array, cells: pa.Table, tags: pa.Table) -> list[str]:
-    """The images whose cells (a name and its confidence, in the images' order) are not what the tags say."""
+    """The images whose cells (a name and its confidence, in the images' order) are not what the
+    tags say.
+    """
     spots = pc.index_in(tags["image_id"], images)
     there = cells.take(spots)
-    same = pc.and_(pc.equal(there.column(0), tags["name"]), pc.equal(there.column(1), tags["confidence"]))
+    same = pc.and_(
+        pc.equal(there.column(0), tags["name"]), pc.equal(there.column(1), tags["confidence"])
+    )
     wrong = tags["image_id"].filter(pc.invert(pc.fill_null(same, False))).to_pylist()
     filled = pc.or_(pc.is_valid(cells.column(0)), pc.is_valid(cells.column(1))).to_numpy().copy()
     filled[spots.drop_null().to_numpy()] = False
@@ -53,12 +63,18 @@ class ExpectTaggedToAgreeWithItsParts(TableExpectation):
     """Each column of `tagged` is, row for row, the source's, `images`' or `tags_wide`'s own."""
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:
-        """Put the parts together again and compare column by column; our columns are known by their place."""
+        """Put the parts together again and compare column by column; our columns are known by their
+        place.
+        """
         images, wide = whole.tables["images"], whole.tables["tags_wide"]
         if own.num_rows != images.num_rows:
             return Seen(False, f"{own.num_rows:,} rows, but images has {images.num_rows:,}")
         spots = pc.index_in(images["image_id"], wide["image_id"].combine_chunks(), skip_nulls=True)
-        parts = [whole.context.source.take(images["row"]), images, wide.drop_columns("image_id").take(spots)]
+        parts = [
+            whole.context.source.take(images["row"]),
+            images,
+            wide.drop_columns("image_id").take(spots),
+        ]
         columns = [column for part in parts for column in part.columns]
         broken = [
             f"column {name!r}"
@@ -70,4 +86,6 @@ class ExpectTaggedToAgreeWithItsParts(TableExpectation):
 
 def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
     # Arrow holds not-a-number unequal to itself; written out the two are alike.
-    return bool(one.equals(other)) or (one.type == other.type and repr(one.to_pylist()) == repr(other.to_pylist()))
+    return bool(one.equals(other)) or (
+        one.type == other.type and repr(one.to_pylist()) == repr(other.to_pylist())
+    )

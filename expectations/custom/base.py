@@ -46,13 +46,17 @@ class TableExpectation(BatchExpectation):
         batch = execution_engine.batch_manager.active_batch_data if execution_engine else None
         if not isinstance(batch, PandasBatchData):
             raise TypeError("there is no table to look at")
-        own = pa.Table.from_pandas(batch.dataframe, preserve_index=False).replace_schema_metadata(None)
+        own = pa.Table.from_pandas(batch.dataframe, preserve_index=False).replace_schema_metadata(
+            None
+        )
         seen = self.look(own, subject())
         return {"success": seen.met, "result": {"observed_value": seen.words}}
 
 
 def number(value: Number) -> float:
-    """The number, which Great Expectations has put in the place of the parameter by the time it looks."""
+    """The number, which Great Expectations has put in the place of the parameter by the time it
+    looks.
+    """
     if isinstance(value, dict):
         raise TypeError(f"no value for {value}")
     return float(value)
@@ -63,4 +67,7 @@ def verdict(broken: list[Any], looked_at: int, noun: str) -> Seen:
     if not broken:
         return Seen(True, f"{looked_at:,} {noun} looked at")
     named = ", ".join(str(one) for one in broken[:EXAMPLES])
-    return Seen(False, f"{len(broken):,} of {looked_at:,} {noun}: {named}{', ...' if len(broken) > EXAMPLES else ''}")
+    return Seen(
+        False,
+        f"{len(broken):,} of {looked_at:,} {noun}: {named}{', ...' if len(broken) > EXAMPLES else ''}",
+    )

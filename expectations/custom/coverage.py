@@ -10,11 +10,15 @@ from image_tags.expectations.subject import Subject
 from image_tags.tasks.contracts.reasons import Status
 
 ERRORS = 3
-"""Standard errors added to each threshold: in a small table one more or one less moves a share by many points."""
+"""Standard errors added to each threshold: in a small table one more or one less moves a share by
+many points.
+"""
 
 
 def margin(share: float, *sizes: int) -> float:
-    """How far a share may be off by chance: three standard errors of it, or of the difference of two."""
+    """How far a share may be off by chance: three standard errors of it, or of the difference of
+    two.
+    """
     return ERRORS * math.sqrt(share * (1 - share) * sum(1 / size for size in sizes if size))
 
 
@@ -52,13 +56,19 @@ class ExpectImagesToHaveTags(TableExpectation):
 
 
 class ExpectLinksAnImageToBeAtMost(TableExpectation):
-    """No picture is behind very many links: hosts answer for a deleted picture with one and the same placeholder."""
+    """No picture is behind very many links: hosts answer for a deleted picture with one and the
+    same placeholder.
+    """
 
     max_value: Number
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
         """Links by image."""
-        links = own.filter(pc.is_valid(own["image_id"])).group_by("image_id").aggregate([([], "count_all")])
+        links = (
+            own.filter(pc.is_valid(own["image_id"]))
+            .group_by("image_id")
+            .aggregate([([], "count_all")])
+        )
         many = links.filter(pc.greater(links["count_all"], number(self.max_value)))
         broken = [
             f"{row['image_id']} behind {row['count_all']:,} links"

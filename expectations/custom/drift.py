@@ -23,7 +23,9 @@ class ExpectVolumeLikeLastVersion(TableExpectation):
         if last is None:
             return FIRST
         limit = number(self.max_change) * last.rows + ERRORS * math.sqrt(last.rows)
-        return Seen(abs(now.rows - last.rows) <= limit, f"{now.rows:,} rows, last time {last.rows:,}")
+        return Seen(
+            abs(now.rows - last.rows) <= limit, f"{now.rows:,} rows, last time {last.rows:,}"
+        )
 
 
 class ExpectTagsAnImageLikeLastVersion(TableExpectation):
@@ -71,7 +73,9 @@ class ExpectTopLabelsLikeLastVersion(TableExpectation):
         most = int(number(self.top))
         top = [*list(now.labels)[:most], *list(last.labels)[:most]]
         before, after = _shares(last.labels, last.images), _shares(now.labels, now.images)
-        before, after = ({name: shares.get(name, 0.0) for name in top} for shares in (before, after))
+        before, after = (
+            {name: shares.get(name, 0.0) for name in top} for shares in (before, after)
+        )
         return _moved(after, before, (now.images, last.images), number(self.max_change), "labels")
 
 
@@ -80,13 +84,19 @@ def _shares(counts: Mapping[str, int], of: int) -> dict[str, float]:
 
 
 def _moved(
-    after: Mapping[str, float], before: Mapping[str, float], images: tuple[int, int], allowed: float, noun: str
+    after: Mapping[str, float],
+    before: Mapping[str, float],
+    images: tuple[int, int],
+    allowed: float,
+    noun: str,
 ) -> Seen:
     if not all(images):
         return Seen(True, "no images to compare")
     moves = {name: (after.get(name, 0.0), before.get(name, 0.0)) for name in {*after, *before}}
     broken = []
-    for name, (share, was) in sorted(moves.items(), key=lambda move: (-abs(move[1][0] - move[1][1]), move[0])):
+    for name, (share, was) in sorted(
+        moves.items(), key=lambda move: (-abs(move[1][0] - move[1][1]), move[0])
+    ):
         # Of the images of both versions together: the best guess at the share if nothing changed.
         pooled = min(1.0, (share * images[0] + was * images[1]) / sum(images))
         one_picture = 1 / min(images)

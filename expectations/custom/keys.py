@@ -26,13 +26,21 @@ class ExpectEveryLink(TableExpectation):
     """As many links as were found in the source, counted 0.. within each row."""
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:
-        """Compare the number of links, and each link's position with its place among its row's links."""
+        """Compare the number of links, and each link's position with its place among its row's
+        links.
+        """
         links = own.select(["row", "position"]).filter(pc.is_valid(own["position"])).to_pandas()
         if len(links) != whole.context.links:
-            return Seen(False, f"{len(links):,} links, but {whole.context.links:,} were found in the source")
+            return Seen(
+                False, f"{len(links):,} links, but {whole.context.links:,} were found in the source"
+            )
         links = links.sort_values(["row", "position"])
         gaps = links[links["position"] != links.groupby("row").cumcount()]
-        return verdict([f"row {row} position {place}" for row, place in gaps.to_numpy().tolist()], len(links), "links")
+        return verdict(
+            [f"row {row} position {place}" for row, place in gaps.to_numpy().tolist()],
+            len(links),
+            "links",
+        )
 
 
 class ExpectColumnValuesToExistIn(TableExpectation):
@@ -56,7 +64,9 @@ class ExpectRanksToRunFromOne(TableExpectation):
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002 - the signature is the base's
         """With unique keys it is enough to compare count, least and greatest."""
-        groups = own.group_by(["image_id", "kind"]).aggregate([("rank", "count"), ("rank", "min"), ("rank", "max")])
+        groups = own.group_by(["image_id", "kind"]).aggregate(
+            [("rank", "count"), ("rank", "min"), ("rank", "max")]
+        )
         wrong = groups.filter(
             pc.or_(
                 pc.not_equal(groups["rank_min"], 1),

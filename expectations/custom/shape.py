@@ -4,7 +4,14 @@ import pyarrow as pa
 
 from image_tags.expectations.custom.base import Seen, TableExpectation, verdict
 from image_tags.expectations.subject import Subject
-from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of, wide_columns
+from image_tags.tasks.contracts.tables import (
+    IMAGES,
+    TAG_EFFECTS,
+    TAGS_DROPPED,
+    TAGS_LONG,
+    schema_of,
+    wide_columns,
+)
 
 PREFIX = "image_tags_"
 """What may stand before a column of ours in `tagged`, where the source has one of that name."""
@@ -20,7 +27,10 @@ class ExpectTableToMatchContract(TableExpectation):
         wanted = contract_schema(self.contract, whole)
         if self.contract == "tagged":
             wanted = pa.schema(
-                [wanted.field(at).with_name(name) for at, name in enumerate(_tagged_names(own, wanted, whole))]
+                [
+                    wanted.field(at).with_name(name)
+                    for at, name in enumerate(_tagged_names(own, wanted, whole))
+                ]
             )
         broken = [
             f"column {at + 1} is {_words(there)}, not {_words(should)}"
@@ -47,7 +57,9 @@ def contract_schema(contract: str, whole: Subject) -> pa.Schema:
 
 
 def _tagged_names(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]:
-    """The contract's names, each of ours with as many prefixes as the table gives it to keep names apart."""
+    """The contract's names, each of ours with as many prefixes as the table gives it to keep names
+    apart.
+    """
     source = whole.context.source.num_columns
     taken = {name.casefold() for name in wanted.names[:source]}
     names = list(wanted.names[:source])

@@ -22,7 +22,11 @@ class ExpectReasonToAgreeWithStatus(TableExpectation):
     def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002 - the signature is the base's
         """Look at each pair of status and reason once."""
         pairs = own.group_by(["status", "reason"]).aggregate([]).to_pylist()
-        broken = [f"{p['status']} with {p['reason'] or 'no reason'}" for p in pairs if not _agree(p["status"], p["reason"])]
+        broken = [
+            f"{p['status']} with {p['reason'] or 'no reason'}"
+            for p in pairs
+            if not _agree(p["status"], p["reason"])
+        ]
         return verdict(broken, len(pairs), "pairs of status and reason")
 
 
@@ -51,7 +55,8 @@ class ExpectOneFactAKey(TableExpectation):
 class ExpectColumnNumbersToBeBetween(TableExpectation):
     """Numbers are within bounds, which belong to them; not-a-number is not.
 
-    As `expect_column_values_to_be_between`, but without a Python call a value: five columns of a million took five seconds.
+    As `expect_column_values_to_be_between`, but without a Python call a value: five columns of a
+    million took five seconds.
     """
 
     column: str
@@ -63,7 +68,9 @@ class ExpectColumnNumbersToBeBetween(TableExpectation):
         values = own[self.column].drop_null()
         low, high = number(self.min_value), number(self.max_value)
         inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
-        return verdict(values.filter(pc.invert(inside)).to_pylist(), len(values), f"values of {self.column}")
+        return verdict(
+            values.filter(pc.invert(inside)).to_pylist(), len(values), f"values of {self.column}"
+        )
 
 
 class ExpectBoxesToBeWhole(TableExpectation):
@@ -71,13 +78,21 @@ class ExpectBoxesToBeWhole(TableExpectation):
 
     def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
         """Rounding at the right and lower edge is forgiven."""
-        boxes = own.select(["image_id", "kind", "rank", "left", "top", "width", "height"]).to_pandas()
+        boxes = own.select(
+            ["image_id", "kind", "rank", "left", "top", "width", "height"]
+        ).to_pandas()
         numbers = boxes[["left", "top", "width", "height"]]
         given = numbers.notna().sum(axis=1)
-        over = (numbers["left"] + numbers["width"] > 1 + EDGE) | (numbers["top"] + numbers["height"] > 1 + EDGE)
+        over = (numbers["left"] + numbers["width"] > 1 + EDGE) | (
+            numbers["top"] + numbers["height"] > 1 + EDGE
+        )
         wrong = boxes[given.isin([1, 2, 3]) | over]
         keys = wrong[["image_id", "kind", "rank"]].itertuples(index=False)
-        return verdict([f"{kind} {rank} of {image}" for image, kind, rank in keys], int((given > 0).sum()), "boxes")
+        return verdict(
+            [f"{kind} {rank} of {image}" for image, kind, rank in keys],
+            int((given > 0).sum()),
+            "boxes",
+        )
 
 
 class ExpectColumnValuesToBeJsonObjects(TableExpectation):
@@ -105,7 +120,9 @@ class ExpectNoTagOfAPendingImage(TableExpectation):
     def look(self, own: pa.Table, whole: Subject) -> Seen:
         """Images by their links' status."""
         images = whole.tables["images"]
-        waiting = pc.unique(images.filter(pc.equal(images["status"], Status.PENDING))["image_id"]).drop_null()
+        waiting = pc.unique(
+            images.filter(pc.equal(images["status"], Status.PENDING))["image_id"]
+        ).drop_null()
         half_read = pc.unique(own["image_id"].filter(pc.is_in(own["image_id"], waiting)))
         return verdict(half_read.to_pylist(), len(waiting), "pending images")
 

@@ -1,4 +1,7 @@
-"""Progress: done of all, rate, time left. A bar on a terminal or below a notebook's cell, a line now and then elsewhere."""
+"""Progress: done of all, rate, time left.
+
+A bar on a terminal or below a notebook's cell, a line now and then elsewhere.
+"""
 
 import html
 import sys
@@ -9,7 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -35,7 +46,9 @@ class Rate(ProgressColumn):
 
 
 class Cell:
-    """A line below a notebook's cell that is replaced in place; it needs no widgets, and a saved notebook keeps its end."""
+    """A line below a notebook's cell that is replaced in place; it needs no widgets, and a saved
+    notebook keeps its end.
+    """
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
@@ -62,7 +75,13 @@ class Bar:
         self._live: Progress | None = None
         self._cell = Cell() if console.is_jupyter else None
         if console.is_terminal:
-            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                Rate(),
+                TimeRemainingColumn(),
+            )
             self._live = Progress(*columns, console=console)
             self._live.add_task(step, total=total)
             self._live.start()

@@ -1,4 +1,6 @@
-"""The gate: the staged files, exactly as they will be published, against the suites in `expectations/`."""
+"""The gate: the staged files, exactly as they will be published, against the suites in
+`expectations/`.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +31,9 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found, and the version's profile for the next one to be compared with; none if it is blocked."""
+    """What was found, and the version's profile for the next one to be compared with; none if it is
+    blocked.
+    """
 
     findings: list[Finding]
     profile: JsonObject | None
@@ -39,12 +43,13 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
     """Check every published table.
 
     Args:
-        staged: the bytes of each table's Parquet file; a table that is missing is a critical finding.
+        staged: the bytes of each table's Parquet file; a table that is missing is a critical
+            finding.
         context: what the tables must account for, and the thresholds.
 
     Returns:
-        One finding an expectation, table by table, and the version's profile. If a file cannot be read or is
-        missing, only that is found, since most expectations compare tables.
+        One finding an expectation, table by table, and the version's profile. If a file cannot be
+        read or is missing, only that is found, since most expectations compare tables.
 
     Raises:
         BrokenSuite: a suite names something unknown.
@@ -56,14 +61,29 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
         try:
             tables[name] = parquet_table(staged[name])
         except (KeyError, pa.ArrowException, OSError) as error:
-            what = "the table was not staged" if isinstance(error, KeyError) else f"the file cannot be read: {error}"
+            what = (
+                "the table was not staged"
+                if isinstance(error, KeyError)
+                else f"the file cannot be read: {error}"
+            )
             says = "The staged file is there and whole."
-            unread.append(Finding(name, "file", Severity.CRITICAL, False, says, _short(what), exception=True))
-    return Checked(unread, None) if unread else validate(tables, context, published_tables(context.metrics))
+            unread.append(
+                Finding(name, "file", Severity.CRITICAL, False, says, _short(what), exception=True)
+            )
+    return (
+        Checked(unread, None)
+        if unread
+        else validate(tables, context, published_tables(context.metrics))
+    )
 
 
-def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]) -> Checked:
-    """Check some of the tables, each in the sight of all. Arguments and errors as `check`, files read."""
+def validate(
+    tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]
+) -> Checked:
+    """Check some of the tables, each in the sight of all.
+
+    Arguments and errors as `check`, files read.
+    """
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
     from image_tags.expectations.custom.shape import contract_schema
     from image_tags.expectations.subject import Subject, looking_at
@@ -72,7 +92,11 @@ def validate(tables: Mapping[str, pa.Table], context: CheckContext, names: Seque
     known, whole = parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
     with looking_at(whole):
-        found = [one for name, batch in _batches(tables, names) for one in _findings(name, suites[name], batch, known)]
+        found = [
+            one
+            for name, batch in _batches(tables, names)
+            for one in _findings(name, suites[name], batch, known)
+        ]
     # What is blocked is never compared with, and may not even have the columns for it.
     return Checked(found, None if any(one.blocks for one in found) else asdict(whole.profile))
 
@@ -101,24 +125,30 @@ def _batches(tables: Mapping[str, pa.Table], names: Sequence[str]) -> "Iterator[
     )
 
     config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(),  # nothing on disk, not even a temporary folder
+        # Nothing on disk, not even a temporary folder
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False),
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
     source = context.data_sources.add_pandas("staged")
     for name in names:
         whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("file")
-        # Arrow's own types: what is in the file is looked at, not what pandas makes of it, and ten times as fast.
+        # Arrow's own types: what is in the file is looked at, not what pandas makes of it, and ten
+        # times as fast.
         frame = tables[name].to_pandas(types_mapper=pd.ArrowDtype)
         yield name, whole.get_batch({"dataframe": frame})
 
 
-def _findings(table: str, suite: "ExpectationSuite", batch: "Batch", known: dict[str, Any]) -> Iterator[Finding]:
+def _findings(
+    table: str, suite: "ExpectationSuite", batch: "Batch", known: dict[str, Any]
+) -> Iterator[Finding]:
     from image_tags.expectations.suite import place
 
     outcome = batch.validate(suite, expectation_parameters=known, result_format="SUMMARY")
     if len(outcome.results) != len(suite.expectations):
-        raise RuntimeError(f"{table}: {len(outcome.results)} of {len(suite.expectations)} expectations gave a result")
+        raise RuntimeError(
+            f"{table}: {len(outcome.results)} of {len(suite.expectations)} expectations gave a result"
+        )
     for result in sorted(outcome.results, key=place):
         config = result.expectation_config
         if config is None:
@@ -127,7 +157,8 @@ def _findings(table: str, suite: "ExpectationSuite", batch: "Batch", known: dict
         yield Finding(
             table=table,
             name=config.type,
-            # An expectation that could not be looked at says nothing good: whatever its severity, it blocks.
+            # An expectation that could not be looked at says nothing good: whatever its severity,
+            # it blocks.
             severity=Severity.CRITICAL if raised else Severity(str(config.severity.value)),
             success=bool(result.success) and not raised,
             says=config.description or config.type,
@@ -137,10 +168,16 @@ def _findings(table: str, suite: "ExpectationSuite", batch: "Batch", known: dict
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:
-    """The message of what went wrong inside, if anything did; it comes bare or by the metric that raised it."""
+    """The message of what went wrong inside, if anything did; it comes bare or by the metric that
+    raised it.
+    """
     for one in (info, *info.values()):
         if isinstance(one, Mapping) and one.get("raised_exception"):
-            return str(one.get("exception_message") or "an error without a message").strip().splitlines()[0]
+            return (
+                str(one.get("exception_message") or "an error without a message")
+                .strip()
+                .splitlines()[0]
+            )
     return None
 
 
@@ -151,12 +188,15 @@ def _seen(result: Mapping[str, Any]) -> str:
     if not count:
         return f"{of:,} rows looked at"
     examples = ", ".join(
-        json.dumps(value, ensure_ascii=False, default=str) for value in result["partial_unexpected_list"][:EXAMPLES]
+        json.dumps(value, ensure_ascii=False, default=str)
+        for value in result["partial_unexpected_list"][:EXAMPLES]
     )
     return f"{count:,} of {of:,} rows: {examples}"
 
 
 def _short(text: str) -> str:
-    """A detail that may be shown anywhere: in cells, strangers may send terminal commands or turn text around."""
+    """A detail that may be shown anywhere: in cells, strangers may send terminal commands or turn
+    text around.
+    """
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in shown)

@@ -35,14 +35,19 @@ def check_tables(run: str, settings: Settings) -> list[JsonObject]:
 def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     """Check a run's staged files and keep `findings.json` and `profile.json` beside them.
 
-    The pointer's token is kept too: what is published later must follow the version that it was compared with.
+    The pointer's token is kept too: what is published later must follow the version that it was
+    compared with.
     """
     pointer, token = read_pointer(store)
     context = CheckContext(
         source=staged(store, run, "source"),
         links=_rows(store, run, "links"),
         tags=_rows(store, run, "all_tags"),
-        widths={"celebrity": settings.wide_celebrities, "label": settings.wide_labels, "word": settings.wide_words},
+        widths={
+            "celebrity": settings.wide_celebrities,
+            "label": settings.wide_labels,
+            "word": settings.wide_words,
+        },
         cleaning=part(settings, CleaningSettings),
         thresholds=part(settings, CheckSettings),
         last=profile_at(store, pointer),
@@ -56,7 +61,9 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
         except NotInStore:
             continue  # the gate finds that it is missing
     checked = check(files, context)
-    save_json(store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings])
+    save_json(
+        store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings]
+    )
     save_json(store, run_key(run, "profile.json"), checked.profile)
     save_json(store, run_key(run, "follows.json"), {"token": token})
     return checked
@@ -66,7 +73,10 @@ def sentences(findings: Sequence[Finding]) -> list[str]:
     """What failed, a sentence each, what blocks first."""
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
     marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
-    return [f"{marks[one.severity]}, {one.table}: not met: {one.says} Seen: {one.detail}." for one in failed]
+    return [
+        f"{marks[one.severity]}, {one.table}: not met: {one.says} Seen: {one.detail}."
+        for one in failed
+    ]
 
 
 def _rows(store: Store, run: str, name: str) -> int:

@@ -1,4 +1,6 @@
-"""Clean the tags: a list of named rules, each a pure function on the long table, each removal on record."""
+"""Clean the tags: a list of named rules, each a pure function on the long table, each removal on
+record.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ class Rule:
     Attributes:
         name: as in `tags_dropped.rule` and among the settings.
         says: what it removes, for people.
-        removes: the rows to remove, given those that the rules before it left; removes none when it is switched off.
+        removes: the rows to remove, given those that the rules before it left; removes none when it
+            is switched off.
 
     """
 
@@ -35,8 +38,9 @@ class Rule:
 def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Table]:
     """The tags to keep and those removed.
 
-    Together the two hold every row of `long` once, in its order. Only these differ from what came in: names that were
-    unified and flags (both noted in `details`), and `rank` of what is kept, which runs 1.. again.
+    Together the two hold every row of `long` once, in its order. Only these differ from what came
+    in: names that were unified and flags (both noted in `details`), and `rank` of what is kept,
+    which runs 1.. again.
 
     Args:
         long: the tags as read from the responses, schema TAGS_LONG.
@@ -60,17 +64,27 @@ def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Tabl
 
 def _ranked(kept: pa.Table) -> pa.Table:
     keys = kept.select(["image_id", "kind", "rank"]).to_pandas()
-    ranks = keys.groupby(["image_id", "kind"], sort=False)["rank"].rank(method="first").astype("int64")
+    ranks = (
+        keys.groupby(["image_id", "kind"], sort=False)["rank"].rank(method="first").astype("int64")
+    )
     at = kept.schema.get_field_index("rank")
     return kept.set_column(at, kept.schema.field(at), pa.array(ranks, pa.int64()))
 
 
 def words_not_lines(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
-    """Lines whose text the image's words already hold: all of the line's words, or the same letters in a row."""
+    """Lines whose text the image's words already hold: all of the line's words, or the same letters
+    in a row.
+    """
     removed = _none(tags)
     if not settings.words_not_lines:
         return removed
-    words = tags[tags["kind"] == "word"].sort_values("rank").groupby("image_id")["name"].agg(list).to_dict()
+    words = (
+        tags[tags["kind"] == "word"]
+        .sort_values("rank")
+        .groupby("image_id")["name"]
+        .agg(list)
+        .to_dict()
+    )
     letters = {image: "".join("".join(names).split()) for image, names in words.items()}
     sets = {image: set(names) for image, names in words.items()}
     lines = tags[tags["kind"] == "line"]
@@ -101,7 +115,9 @@ def minimum_confidence(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
 
 
 def one_name_once(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:  # noqa: ARG001 - a rule like the others
-    """All but the best of the labels of an image that carry the same name, as they do once names are unified."""
+    """All but the best of the labels of an image that carry the same name, as they do once names
+    are unified.
+    """
     labels = tags[tags["kind"].isin(["label", "moderation"])]
     best_first = labels.sort_values(["confidence", "rank"], ascending=[False, True], kind="stable")
     removed = _none(tags)
@@ -134,11 +150,14 @@ def _none(tags: pd.DataFrame) -> Mask:
     return pd.Series(False, index=tags.index, dtype=bool)
 
 
-# The order matters: a celebrity who is blocked or not certain enough must not cost an image its labels.
+# The order matters: a celebrity who is blocked or not certain enough must not cost an image its
+# labels.
 RULES = (
     Rule("words_not_lines", "lines of text whose words are there", words_not_lines),
     Rule("blocked_names", "names that were not wanted", blocked_names),
-    Rule("minimum_confidence", "tags that the analyzer was not certain enough of", minimum_confidence),
+    Rule(
+        "minimum_confidence", "tags that the analyzer was not certain enough of", minimum_confidence
+    ),
     Rule("one_name", "a second label under the same name", one_name_once),
     Rule("celebrity_only", "labels beside a recognised celebrity", celebrity_only),
     Rule("parents_implied", "labels that a narrower one implies", parents_implied),

@@ -19,8 +19,9 @@ NAMED_KINDS = ("label", "celebrity", "moderation")
 def one_name(long: pa.Table, settings: CleaningSettings) -> pa.Table:
     """The table with aliases replaced and one spelling where names differ only in case.
 
-    Of several spellings the one used most in this table stays; where two are used as often, the first in sort order. A
-    name that was replaced stays in `details` as `original_name`. `parents` follow the same names.
+    Of several spellings the one used most in this table stays; where two are used as often, the
+    first in sort order. A name that was replaced stays in `details` as `original_name`. `parents`
+    follow the same names.
 
     Raises:
         UsageError: an alias is not `name=other name`.
@@ -30,12 +31,22 @@ def one_name(long: pa.Table, settings: CleaningSettings) -> pa.Table:
     named = [kind in NAMED_KINDS for kind in long["kind"].to_pylist()]
     used = Counter(name for name, is_named in zip(names, named, strict=True) if is_named)
     preferred = _preferred(used, parse_aliases(settings.aliases), settings.one_spelling)
-    new = {name: preferred[name.casefold()] for name in used if preferred.get(name.casefold(), name) != name}
+    new = {
+        name: preferred[name.casefold()]
+        for name in used
+        if preferred.get(name.casefold(), name) != name
+    }
     if not new:
         return long
-    renamed = [new.get(name, name) if is_named else name for name, is_named in zip(names, named, strict=True)]
+    renamed = [
+        new.get(name, name) if is_named else name
+        for name, is_named in zip(names, named, strict=True)
+    ]
     notes = {at: {"original_name": old} for at, old in enumerate(names) if renamed[at] != old}
-    parents = [row and [preferred.get(name.casefold(), name) for name in row] for row in long["parents"].to_pylist()]
+    parents = [
+        row and [preferred.get(name.casefold(), name) for name in row]
+        for row in long["parents"].to_pylist()
+    ]
     return _noted(_replaced(_replaced(long, "name", renamed), "parents", parents), notes)
 
 
@@ -50,7 +61,9 @@ def parse_aliases(aliases: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _preferred(used: Mapping[str, int], aliases: Mapping[str, str], one_spelling: bool) -> dict[str, str]:
+def _preferred(
+    used: Mapping[str, int], aliases: Mapping[str, str], one_spelling: bool
+) -> dict[str, str]:
     """The name to use for each name in lower case."""
     spellings: dict[str, str] = {}
     if one_spelling:
@@ -61,10 +74,11 @@ def _preferred(used: Mapping[str, int], aliases: Mapping[str, str], one_spelling
 
 
 def flag_confusions(long: pa.Table, settings: CleaningSettings) -> pa.Table:
-    """The table with `flag` in the `details` of labels that a model is known to take for something else.
+    """The table with `flag` in the `details` of labels that a model is known to take for something
+    else.
 
-    A label is flagged if the table of confusions names it together with another label of the same image (`beside`), or
-    names it without any. Nothing is dropped.
+    A label is flagged if the table of confusions names it together with another label of the same
+    image (`beside`), or names it without any. Nothing is dropped.
     """
     if not settings.flag_confusions:
         return long
@@ -73,17 +87,27 @@ def flag_confusions(long: pa.Table, settings: CleaningSettings) -> pa.Table:
     labels = labels[labels["kind"] == "label"]
     labels = labels.assign(name=labels["name"].str.casefold())
     suspects = labels[labels["name"].isin({name for name, _ in confusions})]
-    beside = labels[labels["image_id"].isin(suspects["image_id"])].groupby("image_id")["name"].agg(set).to_dict()
+    beside = (
+        labels[labels["image_id"].isin(suspects["image_id"])]
+        .groupby("image_id")["name"]
+        .agg(set)
+        .to_dict()
+    )
     notes = {}
     for at, image, name in zip(suspects.index, suspects["image_id"], suspects["name"], strict=True):
-        seen = [may_be for (this, other), may_be in confusions.items() if this == name and other in beside[image] | {""}]
+        seen = [
+            may_be
+            for (this, other), may_be in confusions.items()
+            if this == name and other in beside[image] | {""}
+        ]
         if seen:
             notes[at] = {"flag": f"may be {seen[0]}"}
     return _noted(long, notes)
 
 
 def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
-    """{(name, beside): what it may be instead}, names in lower case; the built-in table if there is no path.
+    """{(name, beside): what it may be instead}, names in lower case; the built-in table if there is
+    no path.
 
     Raises:
         UsageError: the file is not there or has not the columns name, beside and may_be.
@@ -97,9 +121,14 @@ def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
         raise UsageError(f"The known confusions in {path!r} are not a CSV file.") from None
     if missing := {"name", "beside", "may_be"} - set(table.columns):
-        raise UsageError(f"The known confusions in {path!r} have no column {', '.join(sorted(missing))}.")
+        raise UsageError(
+            f"The known confusions in {path!r} have no column {', '.join(sorted(missing))}."
+        )
     rows = table[["name", "beside", "may_be"]].itertuples(index=False)
-    return {(name.strip().casefold(), beside.strip().casefold()): may_be.strip() for name, beside, may_be in rows}
+    return {
+        (name.strip().casefold(), beside.strip().casefold()): may_be.strip()
+        for name, beside, may_be in rows
+    }
 
 
 def _noted(long: pa.Table, notes: Mapping[int, Mapping[str, str]]) -> pa.Table:
@@ -114,4 +143,6 @@ def _noted(long: pa.Table, notes: Mapping[int, Mapping[str, str]]) -> pa.Table:
 
 def _replaced(table: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
     at = table.schema.get_field_index(name)
-    return table.set_column(at, table.schema.field(at), pa.array(values, table.schema.field(at).type))
+    return table.set_column(
+        at, table.schema.field(at), pa.array(values, table.schema.field(at).type)
+    )

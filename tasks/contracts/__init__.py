@@ -1,1 +1,4 @@
-"""What every layer agrees on: words, reason codes, tables, settings, operations. Imports nothing of the project."""
+"""What every layer agrees on: words, reason codes, tables, settings, operations.
+
+Imports nothing of the project.
+"""

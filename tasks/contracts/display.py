@@ -1,4 +1,6 @@
-"""How text is shown: what the web or a source wrote is cut, made visible and never trusted as a link."""
+"""How text is shown: what the web or a source wrote is cut, made visible and never trusted as a
+link.
+"""
 
 import math
 import re
@@ -13,23 +15,33 @@ MAX_SHOWN = 300
 """Characters of any one piece of text that is shown."""
 
 NAME = 60
-"""Characters of a tag's name that the report shows; the same everywhere, so that a search finds what a list shows."""
+"""Characters of a tag's name that the report shows; the same everywhere, so that a search finds
+what a list shows.
+"""
 
 MAX_HREF = 2_000
 """A longer link is shown, but cannot be clicked."""
 
-_SECRETIVE = re.compile(r"sign|secret|token|passw|credential|api_?key|access_?key|^(key|sig|auth|pwd|sas)$", re.IGNORECASE)
+_SECRETIVE = re.compile(
+    r"sign|secret|token|passw|credential|api_?key|access_?key|^(key|sig|auth|pwd|sas)$",
+    re.IGNORECASE,
+)
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-# Joiners and marks that scripts and emoji need; other format characters (direction overrides among them) can deceive.
+# Joiners and marks that scripts and emoji need; other format characters (direction overrides among
+# them) can deceive.
 _HARMLESS = {"\u200c", "\u200d", "\u200e", "\u200f"}
 
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
-    """The text on one line, at most `limit` characters, with control, direction and other invisible ones as U+FFFD."""
+    """The text on one line, at most `limit` characters, with control, direction and other invisible
+    ones as U+FFFD.
+    """
     head = " ".join(text[: limit * 4].split())
     if len(head) > limit or len(text) > limit * 4:
         head = head[: limit - 1] + "…"
-    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN and c not in _HARMLESS else c for c in head)
+    return "".join(
+        "\ufffd" if unicodedata.category(c) in _HIDDEN and c not in _HARMLESS else c for c in head
+    )
 
 
 def link_text(url: str, limit: int = 90) -> str:
@@ -38,7 +50,9 @@ def link_text(url: str, limit: int = 90) -> str:
 
 
 def link_address(url: str, limit: int = 200) -> str:
-    """A link with its scheme: no login, no query (either may hold a secret), the middle cut where it is long."""
+    """A link with its scheme: no login, no query (either may hold a secret), the middle cut where
+    it is long.
+    """
     return _middle_cut(_without_secrets(url), limit)
 
 
@@ -48,7 +62,9 @@ def markdown(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def href(url: str) -> str | None:
-    """The link if it may be clicked: http or https, of sane length, no login and nothing that looks like a credential."""
+    """The link if it may be clicked: http or https, of sane length, no login and nothing that looks
+    like a credential.
+    """
     if len(url) > MAX_HREF or shown(url, MAX_HREF) != url or any(c in " \\\"'<>`" for c in url):
         return None
     try:

@@ -2,12 +2,11 @@
 
 ImageTagsError
 ├── UsageError        the user asked for something that cannot be: one sentence, exit code 2
-├── StopRun           nothing can go on (no credentials, bucket gone): one sentence that says what to fix, exit code 1
-│   └── OverBudget    the plan costs more than --max-cost
-├── LinkError         one link or image; carries a Reason and a detail
-│   ├── Rejected      will not succeed as it is
-│   └── Passing       may succeed later
-└── BatchFailed       a mapped task run left something pending; raised after everything else in it was saved
+├── StopRun           nothing can go on (no credentials, bucket gone): one sentence that says what
+to fix, exit code 1 │   └── OverBudget    the plan costs more than --max-cost ├── LinkError
+one link or image; carries a Reason and a detail │   ├── Rejected      will not succeed as it is │
+└── Passing       may succeed later └── BatchFailed       a mapped task run left something pending;
+raised after everything else in it was saved
 """
 
 from image_tags.tasks.contracts.reasons import Reason, Status
@@ -18,7 +17,9 @@ class ImageTagsError(Exception):
 
 
 class UsageError(ImageTagsError):
-    """The user asked for something that cannot be done; the message is one sentence that says what to do."""
+    """The user asked for something that cannot be done; the message is one sentence that says what
+    to do.
+    """
 
 
 class StopRun(ImageTagsError):
@@ -75,7 +76,9 @@ class Passing(LinkError):
 
 
 class BatchFailed(ImageTagsError):
-    """A mapped task run left links or images pending; everything else in its batch was saved before."""
+    """A mapped task run left links or images pending; everything else in its batch was saved
+    before.
+    """
 
     def __repr__(self) -> str:
         """As Prefect's log shows it: a line a link."""

@@ -1,6 +1,7 @@
 """The operations: how each is called and how its response is read. A sixth is one more entry.
 
-Requests and limits follow the Amazon Rekognition API Reference and its page "Guidelines and quotas in Amazon Rekognition".
+Requests and limits follow the Amazon Rekognition API Reference and its page "Guidelines and quotas
+in Amazon Rekognition".
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +20,8 @@ class Operation:
         name: as in `--operations`; also the name of the boto3 client's method.
         request: the request's members besides Image, from the settings.
         read: the tags in a response, ranked within each kind.
-        version: the response's member that names the model's version; None if the service does not say.
+        version: the response's member that names the model's version; None if the service does not
+            say.
         max_side: px a side at most; None if the service names no limit.
 
     """
@@ -43,13 +45,16 @@ def _labels_request(settings: AnalysisSettings) -> JsonObject:
     request: JsonObject = {
         "MaxLabels": settings.max_labels,
         "MinConfidence": settings.label_confidence,
-        "Features": ["GENERAL_LABELS", "IMAGE_PROPERTIES"] if settings.image_properties else ["GENERAL_LABELS"],
+        "Features": ["GENERAL_LABELS", "IMAGE_PROPERTIES"]
+        if settings.image_properties
+        else ["GENERAL_LABELS"],
     }
     return {**request, "Settings": {"GeneralLabels": general}} if general else request
 
 
 def _text_request(settings: AnalysisSettings) -> JsonObject:
-    # MinConfidence is always sent: where it is missing the service leaves out words below 80 (API_DetectionFilter).
+    # MinConfidence is always sent: where it is missing the service leaves out words below 80
+    # (API_DetectionFilter).
     words = {"MinConfidence": settings.word_confidence}
     if settings.word_min_height:
         words["MinBoundingBoxHeight"] = settings.word_min_height
@@ -73,7 +78,13 @@ def _bare_request(_: AnalysisSettings) -> JsonObject:
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
-        Operation("detect_labels", _labels_request, reading.read_labels, version="LabelModelVersion", max_side=10_000),
+        Operation(
+            "detect_labels",
+            _labels_request,
+            reading.read_labels,
+            version="LabelModelVersion",
+            max_side=10_000,
+        ),
         Operation("detect_text", _text_request, reading.read_text, version="TextModelVersion"),
         Operation("recognize_celebrities", _bare_request, reading.read_celebrities),
         Operation(
@@ -90,5 +101,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def read_all(responses: Iterable[tuple[str, JsonObject]]) -> list[Tag]:
-    """The tags of one image from all its responses, as (operation, response); ranks are unique within a kind."""
+    """The tags of one image from all its responses, as (operation, response); ranks are unique
+    within a kind.
+    """
     return reading.merge(OPERATIONS[operation].read(response) for operation, response in responses)

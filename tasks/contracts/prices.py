@@ -1,8 +1,8 @@
 """What calls cost: a price list by tiers, built in or your own.
 
-A list of your own is a JSON file: `{"date": "2026-11-01", "source": "our contract", "tiers": [{"up_to": 1000000,
-"usd": 0.001}, {"usd": 0.0008}]}`, with `image_properties` beside `tiers` if that feature is asked for. `up_to` counts the
-calls of a month.
+A list of your own is a JSON file: `{"date": "2026-11-01", "source": "our contract", "tiers":
+[{"up_to": 1000000, "usd": 0.001}, {"usd": 0.0008}]}`, with `image_properties` beside `tiers` if
+that feature is asked for. `up_to` counts the calls of a month.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ from image_tags.tasks.contracts.settings import AnalysisSettings
 
 
 class Tier(BaseModel):
-    """The price of a call, up to and with call number `up_to` of the month; None: from there on without end."""
+    """The price of a call, up to and with call number `up_to` of the month; None: from there on
+    without end.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +27,10 @@ class Tier(BaseModel):
 
 
 class PriceList(BaseModel):
-    """Prices with their date and source. All operations count towards the same tiers; image properties have their own."""
+    """Prices with their date and source.
+
+    All operations count towards the same tiers; image properties have their own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,14 +44,22 @@ class PriceList(BaseModel):
         for tiers in (self.tiers, self.image_properties):
             ends = [tier.up_to for tier in tiers]
             bounded = [end for end in ends if end is not None]
-            if ends and (ends[-1] is not None or len(bounded) != len(ends) - 1 or bounded != sorted(set(bounded))):
+            if ends and (
+                ends[-1] is not None
+                or len(bounded) != len(ends) - 1
+                or bounded != sorted(set(bounded))
+            ):
                 raise ValueError("tiers go up by up_to, and only the last one has none")
         return self
 
     def cost(self, calls: Mapping[str, int], already_this_month: int = 0) -> Decimal:
-        """USD for so many calls by operation, after those that the account has already made this month."""
+        """USD for so many calls by operation, after those that the account has already made this
+        month.
+        """
         total = _through(self.tiers, already_this_month, sum(calls.values()))
-        return total + _through(self.image_properties, already_this_month, calls.get("detect_labels", 0))
+        return total + _through(
+            self.image_properties, already_this_month, calls.get("detect_labels", 0)
+        )
 
 
 BUILT_IN = PriceList(
@@ -63,15 +76,23 @@ BUILT_IN = PriceList(
         Tier(usd=Decimal("0.0006")),
     ),
 )
-"""The list price. Free tier left out; later tiers of image properties left out, which errs on the safe side."""
+"""The list price.
+
+Free tier left out; later tiers of image properties left out, which errs on the safe side.
+"""
 
 
 def prices_for(settings: AnalysisSettings) -> PriceList | None:
-    """The prices that hold for a run; None where calls cost nothing. UsageError if the file is no price list."""
+    """The prices that hold for a run; None where calls cost nothing.
+
+    UsageError if the file is no price list.
+    """
     if settings.analyzer != "rekognition":
         return None
     prices = read_price_list(settings.price_list) if settings.price_list else BUILT_IN
-    return prices if settings.image_properties else prices.model_copy(update={"image_properties": ()})
+    return (
+        prices if settings.image_properties else prices.model_copy(update={"image_properties": ()})
+    )
 
 
 def read_price_list(path: str) -> PriceList:

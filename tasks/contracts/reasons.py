@@ -13,7 +13,10 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a link is not tagged. Each code belongs to exactly one status and has one sentence for people."""
+    """Why a link is not tagged.
+
+    Each code belongs to exactly one status and has one sentence for people.
+    """
 
     status: Status
     meaning: str
@@ -26,26 +29,62 @@ class Reason(StrEnum):
         member.meaning = meaning
         return member
 
-    INVALID_URL = "invalid_url", Status.REJECTED, "The text in the cell is not an http or https link."
-    UNSAFE_ADDRESS = "unsafe_address", Status.REJECTED, "The link leads to an address, port or login that is not allowed."
-    NOT_FOUND = "not_found", Status.REJECTED, "The server says that there is nothing at this link (404, 410)."
-    FORBIDDEN = "forbidden", Status.REJECTED, "The server refuses to give the picture (401, 403, 451)."
-    HTTP_ERROR = "http_error", Status.REJECTED, "The server answered with another error or broke the protocol."
+    INVALID_URL = (
+        "invalid_url",
+        Status.REJECTED,
+        "The text in the cell is not an http or https link.",
+    )
+    UNSAFE_ADDRESS = (
+        "unsafe_address",
+        Status.REJECTED,
+        "The link leads to an address, port or login that is not allowed.",
+    )
+    NOT_FOUND = (
+        "not_found",
+        Status.REJECTED,
+        "The server says that there is nothing at this link (404, 410).",
+    )
+    FORBIDDEN = (
+        "forbidden",
+        Status.REJECTED,
+        "The server refuses to give the picture (401, 403, 451).",
+    )
+    HTTP_ERROR = (
+        "http_error",
+        Status.REJECTED,
+        "The server answered with another error or broke the protocol.",
+    )
     OPTED_OUT = "opted_out", Status.REJECTED, "The site asks not to use its pictures this way."
     NOT_AN_IMAGE = "not_an_image", Status.REJECTED, "What came back is not a picture."
-    UNSUPPORTED_FORMAT = "unsupported_format", Status.REJECTED, "A picture, but in a format that cannot be read here."
+    UNSUPPORTED_FORMAT = (
+        "unsupported_format",
+        Status.REJECTED,
+        "A picture, but in a format that cannot be read here.",
+    )
     TRUNCATED = "truncated", Status.REJECTED, "The picture is cut off or damaged."
     TOO_LARGE = "too_large", Status.REJECTED, "More bytes, pixels or frames than the limit."
     TOO_SMALL = "too_small", Status.REJECTED, "Smaller than the analyzer can take (80 x 80 px)."
     DECOMPRESSION_BOMB = "decompression_bomb", Status.REJECTED, "Unpacks to far more than it may."
     TOO_MANY_REDIRECTS = "too_many_redirects", Status.REJECTED, "The link leads on and on."
-    REFUSED_BY_ANALYZER = "refused_by_analyzer", Status.REJECTED, "The analyzer does not take this picture."
+    REFUSED_BY_ANALYZER = (
+        "refused_by_analyzer",
+        Status.REJECTED,
+        "The analyzer does not take this picture.",
+    )
 
     TIMEOUT = "timeout", Status.PENDING, "The server was too slow."
-    CONNECTION_FAILED = "connection_failed", Status.PENDING, "The server could not be reached or hung up."
+    CONNECTION_FAILED = (
+        "connection_failed",
+        Status.PENDING,
+        "The server could not be reached or hung up.",
+    )
     SERVER_ERROR = "server_error", Status.PENDING, "The server failed (5xx)."
     RATE_LIMITED = "rate_limited", Status.PENDING, "The server asks to slow down (429)."
-    ANALYZER_UNAVAILABLE = "analyzer_unavailable", Status.PENDING, "The analyzer could not be reached or failed."
+    ANALYZER_UNAVAILABLE = (
+        "analyzer_unavailable",
+        Status.PENDING,
+        "The analyzer could not be reached or failed.",
+    )
     THROTTLED = "throttled", Status.PENDING, "The analyzer asks to slow down."
 
 

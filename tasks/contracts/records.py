@@ -1,4 +1,6 @@
-"""The small records that steps pass between them: ids, paths and counts, never picture bytes or whole tables."""
+"""The small records that steps pass between them: ids, paths and counts, never picture bytes or
+whole tables.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -62,7 +62,9 @@ def snake(member: str) -> str:
 
 
 def storable(value: Any) -> Any:
-    """The value without what JSON text or Arrow cannot take: nulls in lists, NaN and infinities, lone surrogates."""
+    """The value without what JSON text or Arrow cannot take: nulls in lists, NaN and infinities,
+    lone surrogates.
+    """
     if isinstance(value, dict):
         return {storable(key): storable(inner) for key, inner in value.items()}
     if isinstance(value, list):

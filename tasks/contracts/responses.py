@@ -1,8 +1,9 @@
 """From a response to tags: one reader an operation.
 
-Robust to everything that the service's model allows: any member missing or null, lists empty. What no column holds goes to
-`details` under the member's own name in snake_case, so that members added to the service later arrive there by themselves.
-A detection without a name is no tag; one without a confidence has 0 and says so in its details.
+Robust to everything that the service's model allows: any member missing or null, lists empty. What
+no column holds goes to `details` under the member's own name in snake_case, so that members added
+to the service later arrive there by themselves. A detection without a name is no tag; one without a
+confidence has 0 and says so in its details.
 """
 
 from collections.abc import Iterable
@@ -26,7 +27,10 @@ FACE = "Face"
 
 
 def read_labels(response: JsonObject) -> list[Tag]:
-    """DetectLabels: kind `label`. Image properties, if asked for, are in the details of the label of rank 1."""
+    """DetectLabels: kind `label`.
+
+    Image properties, if asked for, are in the details of the label of rank 1.
+    """
     response = storable(response)
     tags = [
         _tag(
@@ -52,7 +56,9 @@ def read_text(response: JsonObject) -> list[Tag]:
     response = storable(response)
     tags = []
     for text in as_list(response, "TextDetections"):
-        is_line = text.get("Type") == "LINE" or (text.get("Type") != "WORD" and text.get("ParentId") is None)
+        is_line = text.get("Type") == "LINE" or (
+            text.get("Type") != "WORD" and text.get("ParentId") is None
+        )
         geometry = as_object(text, "Geometry")
         details = {
             **rest(text, "DetectedText", "Type", "Confidence", "Id", "Geometry"),
@@ -72,7 +78,9 @@ def read_text(response: JsonObject) -> list[Tag]:
 
 
 def read_celebrities(response: JsonObject) -> list[Tag]:
-    """RecognizeCelebrities: kind `celebrity` by MatchConfidence, and kind `face` for faces it did not recognise."""
+    """RecognizeCelebrities: kind `celebrity` by MatchConfidence, and kind `face` for faces it did
+    not recognise.
+    """
     response = storable(response)
     tags = []
     for celebrity in as_list(response, "CelebrityFaces"):
@@ -84,13 +92,18 @@ def read_celebrities(response: JsonObject) -> list[Tag]:
             "face": rest(face, "BoundingBox", "Confidence"),
         }
         confidence = celebrity.get("MatchConfidence")
-        tags.append(_tag("celebrity", celebrity.get("Name"), confidence, box=box_of(face), details=details))
+        tags.append(
+            _tag("celebrity", celebrity.get("Name"), confidence, box=box_of(face), details=details)
+        )
     tags += [_face(face) for face in as_list(response, "UnrecognizedFaces")]
     return _finished("recognize_celebrities", response, tags)
 
 
 def read_moderation(response: JsonObject) -> list[Tag]:
-    """DetectModerationLabels: kind `moderation`. Content types, if any, are in the details of the one of rank 1."""
+    """DetectModerationLabels: kind `moderation`.
+
+    Content types, if any, are in the details of the one of rank 1.
+    """
     response = storable(response)
     tags = [
         _tag(
@@ -108,7 +121,9 @@ def read_moderation(response: JsonObject) -> list[Tag]:
 def read_faces(response: JsonObject) -> list[Tag]:
     """DetectFaces: kind `face`, with its attributes in the details."""
     response = storable(response)
-    return _finished("detect_faces", response, [_face(face) for face in as_list(response, "FaceDetails")])
+    return _finished(
+        "detect_faces", response, [_face(face) for face in as_list(response, "FaceDetails")]
+    )
 
 
 def merge(readings: Iterable[list[Tag]]) -> list[Tag]:
@@ -154,23 +169,37 @@ def _tag(
 
 
 def _finished(
-    operation: str, response: JsonObject, tags: list[Tag], *, of_image: tuple[str, ...] = (), reading_order: bool = False
+    operation: str,
+    response: JsonObject,
+    tags: list[Tag],
+    *,
+    of_image: tuple[str, ...] = (),
+    reading_order: bool = False,
 ) -> list[Tag]:
-    """Leave out what has no name, rank, and add to the details what the response says of the whole image."""
+    """Leave out what has no name, rank, and add to the details what the response says of the whole
+    image.
+    """
     ranked = _ranked([tag for tag in tags if tag.name], reading_order=reading_order)
     for tag in ranked:
         tag.details["operation"] = operation
         if response.get("OrientationCorrection"):
             tag.details["orientation_correction"] = response["OrientationCorrection"]
         if tag.rank == 1:
-            tag.details.update({snake(member): response[member] for member in of_image if response.get(member)})
+            tag.details.update(
+                {snake(member): response[member] for member in of_image if response.get(member)}
+            )
     return ranked
 
 
 def _ranked(tags: list[Tag], *, reading_order: bool = False) -> list[Tag]:
-    """Ranks 1.. within each kind: by confidence, equals in the order given; words and lines as they come."""
+    """Ranks 1..
+
+    within each kind: by confidence, equals in the order given; words and lines as they come.
+    """
     if not reading_order:
-        tags = sorted(tags, key=lambda tag: 0.0 if tag.kind in ("word", "line") else -tag.confidence)
+        tags = sorted(
+            tags, key=lambda tag: 0.0 if tag.kind in ("word", "line") else -tag.confidence
+        )
     seen: dict[str, int] = {}
     ranked = []
     for tag in tags:

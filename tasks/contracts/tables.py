@@ -28,9 +28,17 @@ def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
 
 IMAGES = (
     Column("row", pa.int64(), "0-based number of the row in the source"),
-    Column("position", pa.int64(), "0-based place of the link in its cell; null where the row has no link"),
+    Column(
+        "position",
+        pa.int64(),
+        "0-based place of the link in its cell; null where the row has no link",
+    ),
     Column("url", pa.string(), "the link as it stands in the cell; null where the row has no link"),
-    Column("image_id", pa.string(), "sha256 of the bytes as downloaded, in hex; null if there is no picture"),
+    Column(
+        "image_id",
+        pa.string(),
+        "sha256 of the bytes as downloaded, in hex; null if there is no picture",
+    ),
     Column("status", pa.string(), "tagged, rejected, pending or no_link"),
     Column("reason", pa.string(), "reason code; null when tagged or no_link"),
     Column("detail", pa.string(), "what happened, in words; null when there is nothing to add"),
@@ -44,7 +52,11 @@ IMAGES = (
 TAGS_LONG = (
     Column("image_id", pa.string(), "the image"),
     Column("kind", pa.string(), "label, word, line, celebrity, face or moderation"),
-    Column("rank", pa.int64(), "1.. within image and kind: by confidence; words and lines in reading order"),
+    Column(
+        "rank",
+        pa.int64(),
+        "1.. within image and kind: by confidence; words and lines in reading order",
+    ),
     Column("name", pa.string(), "the tag itself"),
     Column("confidence", pa.float64(), "0-100; for a celebrity the MatchConfidence"),
     Column("left", pa.float64(), "left edge of the first box, 0-1 of the width; null if none"),
@@ -63,7 +75,9 @@ TAGS_DROPPED = (*TAGS_LONG, Column("rule", pa.string(), "the cleaning rule that 
 
 
 def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
-    """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings, never data)."""
+    """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings,
+    never data).
+    """
     columns = [Column("image_id", pa.string(), "the image")]
     for kind in WIDE_KINDS:
         for n in range(1, widths[kind] + 1):
@@ -73,12 +87,18 @@ def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
 
 
 TAG_EFFECTS = (
-    Column("kind", pa.string(), "kind of the tag, or `any` for has_image, has_text and has_celebrity"),
+    Column(
+        "kind", pa.string(), "kind of the tag, or `any` for has_image, has_text and has_celebrity"
+    ),
     Column("name", pa.string(), "the tag"),
     Column("metric", pa.string(), "the source's column"),
     Column("with_n", pa.int64(), "source rows that have it in any of their pictures"),
     Column("with_mean", pa.float64(), "mean of the metric over them"),
-    Column("without_n", pa.int64(), "rows with a picture that do not have it; for has_image, rows without any link"),
+    Column(
+        "without_n",
+        pa.int64(),
+        "rows with a picture that do not have it; for has_image, rows without any link",
+    ),
     Column("without_mean", pa.float64(), "mean of the metric over them"),
     Column("difference", pa.float64(), "with_mean - without_mean"),
     Column("low", pa.float64(), "lower end of the 95% bootstrap interval of the difference"),
@@ -88,7 +108,10 @@ TAG_EFFECTS = (
 )
 
 PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged")
-"""The five published tables, in the order they are written and checked. `tag_effects` joins them with --metric."""
+"""The five published tables, in the order they are written and checked.
+
+`tag_effects` joins them with --metric.
+"""
 
 
 def published_tables(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Metrics: numeric columns of the source that source rows are compared by, with and without each tag."""
+"""Metrics: numeric columns of the source that source rows are compared by, with and without each
+tag.
+"""
 
 from collections.abc import Sequence
 
@@ -32,7 +34,8 @@ def check_metrics(source: pa.Table, metrics: Sequence[str]) -> None:
 
 
 def metric_values(source: pa.Table, metric: str) -> Floats:
-    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers counts as numbers.
+    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers
+    counts as numbers.
 
     Raises:
         UsageError: there is no such column, or it is not numeric.
@@ -45,9 +48,19 @@ def metric_values(source: pa.Table, metric: str) -> Floats:
     column = source.column(places[0])
     kind = column.type
     if not any(fits(kind) for fits in NUMERIC):
-        raise UsageError(f"The column {metric!r} is not numeric ({kind}): tags cannot be compared by it.")
+        raise UsageError(
+            f"The column {metric!r} is not numeric ({kind}): tags cannot be compared by it."
+        )
     try:
-        numbers = column.cast(pa.float64(), safe=False) if not pa.types.is_boolean(kind) else column.cast(pa.int8())
+        numbers = (
+            column.cast(pa.float64(), safe=False)
+            if not pa.types.is_boolean(kind)
+            else column.cast(pa.int8())
+        )
     except pa.ArrowInvalid:
-        raise UsageError(f"The column {metric!r} holds text that is no number: tags cannot be compared by it.") from None
-    return np.asarray(numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64")
+        raise UsageError(
+            f"The column {metric!r} holds text that is no number: tags cannot be compared by it."
+        ) from None
+    return np.asarray(
+        numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64"
+    )

@@ -12,7 +12,10 @@ from prefect.artifacts import ProgressArtifact, update_progress_artifact
 from image_tags.tasks.adapters.orchestration.prefect_api import if_it_answers
 from image_tags.tasks.contracts.display import duration
 
-PROGRESS = {"ingest_images": ("progress-of-ingest", "distinct links"), "analyze_images": ("progress-of-analysis", "calls")}
+PROGRESS = {
+    "ingest_images": ("progress-of-ingest", "distinct links"),
+    "analyze_images": ("progress-of-analysis", "calls"),
+}
 """The key of a step's progress, and what its items are."""
 
 
@@ -22,7 +25,9 @@ EVERY = 2.0
 
 @dataclass
 class Live:
-    """A progress artifact, if the server took it: items done of all, what failed of them, what an earlier try had done."""
+    """A progress artifact, if the server took it: items done of all, what failed of them, what an
+    earlier try had done.
+    """
 
     noun: str
     total: int
@@ -55,14 +60,20 @@ class Live:
         line = progress_line(self.noun, self.done, self.total, seconds, self.failed, self.reused)
         if self.artifact:
             with if_it_answers():
-                update_progress_artifact(self.artifact, 100.0 * self.done / self.total, description=line)
+                update_progress_artifact(
+                    self.artifact, 100.0 * self.done / self.total, description=line
+                )
 
 
 def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
-    """Show a step's progress on the flow run's page while it works, as an artifact of its first task run."""
+    """Show a step's progress on the flow run's page while it works, as an artifact of its first
+    task run.
+    """
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
     description = progress_line(noun, 0, total, 0, 0, 0)
-    shown = ProgressArtifact(progress=0.0, key=key, description=description, task_run_id=task_run_id)
+    shown = ProgressArtifact(
+        progress=0.0, key=key, description=description, task_run_id=task_run_id
+    )
     artifact = None
     with if_it_answers():
         # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
@@ -70,8 +81,12 @@ def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
     return Live(noun, total, artifact)
 
 
-def progress_line(noun: str, done: int, total: int, seconds: float, failed: int, reused: int) -> str:
-    """How far a step has come: items done of all, their rate, what failed and what an earlier try had done."""
+def progress_line(
+    noun: str, done: int, total: int, seconds: float, failed: int, reused: int
+) -> str:
+    """How far a step has come: items done of all, their rate, what failed and what an earlier try
+    had done.
+    """
     rate = done / seconds if seconds > 0 else 0.0
     line = f"{done:,} of {total:,} {noun} gone through in {duration(seconds)}, {rate:.1f}/s"
     if done < total and rate:

@@ -17,7 +17,9 @@ from image_tags.tasks.execution.shards import sharded
 from image_tags.tasks.execution.task_runners import WORKERS, place_for
 
 
-def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
+def mapped(
+    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
+) -> int:
     """Run a task over batches and wait for all of them; a failed one does not hold up the others.
 
     Returns:
@@ -40,7 +42,8 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
     total = sum(len(batch.items) for batch in batches)
     place = place_for(run, settings)
     with progress.watching(step.name, total), place.entered():
-        # No tags on task runs: for each one Prefect would ask its server whether the tag has a place free.
+        # No tags on task runs: for each one Prefect would ask its server whether the tag has a
+        # place free.
         given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
         futures = place.runner.map(configured, given)
         live = live_progress(step.name, total, futures[0].task_run_id)
@@ -51,7 +54,10 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
                 progress.advance(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
-        live.end((sizes[future], "Failed" if _error_of(future.state) else str(future.state.name)) for future in futures)
+        live.end(
+            (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
+            for future in futures
+        )
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     for error in errors:
         if isinstance(error, StopRun):
@@ -60,7 +66,9 @@ def mapped(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settin
 
 
 def threads_of_each(all_threads: int, batches: int) -> int:
-    """Threads that each of the task runs at the same time may have, so that together they have about so many."""
+    """Threads that each of the task runs at the same time may have, so that together they have
+    about so many.
+    """
     return max(1, -(-all_threads // min(WORKERS, max(1, batches))))
 
 
@@ -70,4 +78,8 @@ def _error_of(state: Any) -> BaseException | None:
     if not state.is_final():
         return RuntimeError(f"The process that ran it is gone; it was {state.name}.")
     error = state.result(raise_on_failure=False)
-    return error if isinstance(error, BaseException) else RuntimeError(state.message or str(state.type))
+    return (
+        error
+        if isinstance(error, BaseException)
+        else RuntimeError(state.message or str(state.type))
+    )

@@ -1,4 +1,7 @@
-"""What the tasks of one run share in one process: the store, the web client, the analyzer. Made once, let go at the end."""
+"""What the tasks of one run share in one process: the store, the web client, the analyzer.
+
+Made once, let go at the end.
+"""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +44,10 @@ def store_for(run: str, settings: Settings) -> Store:
 
 
 def results_for(run: str, settings: Settings) -> StoreResults:
-    """Where the run's task runs keep their results. The server is told of it once a run: it may be away later."""
+    """Where the run's task runs keep their results.
+
+    The server is told of it once a run: it may be away later.
+    """
     return _once(run, "results", part(settings, StoreSettings), StoreResults.for_store)
 
 
@@ -53,7 +59,12 @@ def web_for(run: str, settings: Settings) -> Web:
 def analyzer_for(run: str, settings: Settings) -> Analyzer:
     """The run's analyzer; rate limits hold for all its threads."""
     store = store_for(run, settings)
-    return _once(run, "analyzer", part(settings, AnalysisSettings), lambda own: open_analyzer(own, store, settings.region))
+    return _once(
+        run,
+        "analyzer",
+        part(settings, AnalysisSettings),
+        lambda own: open_analyzer(own, store, settings.region),
+    )
 
 
 def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
@@ -63,19 +74,30 @@ def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
 
 
 def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
-    """From when on answers are good enough for a run: by its beginning, so that all its steps and tries agree."""
+    """From when on answers are good enough for a run: by its beginning, so that all its steps and
+    tries agree.
+    """
     return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
 
 
 def dask_for(run: str, settings: Settings, threads: int) -> Dask:
-    """The run's Dask cluster; each of its processes has a store, a web client and an analyzer of its own."""
-    return _once(run, "dask", part(settings, WorkSettings), lambda own: Dask(own, threads, partial(let_go, run)))
+    """The run's Dask cluster; each of its processes has a store, a web client and an analyzer of
+    its own.
+    """
+    return _once(
+        run,
+        "dask",
+        part(settings, WorkSettings),
+        lambda own: Dask(own, threads, partial(let_go, run)),
+    )
 
 
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
     """The analyzer that the settings name; models and clients are loaded when first asked."""
     if settings.analyzer == "rekognition":
-        from image_tags.tasks.adapters.analyzers.rekognition import Rekognition  # boto3 is slow to import
+        from image_tags.tasks.adapters.analyzers.rekognition import (
+            Rekognition,
+        )  # boto3 is slow to import
 
         return Rekognition(settings, store, region)
     from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer

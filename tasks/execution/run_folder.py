@@ -1,4 +1,6 @@
-"""A run's folder, `runs/<run>/`: its JSON files and its staged tables, exactly as they will be checked and published."""
+"""A run's folder, `runs/<run>/`: its JSON files and its staged tables, exactly as they will be
+checked and published.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -33,7 +35,10 @@ FAILURES = TypeAdapter(list[Failure])
 
 
 def name_of_run(created: datetime, flow_run_id: object) -> str:
-    """A run's name: when its flow run was made, and the end of its id. A retry goes on with the same run."""
+    """A run's name: when its flow run was made, and the end of its id.
+
+    A retry goes on with the same run.
+    """
     return f"{created.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
 
 
@@ -83,14 +88,20 @@ def save_failures(store: Store, run: str, name: str, failures: list[Failure]) ->
 
 
 def forget_failures(store: Store, run: str) -> None:
-    """Drop what an earlier try of the run could not do: its batches need not be those of the next try."""
+    """Drop what an earlier try of the run could not do: its batches need not be those of the next
+    try.
+    """
     for key in list(store.keys(run_key(run, "failures/"))):
         store.delete(key)
 
 
 def load_failures(store: Store, run: str) -> list[Failure]:
     """All failures of a run."""
-    return [failure for key in store.keys(run_key(run, "failures/")) for failure in FAILURES.validate_json(store.read(key))]
+    return [
+        failure
+        for key in store.keys(run_key(run, "failures/"))
+        for failure in FAILURES.validate_json(store.read(key))
+    ]
 
 
 def stage(store: Store, run: str, name: str, table: pa.Table) -> None:

@@ -1,4 +1,6 @@
-"""What a shard is handed: its batches, in the run's folder of the store; and the signs of life that it leaves there."""
+"""What a shard is handed: its batches, in the run's folder of the store; and the signs of life that
+it leaves there.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,12 +27,16 @@ BEAT = 10.0
 
 
 def shares_of(batches: Sequence[Batch[Any]], shards: int) -> list[list[Batch[Any]]]:
-    """Each shard's batches; fewer shards where some would have nothing to do, so that the others get all of the rate."""
+    """Each shard's batches; fewer shards where some would have nothing to do, so that the others
+    get all of the rate.
+    """
     shares = [share_of(batches, number, shards) for number in range(1, shards + 1)]
     return [share for share in shares if share]
 
 
-def save_share(store: Store, run: str, step: str, number: int, of: int, batches: Sequence[Batch[Any]]) -> None:
+def save_share(
+    store: Store, run: str, step: str, number: int, of: int, batches: Sequence[Batch[Any]]
+) -> None:
     """Keep a shard's batches in the run's folder."""
     store.write(_share_key(run, step, number, of), STAGED[step].dump_json(list(batches)), JSON)
 
@@ -55,7 +61,9 @@ def load_share(store: Store, run: str, step: str, number: int, of: int) -> list[
 
 @contextmanager
 def alive(store: Store, run: str, patience: float) -> Iterator[None]:
-    """Leave signs of life for the run that waits for this flow run, which gives it up after so many seconds without."""
+    """Leave signs of life for the run that waits for this flow run, which gives it up after so many
+    seconds without.
+    """
     with beating(store, _pulse_key(run, flow_run.id), min(BEAT, patience / 5)):
         yield
 

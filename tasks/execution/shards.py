@@ -1,7 +1,9 @@
-"""Dividing a step among shards: flow runs of a deployment, on whatever machines its work pool has workers.
+"""Dividing a step among shards: flow runs of a deployment, on whatever machines its work pool has
+workers.
 
-A shard works under the name of the run: results, fetched records, failures and answers lie where the run itself would have
-put them. It is handed the settings and a number, and finds its batches in the run's folder.
+A shard works under the name of the run: results, fetched records, failures and answers lie where
+the run itself would have put them. It is handed the settings and a number, and finds its batches in
+the run's folder.
 """
 
 import time
@@ -32,7 +34,9 @@ POLL = 2.0
 """Seconds between two looks at the shards."""
 
 STOPPED = "Stopped"
-"""The state of a shard which found that nothing can go on; its message is the sentence for the whole run."""
+"""The state of a shard which found that nothing can go on; its message is the sentence for the
+whole run.
+"""
 
 AT_WORK = frozenset({StateType.RUNNING, StateType.CANCELLING})
 
@@ -54,7 +58,8 @@ class Shard:
 
 
 class Watch:
-    """What has not changed for long, by this process's own clock: clocks of two machines are never compared.
+    """What has not changed for long, by this process's own clock: clocks of two machines are never
+    compared.
 
     Args:
         patience: seconds.
@@ -75,14 +80,18 @@ class Watch:
         return now - self._seen[what][1] >= self.patience
 
 
-def sharded(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings) -> int:
-    """Have shards do the batches and wait for all of them; a failed one does not hold up the others.
+def sharded(
+    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
+) -> int:
+    """Have shards do the batches and wait for all of them; a failed one does not hold up the
+    others.
 
     Returns:
         How many shards failed; what they left is pending.
 
     Raises:
-        StopRun: one of them found that nothing can go on, no worker takes them up, or the server is gone.
+        StopRun: one of them found that nothing can go on, no worker takes them up, or the server is
+            gone.
 
     """
     # What an earlier try of this flow run left at work would do the same once more.
@@ -106,8 +115,13 @@ def sharded(step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, setti
 
 
 def settings_of_each(settings: Settings, of: int) -> Settings:
-    """What a shard works by: its share of every rate. What it costs was looked at for all, on the run's own machine."""
-    return divided(settings, of).model_copy(update={"shards": 1, "max_cost": None, "price_list": None})
+    """What a shard works by: its share of every rate.
+
+    What it costs was looked at for all, on the run's own machine.
+    """
+    return divided(settings, of).model_copy(
+        update={"shards": 1, "max_cost": None, "price_list": None}
+    )
 
 
 def _started(
@@ -118,13 +132,21 @@ def _started(
     for number, share in enumerate(shares, 1):
         save_share(store, run, step.name, number, len(shares), share)
         name = f"{step.name}: shard {number} of {len(shares)}"
-        given = {"run": run, "step": step.name, "number": number, "of": len(shares), "settings": own}
+        given = {
+            "run": run,
+            "step": step.name,
+            "number": number,
+            "of": len(shares),
+            "settings": own,
+        }
         made = shard_runs.start(settings.shard_deployment, name, given)
         sizes = {_key(step, batch, run, settings): len(batch.items) for batch in share}
         yield made.id, Shard(name, made.parent_task_run_id, sizes)
 
 
-def _wait_for(left: dict[UUID, Shard], run: str, settings: Settings, on_done: Callable[[int], None]) -> int:
+def _wait_for(
+    left: dict[UUID, Shard], run: str, settings: Settings, on_done: Callable[[int], None]
+) -> int:
     """Take each shard out of `left` as it ends or is lost; how many of them failed."""
     store, watch, logger = store_for(run, settings), Watch(settings.shard_wait), get_run_logger()
     shards, failed, counted = dict(left), 0, 0
@@ -136,7 +158,9 @@ def _wait_for(left: dict[UUID, Shard], run: str, settings: Settings, on_done: Ca
             if state and not state.is_final():
                 if state.type not in AT_WORK or not watch.still(one, sign):
                     continue
-                state = Crashed(message=f"No sign of life for {watch.patience:.0f} s: its worker or machine is gone.")
+                state = Crashed(
+                    message=f"No sign of life for {watch.patience:.0f} s: its worker or machine is gone."
+                )
                 shard_runs.give_up(one, state)
             shard = left.pop(one)
             if state and state.name == STOPPED:
@@ -160,10 +184,14 @@ def _wait_for(left: dict[UUID, Shard], run: str, settings: Settings, on_done: Ca
 
 
 def _looked_at(shards: Collection[UUID], watch: Watch) -> dict[UUID, State[Any]]:
-    """The shards' states, once the server says them; an outage shorter than one has patience changes nothing."""
+    """The shards' states, once the server says them; an outage shorter than one has patience
+    changes nothing.
+    """
     while (states := shard_runs.look(shards)) is None:
         if watch.still("server", "gone"):
-            raise StopRun(f"Prefect's server has not answered for {watch.patience:.0f} s: run the same again once it does.")
+            raise StopRun(
+                f"Prefect's server has not answered for {watch.patience:.0f} s: run the same again once it does."
+            )
         time.sleep(POLL)
     watch.still("server", "there")
     return states
@@ -179,7 +207,10 @@ def _sign(store: Store, run: str, flow_run_id: UUID, state: State[Any] | None) -
 def _done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection[str]) -> int:
     """Items of all batches that have a result, or whose shard has ended."""
     return sum(
-        size for one, shard in shards.items() for key, size in shard.sizes.items() if one not in left or key in results
+        size
+        for one, shard in shards.items()
+        for key, size in shard.sizes.items()
+        if one not in left or key in results
     )
 
 

@@ -22,17 +22,26 @@ NAMED = 20
 
 
 def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, Any]], str]:
-    """A cache key function: the task, the settings that its outcome depends on, and the batch's ids."""
+    """A cache key function: the task, the settings that its outcome depends on, and the batch's
+    ids.
+    """
 
     def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
         settings = part(parameters["settings"], group).outcome_json()
-        return batch_key(task, parameters["run"], hashlib.sha256(settings.encode()).hexdigest()[:16], parameters["batch"])
+        return batch_key(
+            task,
+            parameters["run"],
+            hashlib.sha256(settings.encode()).hexdigest()[:16],
+            parameters["batch"],
+        )
 
     return key
 
 
 def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
-    """Run a batch again only when what it left may succeed: not when a person has to fix something first."""
+    """Run a batch again only when what it left may succeed: not when a person has to fix something
+    first.
+    """
     try:
         state.result()
     except StopRun:
@@ -44,14 +53,23 @@ def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
 
 def batch_failed(left: Sequence[tuple[str, Reason, str]], noun: str) -> BatchFailed:
     """The error of a batch that left something: how many, why, and which."""
-    reasons = ", ".join(f"{n:,} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common())
-    named = "\n".join(f"- {link_address(name)}: {reason}: {shown(detail)}" for name, reason, detail in left[:NAMED])
+    reasons = ", ".join(
+        f"{n:,} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common()
+    )
+    named = "\n".join(
+        f"- {link_address(name)}: {reason}: {shown(detail)}"
+        for name, reason, detail in left[:NAMED]
+    )
     more = f"\n... and {len(left) - NAMED:,} more" if len(left) > NAMED else ""
-    return BatchFailed(f"{counted(len(left), noun)} left pending ({reasons}); everything else is saved.\n{named}{more}")
+    return BatchFailed(
+        f"{counted(len(left), noun)} left pending ({reasons}); everything else is saved.\n{named}{more}"
+    )
 
 
 class _WithoutTraceback(logging.Filter):
-    """Where in this code an expected error was raised says nothing to those who read the log of a run."""
+    """Where in this code an expected error was raised says nothing to those who read the log of a
+    run.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the record pass, without the traceback of an error that was raised on purpose."""

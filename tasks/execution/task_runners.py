@@ -34,7 +34,8 @@ class Place(NamedTuple):
     def entered(self) -> Iterator[None]:
         """Let the runner take task runs while the block runs.
 
-        Other processes get the address of this one's server: without, each would start one of its own.
+        Other processes get the address of this one's server: without, each would start one of its
+        own.
         """
         with ExitStack() as stack:
             if not self.here:
@@ -53,7 +54,9 @@ def place_for(run: str, settings: Settings) -> Place:
 
 
 def divided(settings: Settings, of: int) -> Settings:
-    """The settings for one of several processes that work at the same time: its share of every rate and cap."""
+    """The settings for one of several processes that work at the same time: its share of every rate
+    and cap.
+    """
     shares = {
         "rate_share": settings.rate_share / of,
         "fetch_threads": math.ceil(settings.fetch_threads / of),

@@ -1,6 +1,8 @@
-"""What a flow run's page says, as Markdown: how the run ended and what to do, what is not tagged and why, what was checked.
+"""What a flow run's page says, as Markdown: how the run ended and what to do, what is not tagged
+and why, what was checked.
 
-Text from outside (links, details, cells) stands in it with no markup of its own, and cut where it is long.
+Text from outside (links, details, cells) stands in it with no markup of its own, and cut where it
+is long.
 """
 
 import shlex
@@ -44,7 +46,9 @@ class Ending:
         return " ".join(part for part in (self.headline, self.advice, self.command) if part)
 
     def as_markdown(self) -> str:
-        """What to do, the command in lines of its own; the headline is the artifact's description, which stands above."""
+        """What to do, the command in lines of its own; the headline is the artifact's description,
+        which stands above.
+        """
         parts = [markdown(self.advice, MESSAGE)] if self.advice else []
         if self.command:
             parts.append(_code(_one_option_a_line(self.command)))
@@ -64,8 +68,16 @@ def overview(
     if summary["reasons"]:
         parts += ["### Why links are not tagged", reasons(images, examples=1)]
     failed = [finding for finding in findings if not finding["success"]]
-    parts += [f"### Checks: {len(findings) - len(failed):,} met, {len(failed):,} not met", *(map(_finding, failed))]
-    parts += ["### Calls and cost", costs(summary, plan), "### Tables and report", addresses(summary, console)]
+    parts += [
+        f"### Checks: {len(findings) - len(failed):,} met, {len(failed):,} not met",
+        *(map(_finding, failed)),
+    ]
+    parts += [
+        "### Calls and cost",
+        costs(summary, plan),
+        "### Tables and report",
+        addresses(summary, console),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -75,7 +87,11 @@ def funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
     steps = [
         ("rows in the source", summary["rows"], ""),
         ("links in them", links, ""),
-        ("links with a picture in the store", images.num_rows - images.column("image_id").null_count, links),
+        (
+            "links with a picture in the store",
+            images.num_rows - images.column("image_id").null_count,
+            links,
+        ),
         ("distinct images", summary["images"], ""),
         ("links tagged", statuses["tagged"], links),
         ("links rejected", statuses["rejected"], links),
@@ -83,7 +99,9 @@ def funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
         ("rows without a link", statuses["no_link"], ""),
     ]
     lines = ["| step | count | of the links |", "|---|---:|---:|"]
-    lines += [f"| {name} | {count:,} | {percent(count, of) if of else ''} |" for name, count, of in steps]
+    lines += [
+        f"| {name} | {count:,} | {percent(count, of) if of else ''} |" for name, count, of in steps
+    ]
     lines += ["", *(f"- {markdown(remark)}" for remark in summary["remarks"])]
     return "\n".join(lines).strip()
 
@@ -99,7 +117,9 @@ def reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
     lines = []
     for code, those in sorted(links.items(), key=lambda item: -len(item[1])):
         reason = REASONS[code]
-        lines.append(f"- **{len(those):,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}")
+        lines.append(
+            f"- **{len(those):,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}"
+        )
         lines += [f"    - {_link(one)}" for one in those[:examples]]
     return "\n".join(lines)
 
@@ -112,16 +132,22 @@ def pending(images: pa.Table, ending: Ending) -> str | None:
         return None
     lines = [f"- {image['reason']}: {_link(image)}" for image in left[:PENDING_SHOWN]]
     if len(left) > PENDING_SHOWN:
-        lines.append(f"- ... and {len(left) - PENDING_SHOWN:,} more; all are in the table `images`.")
+        lines.append(
+            f"- ... and {len(left) - PENDING_SHOWN:,} more; all are in the table `images`."
+        )
     return "\n\n".join([ending.as_markdown(), "### What is pending", "\n".join(lines)])
 
 
 def checks(findings: Sequence[Mapping[str, Any]]) -> str:
     """Every expectation, what was not met first."""
-    ordered = sorted(findings, key=lambda finding: (finding["success"], finding["severity"] != "critical"))
+    ordered = sorted(
+        findings, key=lambda finding: (finding["success"], finding["severity"] != "critical")
+    )
     failed = [_finding(one) for one in ordered if not one["success"]]
     met = [_finding(one) for one in ordered if one["success"]]
-    return "\n".join(["### Not met", "", *(failed or ["Nothing."]), "", "### Met", "", *(met or ["Nothing."])])
+    return "\n".join(
+        ["### Not met", "", *(failed or ["Nothing."]), "", "### Met", "", *(met or ["Nothing."])]
+    )
 
 
 def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
@@ -133,23 +159,42 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
         done = account["billed"], account["reused"], account["failed"]
         rows.append((operation, share.get("calls", 0), *done, share.get("cost_usd", 0.0)))
     total = ("all", *(sum(row[at] for row in rows) for at in range(1, 6)))
-    lines = ["| operation | planned | made | reused | failed | planned USD |", "|---|---:|---:|---:|---:|---:|"]
+    lines = [
+        "| operation | planned | made | reused | failed | planned USD |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for operation, *numbers, usd in (*rows, total) if rows else ():
-        lines.append(f"| {markdown(operation)} | {' | '.join(f'{n:,}' for n in numbers)} | {usd:.4f} |")
+        lines.append(
+            f"| {markdown(operation)} | {' | '.join(f'{n:,}' for n in numbers)} | {usd:.4f} |"
+        )
     prices = (plan or {}).get("prices") or {}
-    at = f" at prices of {markdown(str(prices['date']))} ({markdown(prices['source'])})" if prices else ""
+    at = (
+        f" at prices of {markdown(str(prices['date']))} ({markdown(prices['source'])})"
+        if prices
+        else ""
+    )
     lines += ["", f"Cost of the calls made: **{summary['cost_usd']:.4f} USD**{at}."]
     if total[2] > total[1]:
-        lines += ["", "Planned is what the last try found missing; made counts every try of this run."]
+        lines += [
+            "",
+            "Planned is what the last try found missing; made counts every try of this run.",
+        ]
     return "\n".join(lines)
 
 
 def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
-    """Where the tables and the report are; `console` gives the page of a key in a browser, where it has one."""
+    """Where the tables and the report are; `console` gives the page of a key in a browser, where it
+    has one.
+    """
     folder = f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
     files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
     files |= {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
-    lines = ["Published; readers see them now." if summary["published"] else "Not published; kept for a look.", ""]
+    lines = [
+        "Published; readers see them now."
+        if summary["published"]
+        else "Not published; kept for a look.",
+        "",
+    ]
     for name, what in files.items():
         page = console(f"{folder}/{name}")
         open_it = f" ([open]({page}))" if page else ""
@@ -170,7 +215,9 @@ def _finding(one: Mapping[str, Any]) -> str:
 
 def _one_option_a_line(command: str) -> str:
     words = map(shlex.quote, shlex.split(command))
-    return "".join(f" \\\n  {word}" if word.startswith("--") else f" {word}" for word in words).strip()
+    return "".join(
+        f" \\\n  {word}" if word.startswith("--") else f" {word}" for word in words
+    ).strip()
 
 
 def _code(text: str) -> str:

@@ -1,7 +1,8 @@
 """What the engineer who opens a flow run sees: artifacts that explain it from its page alone.
 
-The page lists those of the flow run itself first, then those of its task runs, each in an order of chance. So how the run
-ended is the only one of the flow run itself, and the rest belongs to task runs.
+The page lists those of the flow run itself first, then those of its task runs, each in an order of
+chance. So how the run ended is the only one of the flow run itself, and the rest belongs to task
+runs.
 """
 
 from collections.abc import Sequence
@@ -21,34 +22,58 @@ from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import load_json, run_key, staged
-from image_tags.tasks.explain.markdown import MESSAGE, Ending, checks, costs, overview, pending, reasons
+from image_tags.tasks.explain.markdown import (
+    MESSAGE,
+    Ending,
+    checks,
+    costs,
+    overview,
+    pending,
+    reasons,
+)
 
 ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
 CHECKS, COSTS = "checks-of-the-tables", "calls-and-cost"
 
 
 @task(task_run_name="explain the run")
-def explain_run(run: str, settings: Settings, summary: JsonObject, findings: Sequence[JsonObject], ending: Ending) -> None:
+def explain_run(
+    run: str,
+    settings: Settings,
+    summary: JsonObject,
+    findings: Sequence[JsonObject],
+    ending: Ending,
+) -> None:
     """Leave how the run ended, what is pending, the reasons, the checks and the cost as artifacts."""
     store = store_for(run, settings)
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
-    show_ending(ending, overview(ending, summary, images, findings, plan, partial(console_page, store)))
+    show_ending(
+        ending, overview(ending, summary, images, findings, plan, partial(console_page, store))
+    )
     links, statuses = f"of {summary['links']:,} links", summary["statuses"]
     left = pending(images, ending)
     if left is not None:
-        create_markdown_artifact(left, LEFT, f"{statuses['pending']:,} {links} wait for another try: which, and why.")
+        create_markdown_artifact(
+            left, LEFT, f"{statuses['pending']:,} {links} wait for another try: which, and why."
+        )
     untagged = statuses["rejected"] + statuses["pending"]
-    create_markdown_artifact(reasons(images), UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples.")
+    create_markdown_artifact(
+        reasons(images), UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples."
+    )
     failed = sum(not finding["success"] for finding in findings)
-    create_markdown_artifact(checks(findings), CHECKS, f"{failed:,} of {len(findings):,} checks were not met.")
+    create_markdown_artifact(
+        checks(findings), CHECKS, f"{failed:,} of {len(findings):,} checks were not met."
+    )
     billed = sum(account["billed"] for account in summary["calls"].values())
     said = f"{billed:,} calls made for {summary['cost_usd']:.4f} USD, against the plan."
     create_markdown_artifact(costs(summary, plan), COSTS, said)
 
 
 def show_ending(ending: Ending, page: str) -> None:
-    """Say how the run ended: the one artifact that is the flow run's own, also when a task run leaves it."""
+    """Say how the run ended: the one artifact that is the flow run's own, also when a task run
+    leaves it.
+    """
     made = ArtifactCreate(
         key=ENDED,
         type="markdown",

@@ -1,8 +1,9 @@
 """Manifests for Athena: which Parquet file of a table is current.
 
-Athena reads folders, not single files, and knows nothing of our pointer. A manifest is a text file that lists the files to
-read in its place (Delta Lake documentation, "Presto and Athena to Delta Lake integration"). There is one per table, below
-`published/latest/<table>/`, rewritten each time the pointer moves; for a moment two of them may name two versions.
+Athena reads folders, not single files, and knows nothing of our pointer. A manifest is a text file
+that lists the files to read in its place (Delta Lake documentation, "Presto and Athena to Delta
+Lake integration"). There is one per table, below `published/latest/<table>/`, rewritten each time
+the pointer moves; for a moment two of them may name two versions.
 """
 
 from image_tags.tasks.adapters.store.store import Store
@@ -16,7 +17,9 @@ MANIFEST = LATEST + "manifest"
 
 
 def write_manifests(store: Store) -> None:
-    """Have every manifest name the current version's file; nothing happens unless the store is on S3."""
+    """Have every manifest name the current version's file; nothing happens unless the store is on
+    S3.
+    """
     if store.bucket_and_key("") is None:
         return
     pointer, token = read_pointer(store)

@@ -1,4 +1,7 @@
-"""The pointer: `published/current.json` says which version readers see. It is swapped last and atomically."""
+"""The pointer: `published/current.json` says which version readers see.
+
+It is swapped last and atomically.
+"""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -43,7 +46,8 @@ class Pointer:
         version: the version that readers see.
         published: when that version was published.
         tables: where its tables lie in the store, by name.
-        history: all versions that are kept, the latest first; the pointer may have been set back to any of them.
+        history: all versions that are kept, the latest first; the pointer may have been set back to
+            any of them.
     """
 
     version: str
@@ -81,4 +85,6 @@ def tables_of(store: Store, version: str) -> dict[str, str]:
     """Where a version's tables lie in the store, by name."""
     prefix = FILES.format(version=version, name="")
     names = (key.removeprefix(prefix) for key in store.keys(prefix))
-    return {name.removesuffix(".parquet"): prefix + name for name in names if name.endswith(".parquet")}
+    return {
+        name.removesuffix(".parquet"): prefix + name for name in names if name.endswith(".parquet")
+    }

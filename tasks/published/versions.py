@@ -8,7 +8,14 @@ from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.published.manifests import write_manifests
-from image_tags.tasks.published.pointer import FILES, Pointer, Version, read_pointer, swap_pointer, tables_of
+from image_tags.tasks.published.pointer import (
+    FILES,
+    Pointer,
+    Version,
+    read_pointer,
+    swap_pointer,
+    tables_of,
+)
 
 
 def versions(store: Store) -> list[Version]:
@@ -28,7 +35,9 @@ def rollback(store: Store, version: str) -> Pointer:
     kept = {one.version: one for one in pointer.history} if pointer else {}
     if pointer is None or version not in kept:
         known = f"kept are {', '.join(kept)}" if kept else "nothing was published yet"
-        raise UsageError(f"There is no version {version!r} in the store {store.address!r}: {known}.")
+        raise UsageError(
+            f"There is no version {version!r} in the store {store.address!r}: {known}."
+        )
     back = Pointer(version, kept[version].published, tables_of(store, version), pointer.history)
     swap_pointer(store, back, token)
     write_manifests(store)
@@ -56,7 +65,9 @@ def profile_at(store: Store, pointer: Pointer | None) -> JsonObject | None:
     if pointer is None:
         return None
     try:
-        profile: JsonObject = json.loads(store.read(FILES.format(version=pointer.version, name="profile.json")))
+        profile: JsonObject = json.loads(
+            store.read(FILES.format(version=pointer.version, name="profile.json"))
+        )
     except NotInStore:
         return None
     return profile

@@ -33,7 +33,9 @@ MOST_CELLS = 6
 """Cells of the source row on a card at most."""
 
 SIDE = 260
-"""The longer side of a card's drawing area, so that text in it has about the same size on every picture."""
+"""The longer side of a card's drawing area, so that text in it has about the same size on every
+picture.
+"""
 
 TEXT = ("word", "line")
 """The kinds that are read."""
@@ -47,7 +49,9 @@ ORDER = ("celebrity", "label", "word", "line", "face", "moderation")
 
 @dataclass(frozen=True)
 class Box:
-    """A tag's place on the picture, in units of the drawing area; `name` is empty where naming it would clutter."""
+    """A tag's place on the picture, in units of the drawing area; `name` is empty where naming it
+    would clutter.
+    """
 
     kind: str
     name: str
@@ -70,8 +74,8 @@ class CardTag:
 class Card:
     """One picture.
 
-    `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many do; `left` says why it
-    is not tagged, if it is not.
+    `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many
+    do; `left` says why it is not tagged, if it is not.
     """
 
     image_id: str
@@ -93,12 +97,27 @@ class Card:
     def size(self) -> int:
         """About how many characters the card takes in the page, without its thumbnail."""
         tags = [tag for listed in self.tags.values() for tag in listed]
-        texts = [self.title, link_text(self.url), href(self.url) or "", *self.cells, *self.cells.values()]
-        texts += [text for tag in tags for text in (tag.name, tag.name, tag.flag)] + [box.name for box in self.boxes]
-        return sum(len(escape(text)) for text in texts) + 1_300 + 120 * len(tags) + 210 * len(self.boxes)
+        texts = [
+            self.title,
+            link_text(self.url),
+            href(self.url) or "",
+            *self.cells,
+            *self.cells.values(),
+        ]
+        texts += [text for tag in tags for text in (tag.name, tag.name, tag.flag)] + [
+            box.name for box in self.boxes
+        ]
+        return (
+            sum(len(escape(text)) for text in texts)
+            + 1_300
+            + 120 * len(tags)
+            + 210 * len(self.boxes)
+        )
 
 
-def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]) -> Card:
+def make_card(
+    picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]
+) -> Card:
     """A card of one picture (a record of `pictures_of`) from its rows of `tags_long`."""
     scale = SIDE / max(thumb.width, thumb.height)
     width, height = round(thumb.width * scale, 1), round(thumb.height * scale, 1)
@@ -116,7 +135,9 @@ def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cell
         url=picture["url"],
         row=int(picture["row"]),
         links=int(picture["links"]),
-        left="" if picture["status"] == Status.TAGGED else f"{picture['status']}: {picture['reason']}",
+        left=""
+        if picture["status"] == Status.TAGGED
+        else f"{picture['status']}: {picture['reason']}",
         kinds=sorted({tag["kind"] for tag in ordered}),
         tags=listed,
         more=max(0, len(ordered) - MOST_TAGS),
@@ -126,36 +147,52 @@ def make_card(picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cell
 
 
 def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
-    """The boxes to draw: every instance of a label, the one place of any other tag; lines only where there are no words.
+    """The boxes to draw: every instance of a label, the one place of any other tag; lines only
+    where there are no words.
 
     Tags that share a place share a box, which bears all their names.
     """
     words = any(tag["kind"] == "word" for tag in tags)
-    placed = [(tag, place) for tag in tags if not (words and tag["kind"] == "line") for place in _places(tag)]
+    placed = [
+        (tag, place)
+        for tag in tags
+        if not (words and tag["kind"] == "line")
+        for place in _places(tag)
+    ]
     crowded = sum(tag["kind"] in TEXT for tag, _ in placed) > MOST_NAMED_WORDS
     boxes: dict[tuple[float, ...], tuple[str, list[str]]] = {}
     for tag, place in placed:
-        sides = tuple(round(side * whole, 1) for side, whole in zip(place, (width, height) * 2, strict=True))
+        sides = tuple(
+            round(side * whole, 1) for side, whole in zip(place, (width, height) * 2, strict=True)
+        )
         _, names = boxes.setdefault(sides, (tag["kind"], []))
         # A nameless face is told by its colour.
         if tag["kind"] != "face" and not (crowded and tag["kind"] in TEXT):
             names.append(tag["name"])
     drawn = list(boxes.items())[:MOST_BOXES]
-    return [Box(kind, shown(", ".join(names), NAME_ON_BOX), *sides) for sides, (kind, names) in drawn]
+    return [
+        Box(kind, shown(", ".join(names), NAME_ON_BOX), *sides) for sides, (kind, names) in drawn
+    ]
 
 
 def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> list[dict[str, str]]:
-    """Some cells of the source for each place in `images` (whose rows are those of `tagged`), without the link itself."""
+    """Some cells of the source for each place in `images` (whose rows are those of `tagged`),
+    without the link itself.
+    """
     if not {"tagged", "images", "tags_wide"} <= set(view.tables):
         return [{} for _ in at]
     tagged = view.tables["tagged"]
     ours = view.tables["images"].num_columns + view.tables["tags_wide"].num_columns - 1
-    rows = tagged.select(tagged.column_names[: tagged.num_columns - ours]).take(list(at)).to_pylist()
+    rows = (
+        tagged.select(tagged.column_names[: tagged.num_columns - ours]).take(list(at)).to_pylist()
+    )
     return [
         dict(
-            [(shown(name, NAME), shown(str(value), CELL)) for name, value in row.items() if value not in (None, "", url)][
-                :MOST_CELLS
-            ]
+            [
+                (shown(name, NAME), shown(str(value), CELL))
+                for name, value in row.items()
+                if value not in (None, "", url)
+            ][:MOST_CELLS]
         )
         for row, url in zip(rows, urls, strict=True)
     ]
@@ -163,7 +200,11 @@ def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> l
 
 def _listed(tag: Mapping[str, Any]) -> CardTag:
     several = f" \u00d7{int(tag['instances'])}" if _several(tag) else ""
-    return CardTag(shown(tag["name"], NAME) + several, tag["confidence"], shown(str(_details(tag).get("flag", ""))))
+    return CardTag(
+        shown(tag["name"], NAME) + several,
+        tag["confidence"],
+        shown(str(_details(tag).get("flag", ""))),
+    )
 
 
 def _places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
@@ -171,7 +212,11 @@ def _places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
     first = tuple(tag[side] for side in SIDES)
     if any(pd.isna(side) for side in first):
         return []
-    boxes = [box_of(instance) for instance in as_list(_details(tag), "instances")] if _several(tag) else []
+    boxes = (
+        [box_of(instance) for instance in as_list(_details(tag), "instances")]
+        if _several(tag)
+        else []
+    )
     return [tuple(clipped(box)[side] for side in SIDES) for box in boxes if box] or [first]
 
 

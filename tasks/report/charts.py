@@ -1,7 +1,8 @@
 """The charts, drawn by Altair into SVG while the report is made.
 
-Colours are the page's own custom properties, so that a chart follows the reader's light or dark scheme, and the SVG carries
-no style attribute, so that the page's content security policy can forbid them. Widths suit a phone: text stays readable.
+Colours are the page's own custom properties, so that a chart follows the reader's light or dark
+scheme, and the SVG carries no style attribute, so that the page's content security policy can
+forbid them. Widths suit a phone: text stays readable.
 """
 
 from collections.abc import Sequence
@@ -29,16 +30,25 @@ def funnel_chart(stages: Sequence[Stage]) -> Markup:
     """How many are left at each step from rows to tagged images."""
     import altair as alt
 
-    rows = [{"step": s.name, "n": s.n, "text": f"{s.name}: {number(s.n)}", "lost": s.lost} for s in stages]
+    rows = [
+        {"step": s.name, "n": s.n, "text": f"{s.name}: {number(s.n)}", "lost": s.lost}
+        for s in stages
+    ]
     widest = max(1, *(s.n for s in stages))
     base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("step:N", sort=None, axis=None))
     bars = base.mark_bar(color="var(--accent)", height=14).encode(
         x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, widest]))
     )
-    names = base.mark_text(align="left", dy=-16, x=0, fontSize=14, color="var(--ink)").encode(text="text:N")
-    lost = base.mark_text(align="right", dy=-16, x=WIDTH, fontSize=13, color="var(--soft)").encode(text="lost:N")
+    names = base.mark_text(align="left", dy=-16, x=0, fontSize=14, color="var(--ink)").encode(
+        text="text:N"
+    )
+    lost = base.mark_text(align="right", dy=-16, x=WIDTH, fontSize=13, color="var(--soft)").encode(
+        text="lost:N"
+    )
     chart = (bars + names + lost).properties(width=WIDTH, height=alt.Step(46))
-    return _svg(chart, "From rows to tagged images: " + ", ".join(f"{s.name} {number(s.n)}" for s in stages))
+    return _svg(
+        chart, "From rows to tagged images: " + ", ".join(f"{s.name} {number(s.n)}" for s in stages)
+    )
 
 
 def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
@@ -46,7 +56,9 @@ def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup
     import altair as alt
 
     rows = _binned("kept", kept) + _binned("removed", dropped)
-    top = max(sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN))
+    top = max(
+        sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN)
+    )
     ticks = alt.Axis(values=sorted({0, top // 2, top}), format="~s", grid=True)
     chart = (
         alt.Chart(alt.InlineData(values=rows))
@@ -60,35 +72,54 @@ def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup
                 title=None,
             ),
             x2="to:Q",
-            y=alt.Y("n:Q", stack=True, title=None, scale=alt.Scale(domain=[0, top], nice=False), axis=ticks),
+            y=alt.Y(
+                "n:Q",
+                stack=True,
+                title=None,
+                scale=alt.Scale(domain=[0, top], nice=False),
+                axis=ticks,
+            ),
             color=alt.Color(
                 "what:N",
-                scale=alt.Scale(domain=["kept", "removed"], range=["var(--accent)", "var(--faint)"]),
+                scale=alt.Scale(
+                    domain=["kept", "removed"], range=["var(--accent)", "var(--faint)"]
+                ),
                 legend=None,
             ),
             order=alt.Order("what:N"),
         )
         .properties(width=WIDTH - 60, height=110)
     )
-    return _svg(chart, f"Confidence of {kind} tags, 0 to 100: {len(kept)} kept, {len(dropped)} removed")
+    return _svg(
+        chart, f"Confidence of {kind} tags, 0 to 100: {len(kept)} kept, {len(dropped)} removed"
+    )
 
 
 def seconds_chart(seconds: dict[str, float]) -> Markup:
     """How long each step took."""
     import altair as alt
 
-    rows = [{"step": shown(step, NAME_LIMIT), "s": round(s, 3), "text": f"{s:,.1f} s"} for step, s in seconds.items()]
+    rows = [
+        {"step": shown(step, NAME_LIMIT), "s": round(s, 3), "text": f"{s:,.1f} s"}
+        for step, s in seconds.items()
+    ]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y("step:N", sort=None, title=None),
-        x=alt.X("s:Q", axis=None, scale=alt.Scale(domain=[0, 1.25 * max([0.1, *seconds.values()])])),
+        x=alt.X(
+            "s:Q", axis=None, scale=alt.Scale(domain=[0, 1.25 * max([0.1, *seconds.values()])])
+        ),
     )
     bars = base.mark_bar(color="var(--accent)", height=14)
-    text = base.mark_text(align="left", dx=6, fontSize=13, color="var(--soft)").encode(text="text:N")
+    text = base.mark_text(align="left", dx=6, fontSize=13, color="var(--soft)").encode(
+        text="text:N"
+    )
     return _svg((bars + text).properties(width=WIDTH - 40, height=alt.Step(28)), "Seconds by step")
 
 
 def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
-    """The difference that goes with each tag, with its interval; filled where it stands up to the correction."""
+    """The difference that goes with each tag, with its interval; filled where it stands up to the
+    correction.
+    """
     import altair as alt
 
     rows = [
@@ -104,7 +135,9 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
     base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("tag:N", sort=None, title=None))
     axis = alt.Axis(format="~s", tickCount=4, grid=True)
     zero = (
-        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="var(--soft)", strokeDash=[3, 3]).encode(x="zero:Q")
+        alt.Chart(alt.InlineData(values=[{"zero": 0}]))
+        .mark_rule(color="var(--soft)", strokeDash=[3, 3])
+        .encode(x="zero:Q")
     )
     span = base.mark_rule(color="var(--accent)", strokeWidth=2).encode(
         x=alt.X("low:Q", axis=axis, title=shown(f"difference in {metric}", 45)), x2="high:Q"
@@ -113,7 +146,9 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
         x="difference:Q", fill=alt.Fill("fill:N", scale=None)
     )
     chart = (zero + span + points).properties(width=WIDTH - 60, height=alt.Step(24))
-    return _svg(chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals")
+    return _svg(
+        chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals"
+    )
 
 
 def _effect_name(kind: str, name: str) -> str:
@@ -128,15 +163,22 @@ def _finite(value: float) -> float | None:
 
 def _binned(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
     counts, _ = np.histogram(np.clip(confidences, 0, 100), bins=np.arange(0, 101, _BIN))
-    return [{"what": what, "from": i * _BIN, "to": (i + 1) * _BIN - 0.4, "n": int(n)} for i, n in enumerate(counts) if n]
+    return [
+        {"what": what, "from": i * _BIN, "to": (i + 1) * _BIN - 0.4, "n": int(n)}
+        for i, n in enumerate(counts)
+        if n
+    ]
 
 
 def _svg(chart: Any, label: str) -> Markup:
     import vl_convert
 
-    # The page's own font may run wider than the one that Vega measures with: the padding takes that up.
+    # The page's own font may run wider than the one that Vega measures with: the padding takes that
+    # up.
     styled = chart.configure(
-        background="transparent", font="sans-serif", padding={"left": 18, "right": 18, "top": 4, "bottom": 4}
+        background="transparent",
+        font="sans-serif",
+        padding={"left": 18, "right": 18, "top": 4, "bottom": 4},
     )
     styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(
@@ -145,4 +187,6 @@ def _svg(chart: Any, label: str) -> Markup:
         labelOverlap="greedy", grid=False,
     )  # fmt: skip
     svg = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
-    return Markup('<figure class="chart" role="img" aria-label="{}">{}</figure>').format(shown(label), Markup(svg))  # noqa: S704 - Vega escapes
+    return Markup('<figure class="chart" role="img" aria-label="{}">{}</figure>').format(
+        shown(label), Markup(svg)
+    )

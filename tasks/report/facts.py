@@ -1,4 +1,6 @@
-"""The numbers of a run: what went in, what came out, what did not make it and why, what it cost, what changed."""
+"""The numbers of a run: what went in, what came out, what did not make it and why, what it cost,
+what changed.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +95,9 @@ def dig(record: Mapping[str, Any] | None, path: str) -> Any:
 
 
 def funnel(view: ReportInput) -> list[Stage]:
-    """Rows, links, links with a picture, distinct images, images tagged; with what was lost at each step."""
+    """Rows, links, links with a picture, distinct images, images tagged; with what was lost at each
+    step.
+    """
     images = view.frame("images", "image_id", "status")
     pictures = images[images["image_id"].notna()]
     links = int(dig(view.summary, "links") or 0)
@@ -103,9 +107,17 @@ def funnel(view: ReportInput) -> list[Stage]:
     return [
         Stage("Rows in the source", int(dig(view.summary, "rows") or 0), ""),
         Stage("Links in them", links, f"{without:,} without a link" if without else ""),
-        Stage("Links with a picture", len(pictures), f"{links - len(pictures):,} without" if links > len(pictures) else ""),
+        Stage(
+            "Links with a picture",
+            len(pictures),
+            f"{links - len(pictures):,} without" if links > len(pictures) else "",
+        ),
         Stage("Distinct images", distinct, _repeats(len(pictures) - distinct)),
-        Stage("Images tagged", tagged, f"{distinct - tagged:,} not yet or never" if distinct > tagged else ""),
+        Stage(
+            "Images tagged",
+            tagged,
+            f"{distinct - tagged:,} not yet or never" if distinct > tagged else "",
+        ),
     ]
 
 
@@ -114,7 +126,8 @@ def left_behind(view: ReportInput, status: Status) -> list[Left]:
     images = view.frame("images", "row", "url", "status", "reason", "detail")
     chosen = images[(images["status"] == status) & images["reason"].notna()]
     left = [
-        Left(str(code), meaning_of(str(code)), len(links), _examples(links)) for code, links in chosen.groupby("reason")
+        Left(str(code), meaning_of(str(code)), len(links), _examples(links))
+        for code, links in chosen.groupby("reason")
     ]
     return sorted(left, key=lambda reason: (-reason.links, reason.code))
 
@@ -144,15 +157,26 @@ def changes(view: ReportInput) -> list[Change]:
     if view.previous is None:
         return []
     both = [(name, dig(view.previous, path), dig(view.summary, path)) for path, name in CHANGES]
-    return [Change(name, before or 0, now or 0) for name, before, now in both if before is not None or now is not None]
+    return [
+        Change(name, before or 0, now or 0)
+        for name, before, now in both
+        if before is not None or now is not None
+    ]
 
 
 def turnover(view: ReportInput) -> list[Turnover]:
-    """How the most frequent labels and people changed since the last version; kinds that did not change are left out."""
+    """How the most frequent labels and people changed since the last version; kinds that did not
+    change are left out.
+    """
     found = []
     for member, what in (("top_labels", "labels"), ("people", "people")):
-        before, now = ([name for name, _ in dig(one, member) or []] for one in (view.previous, view.summary))
-        came, went = [name for name in now if name not in before], [name for name in before if name not in now]
+        before, now = (
+            [name for name, _ in dig(one, member) or []] for one in (view.previous, view.summary)
+        )
+        came, went = (
+            [name for name in now if name not in before],
+            [name for name in before if name not in now],
+        )
         if view.previous is not None and (came or went):
             found.append(Turnover(what, came, went))
     return found
@@ -164,7 +188,10 @@ def _repeats(n: int) -> str:
 
 def _examples(links: pd.DataFrame) -> list[Example]:
     first = links.drop_duplicates("url").sort_values("row").head(EXAMPLES)
-    return [Example(_text(link["url"]), int(link["row"]), _text(link["detail"])) for link in records(first)]
+    return [
+        Example(_text(link["url"]), int(link["row"]), _text(link["detail"]))
+        for link in records(first)
+    ]
 
 
 def _text(value: object) -> str:

@@ -28,12 +28,26 @@ MOST_ROWS = 20_000
 ROW_TAGS = 14
 """Tags listed for a picture without a thumbnail."""
 
-TAG_COLUMNS = ("image_id", "kind", "rank", "name", "confidence", "left", "top", "width", "height", "instances", "details")
+TAG_COLUMNS = (
+    "image_id",
+    "kind",
+    "rank",
+    "name",
+    "confidence",
+    "left",
+    "top",
+    "width",
+    "height",
+    "instances",
+    "details",
+)
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cards, the rows as JSON safe inside a script element, how many those are, and how many pictures in all."""
+    """The cards, the rows as JSON safe inside a script element, how many those are, and how many
+    pictures in all.
+    """
 
     cards: list[Card]
     rows: Markup
@@ -49,28 +63,39 @@ class Gallery:
 def pictures_of(view: ReportInput) -> pd.DataFrame:
     """One line an image, in the source's order.
 
-    Columns: `image_id`, the first `row` and `url` that lead to it, `at` (its place in `images`), `links` (how many do),
-    `status` and `reason`.
+    Columns: `image_id`, the first `row` and `url` that lead to it, `at` (its place in `images`),
+    `links` (how many do), `status` and `reason`.
     """
     images = view.frame("images", "image_id", "row", "position", "url", "status", "reason")
     images["at"] = range(len(images))
     found = images[images["image_id"].notna()]
     counts = found.groupby("image_id").size().rename("links")
     first = found.sort_values(["row", "position"], kind="stable").drop_duplicates("image_id")
-    return first[["image_id", "row", "url", "at", "status", "reason"]].merge(counts, on="image_id", how="left")
+    return first[["image_id", "row", "url", "at", "status", "reason"]].merge(
+        counts, on="image_id", how="left"
+    )
 
 
 def make_gallery(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> Gallery:
-    """Cards for the pictures that have a thumbnail; of the others as many rows as the budget allows."""
+    """Cards for the pictures that have a thumbnail; of the others as many rows as the budget
+    allows.
+    """
     cards = _cards(view, pictures[pictures["image_id"].isin(list(thumbs))], thumbs)
     others = pictures[~pictures["image_id"].isin([card.image_id for card in cards])]
     rows = _rows(view, others.head(MOST_ROWS))
-    return Gallery(cards, script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures))
+    return Gallery(
+        cards, script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures)
+    )
 
 
 def striking(cards: Sequence[Card], limit: int) -> list[Card]:
-    """Some cards for the head of the page, in their order: those with people, then those with the most kinds of tags."""
-    best = sorted(range(len(cards)), key=lambda at: ("celebrity" not in cards[at].kinds, -len(cards[at].kinds), at))
+    """Some cards for the head of the page, in their order: those with people, then those with the
+    most kinds of tags.
+    """
+    best = sorted(
+        range(len(cards)),
+        key=lambda at: ("celebrity" not in cards[at].kinds, -len(cards[at].kinds), at),
+    )
     return [cards[at] for at in sorted(best[:limit])]
 
 
@@ -97,9 +122,15 @@ def _cards(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb
 
 
 def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
-    """Rows of [row number, link, what the filter knows, indices of names], and those names; as much as fits the budget."""
-    tags = _tags_of(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(["image_id", "kind", "rank"])
-    kinds = tags.groupby("image_id")["kind"].agg(lambda kinds: " ".join(sorted(set(kinds)))).to_dict()
+    """Rows of [row number, link, what the filter knows, indices of names], and those names; as much
+    as fits the budget.
+    """
+    tags = _tags_of(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(
+        ["image_id", "kind", "rank"]
+    )
+    kinds = (
+        tags.groupby("image_id")["kind"].agg(lambda kinds: " ".join(sorted(set(kinds)))).to_dict()
+    )
     listed = tags.groupby("image_id")["name"].agg(list).to_dict()
     names: dict[str, int] = {}
     rows: list[list[object]] = []
@@ -110,7 +141,9 @@ def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]]
         found = kinds.get(image_id, "none") if picture["status"] == Status.TAGGED else "left"
         shared = " shared" if picture["links"] > 1 else ""
         row: list[object] = [int(picture["row"]), link_text(picture["url"], 60), found + shared]
-        left -= len(script_json([row, [name for name in mine if name not in names]])) + 7 * len(mine)
+        left -= len(script_json([row, [name for name in mine if name not in names]])) + 7 * len(
+            mine
+        )
         if left < 0:
             break
         rows.append([*row, [names.setdefault(name, len(names)) for name in mine]])

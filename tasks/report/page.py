@@ -31,14 +31,28 @@ HEAD_SIDE = 180
 """px of their longer side; they are shown about 100 CSS px wide."""
 
 EFFECTS, METRICS = 20, 6
-"""Tags drawn for each metric (besides having a picture, text or a celebrity at all), and metrics drawn."""
+"""Tags drawn for each metric (besides having a picture, text or a celebrity at all), and metrics
+drawn.
+"""
 
-HEAD = ("version", "run", "started", "finished", "source", "store", "analyzer", "cost_usd", "published")
+HEAD = (
+    "version",
+    "run",
+    "started",
+    "finished",
+    "source",
+    "store",
+    "analyzer",
+    "cost_usd",
+    "published",
+)
 """What the head of the page takes from summary.json as it stands."""
 
 
 def render_report(view: ReportInput) -> str:
-    """The report as one HTML document that needs nothing else, below 5 MB whatever the size of the run."""
+    """The report as one HTML document that needs nothing else, below 5 MB whatever the size of the
+    run.
+    """
     style, script = _asset("report.css"), _asset("report.js")
     page = _environment().get_template("page.html.jinja")
     policy = (
@@ -59,7 +73,9 @@ def _content(view: ReportInput) -> dict[str, Any]:
     gallery = make_gallery(view, pictures, thumbs)
     strip = striking(gallery.cards, STRIP)
     carded = {card.image_id for card in gallery.cards}
-    beside_names = dict.fromkeys(image_id for group in groups for image_id in group if image_id in carded)
+    beside_names = dict.fromkeys(
+        image_id for group in groups for image_id in group if image_id in carded
+    )
     stages = facts.funnel(view)
     seconds = {str(step): float(s) for step, s in (view.summary.get("seconds") or {}).items()}
     return {
@@ -67,7 +83,10 @@ def _content(view: ReportInput) -> dict[str, Any]:
         "remarks": view.summary.get("remarks") or [],
         "links": stages[1].n,
         "tagged_images": stages[-1].n,
-        "statuses": {status.value: int(facts.dig(view.summary, f"statuses.{status}") or 0) for status in Status},
+        "statuses": {
+            status.value: int(facts.dig(view.summary, f"statuses.{status}") or 0)
+            for status in Status
+        },
         "tags": view.tables["tags_long"].num_rows,
         "took": _took(view),
         "stages": stages,
@@ -99,8 +118,15 @@ def _content(view: ReportInput) -> dict[str, Any]:
 
 
 def _confidences(view: ReportInput) -> list[tuple[str, Markup]]:
-    found = {kind: [_confidence_of(view, table, kind) for table in ("tags_long", "tags_dropped")] for kind in KINDS}
-    return [(kind, charts.confidence_chart(kind, *both)) for kind, both in found.items() if any(map(len, both))]
+    found = {
+        kind: [_confidence_of(view, table, kind) for table in ("tags_long", "tags_dropped")]
+        for kind in KINDS
+    }
+    return [
+        (kind, charts.confidence_chart(kind, *both))
+        for kind, both in found.items()
+        if any(map(len, both))
+    ]
 
 
 def _confidence_of(view: ReportInput, name: str, kind: str) -> "np.ndarray[Any, Any]":
@@ -112,9 +138,15 @@ def _effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]
     if "tag_effects" not in view.tables:
         return []
     metrics = []
-    for metric, rows in list(view.tables["tag_effects"].to_pandas().groupby("metric", sort=True))[:METRICS]:
+    for metric, rows in list(view.tables["tag_effects"].to_pandas().groupby("metric", sort=True))[
+        :METRICS
+    ]:
         whole = rows[rows["kind"] == "any"]
-        strongest = rows[rows["kind"] != "any"].sort_values(["p_corrected", "p_value", "kind", "name"]).head(EFFECTS)
+        strongest = (
+            rows[rows["kind"] != "any"]
+            .sort_values(["p_corrected", "p_value", "kind", "name"])
+            .head(EFFECTS)
+        )
         by_size = strongest.sort_values(["difference", "name"], ascending=[False, True])
         ordered = records(pd.concat([whole, by_size]))
         metrics.append((str(metric), charts.effects_chart(str(metric), ordered), ordered))
@@ -123,7 +155,9 @@ def _effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]
 
 def _took(view: ReportInput) -> str:
     try:
-        ends = [datetime.fromisoformat(str(view.summary.get(end))) for end in ("started", "finished")]
+        ends = [
+            datetime.fromisoformat(str(view.summary.get(end))) for end in ("started", "finished")
+        ]
     except ValueError:
         return text.DASH
     return text.duration((ends[1] - ends[0]).total_seconds())
@@ -136,8 +170,11 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # The one place that every piece of text passes: nothing long or invisible gets out, whichever field it came from.
-        finalize=lambda value: text.shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        # The one place that every piece of text passes: nothing long or invisible gets out,
+        # whichever field it came from.
+        finalize=lambda value: (
+            text.shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        ),
     )
     environment.filters |= {
         "number": text.number,

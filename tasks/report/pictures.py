@@ -13,13 +13,18 @@ FEW = 60
 """Up to this many pictures are shown larger."""
 
 LARGE, SMALL, TINY = 400, 240, 96
-"""px of the longer side: in a gallery of few, of many, and beside a name. A gallery card is about 260 CSS px wide."""
+"""px of the longer side: in a gallery of few, of many, and beside a name.
+
+A gallery card is about 260 CSS px wide.
+"""
 
 BUDGET = 2_000_000
 """Characters that all thumbnails together may take in the page."""
 
 MOST = 320
-"""Pictures with a thumbnail at most: more would not be looked at, and each is one read from the store."""
+"""Pictures with a thumbnail at most: more would not be looked at, and each is one read from the
+store.
+"""
 
 _READERS = 4
 
@@ -39,7 +44,9 @@ class Thumb:
 
 
 def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MOST) -> list[str]:
-    """Up to `limit` ids: one of each group in turn (each group is a name's best pictures), then the rest in order."""
+    """Up to `limit` ids: one of each group in turn (each group is a name's best pictures), then the
+    rest in order.
+    """
     picked: dict[str, None] = {}
     for turn in range(max(map(len, groups), default=0)):
         for group in groups:
@@ -52,13 +59,19 @@ def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MO
     return list(picked)
 
 
-def thumbnails(ids: Sequence[str], read: Callable[[str], bytes | None], budget: int = BUDGET) -> dict[str, Thumb]:
-    """A thumbnail of each picture that can be read, in the order given, until the budget is used up."""
+def thumbnails(
+    ids: Sequence[str], read: Callable[[str], bytes | None], budget: int = BUDGET
+) -> dict[str, Thumb]:
+    """A thumbnail of each picture that can be read, in the order given, until the budget is used
+    up.
+    """
     side = LARGE if len(ids) <= FEW else SMALL
     made: dict[str, Thumb] = {}
     used = 0
     with ThreadPoolExecutor(_READERS) as pool:
-        for image_id, thumb in zip(ids, pool.map(lambda one: shrink(read(one), side), ids), strict=True):
+        for image_id, thumb in zip(
+            ids, pool.map(lambda one: shrink(read(one), side), ids), strict=True
+        ):
             used += len(thumb.uri) if thumb else 0
             if thumb and used <= budget:
                 made[image_id] = thumb
@@ -71,7 +84,9 @@ def smaller(thumb: Thumb, side: int) -> Thumb:
 
 
 def shrink(data: bytes | None, side: int) -> Thumb | None:
-    """The picture, upright, at most `side` px a side, as WebP; None if there is none or it cannot be read."""
+    """The picture, upright, at most `side` px a side, as WebP; None if there is none or it cannot
+    be read.
+    """
     if data is None:
         return None
     try:

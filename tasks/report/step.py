@@ -17,11 +17,22 @@ HTML = "text/html; charset=utf-8"
 
 
 @task(task_run_name="draw the report")
-def report_run(run: str, settings: Settings, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
+def report_run(
+    run: str, settings: Settings, summary: JsonObject, findings: Sequence[JsonObject]
+) -> str:
     """Draw `report.html` from the staged tables; returns where it lies."""
     store = store_for(run, settings)
-    tables = {name: staged(store, run, name) for name in (*PUBLISHED, "tag_effects") if is_staged(store, run, name)}
-    objects = dict(zip(*(tables["images"].column(name).to_pylist() for name in ("image_id", "object")), strict=True))
+    tables = {
+        name: staged(store, run, name)
+        for name in (*PUBLISHED, "tag_effects")
+        if is_staged(store, run, name)
+    }
+    objects = dict(
+        zip(
+            *(tables["images"].column(name).to_pylist() for name in ("image_id", "object")),
+            strict=True,
+        )
+    )
 
     def thumbnail(image_id: str) -> bytes | None:
         try:

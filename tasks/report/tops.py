@@ -1,4 +1,5 @@
-"""What the pictures show: the most frequent names with examples, what cleaning removed, pictures behind many links.
+"""What the pictures show: the most frequent names with examples, what cleaning removed, pictures
+behind many links.
 
 Counting is left to Arrow: a run may have some ten million tags.
 """
@@ -58,7 +59,9 @@ def top_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
     some = tags.filter(pc.is_in(tags["name"], pa.array([name for name, _ in counts], pa.string())))
     examples: dict[str, dict[str, None]] = {}
     best_first = some.sort_by([("confidence", "descending"), ("image_id", "ascending")])
-    for name, image_id in zip(best_first["name"].to_pylist(), best_first["image_id"].to_pylist(), strict=True):
+    for name, image_id in zip(
+        best_first["name"].to_pylist(), best_first["image_id"].to_pylist(), strict=True
+    ):
         examples.setdefault(name, {})[image_id] = None
     return [Top(shown(name, NAME), n, list(examples[name])[:EXAMPLES]) for name, n in counts]
 
@@ -67,7 +70,14 @@ def removed(view: ReportInput) -> list[Removed]:
     """What each cleaning rule removed, the busiest rule first."""
     dropped = view.table("tags_dropped", "rule", "name")
     return [
-        Removed(rule, n, [shown(name, NAME) for name, _ in _counted(_where(dropped, "rule", rule), "name", REMOVED_NAMES)])
+        Removed(
+            rule,
+            n,
+            [
+                shown(name, NAME)
+                for name, _ in _counted(_where(dropped, "rule", rule), "name", REMOVED_NAMES)
+            ],
+        )
         for rule, n in _counted(dropped, "rule", dropped.num_rows)
     ]
 
@@ -76,7 +86,11 @@ def shared_pictures(view: ReportInput, limit: int = 5) -> list[Shared]:
     """The pictures that most links lead to, if several do."""
     links = view.table("images", "image_id", "url").drop_null()
     return [
-        Shared(image_id, n, list(dict.fromkeys(_where(links, "image_id", image_id)["url"].to_pylist()))[:EXAMPLES])
+        Shared(
+            image_id,
+            n,
+            list(dict.fromkeys(_where(links, "image_id", image_id)["url"].to_pylist()))[:EXAMPLES],
+        )
         for image_id, n in _counted(links, "image_id", limit)
         if n >= SHARED_FROM
     ]
@@ -86,7 +100,9 @@ def _where(table: pa.Table, column: str, value: str) -> pa.Table:
     return table.filter(pc.equal(table[column], value))
 
 
-def _counted(table: pa.Table, by: str, limit: int, how: tuple[Any, str] = ([], "count_all")) -> Sequence[tuple[str, int]]:
+def _counted(
+    table: pa.Table, by: str, limit: int, how: tuple[Any, str] = ([], "count_all")
+) -> Sequence[tuple[str, int]]:
     """The most frequent values of a column with their counts; equal counts by name."""
     groups = table.group_by(by, use_threads=False).aggregate([how])
     named = groups.rename_columns(["n" if name != by else by for name in groups.column_names])

@@ -14,11 +14,14 @@ class ReportInput:
 
     Attributes:
         summary: summary.json of this run.
-        tables: those published, and `tag_effects` if there is one. `images`, `tags_long` and `tags_dropped` are needed.
+        tables: those published, and `tag_effects` if there is one. `images`, `tags_long` and
+            `tags_dropped` are needed.
         findings: the gate's, each with `table`, `severity`, `success`, `says`, `detail`.
-        plan: plan.json of the run, of which `operations.<name>.cost_usd` is read; None if there is none.
+        plan: plan.json of the run, of which `operations.<name>.cost_usd` is read; None if there is
+            none.
         previous: summary.json of the version published before this one; None if this is the first.
-        thumbnail: the stored picture's bytes by image_id; None where it cannot be had. Called from several threads.
+        thumbnail: the stored picture's bytes by image_id; None where it cannot be had. Called from
+            several threads.
 
     """
 
@@ -41,4 +44,7 @@ class ReportInput:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as plain records."""
-    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+    return [
+        dict(zip(frame.columns, row, strict=True))
+        for row in frame.itertuples(index=False, name=None)
+    ]

@@ -7,11 +7,15 @@ import pyarrow as pa
 
 
 def stacked(parts: Sequence[pa.Table]) -> pa.Table:
-    """Several tables under one another; a column that a part lacks is null there, one whose types differ becomes text."""
+    """Several tables under one another; a column that a part lacks is null there, one whose types
+    differ becomes text.
+    """
     if len(parts) == 1:
         return parts[0]
     names = list(dict.fromkeys(name for part in parts for name in part.column_names))
-    return pa.table([_joined([_column_of(part, name) for part in parts]) for name in names], names=names)
+    return pa.table(
+        [_joined([_column_of(part, name) for part in parts]) for name in names], names=names
+    )
 
 
 def _column_of(part: pa.Table, name: str) -> pa.ChunkedArray:
@@ -19,12 +23,19 @@ def _column_of(part: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _joined(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Columns under one another. One without a value has no say in the type, unless none has any."""
+    """Columns under one another.
+
+    One without a value has no say in the type, unless none has any.
+    """
     if any(column.null_count < len(column) for column in columns):
-        columns = [column if column.null_count < len(column) else _nulls(len(column)) for column in columns]
+        columns = [
+            column if column.null_count < len(column) else _nulls(len(column)) for column in columns
+        ]
     try:
         return _under(columns)
-    except pa.ArrowException:  # also where a number would not survive: an id of 19 digits beside a 0.5
+    except (
+        pa.ArrowException
+    ):  # also where a number would not survive: an id of 19 digits beside a 0.5
         return _under([_as_text(column) for column in columns])
 
 

@@ -18,11 +18,12 @@ UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)
 
 
 def source_table(frame: pd.DataFrame) -> pa.Table:
-    """The frame as a table that Parquet holds: its columns, then the levels of its index that have a name.
+    """The frame as a table that Parquet holds: its columns, then the levels of its index that have
+    a name.
 
-    Labels become text, a later one of several equal ones with `.1` after it. A column that Parquet cannot hold as it is
-    (mixed types, Python objects, periods, intervals) becomes text: strings as they are, numbers, lists and dicts as JSON,
-    anything else as `str` has it.
+    Labels become text, a later one of several equal ones with `.1` after it. A column that Parquet
+    cannot hold as it is (mixed types, Python objects, periods, intervals) becomes text: strings as
+    they are, numbers, lists and dicts as JSON, anything else as `str` has it.
     """
     columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
     levels = [pd.Series(frame.index.get_level_values(at)) for at in _named_levels(frame)]
@@ -38,12 +39,16 @@ def column_called(frame: pd.DataFrame, label: Hashable) -> str:
     labels = [*frame.columns, *(frame.index.names[at] for at in _named_levels(frame))]
     places = [at for at, one in enumerate(labels) if one == label]
     if len(places) > 1:
-        raise UsageError(f"The frame has {len(places)} columns {label!r}: rename one, it is not clear which one is meant.")
+        raise UsageError(
+            f"The frame has {len(places)} columns {label!r}: rename one, it is not clear which one is meant."
+        )
     return _names(frame)[places[0]] if places else str(label)
 
 
 def like_index(frame: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """`images` with the frame's own index: each row has the label of the frame's row that it belongs to."""
+    """`images` with the frame's own index: each row has the label of the frame's row that it
+    belongs to.
+    """
     return images.set_axis(frame.index.take(images["row"].to_numpy(dtype="int64")), axis=0)
 
 
@@ -68,14 +73,20 @@ def _named_levels(frame: pd.DataFrame) -> list[int]:
 
 def _names(frame: pd.DataFrame) -> list[str]:
     labels = [*frame.columns, *(frame.index.names[at] for at in _named_levels(frame))]
-    return unique_names([".".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels])
+    return unique_names(
+        [".".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
+    )
 
 
 def _with_ours(columns: pd.Index, ours: list[str]) -> pd.Index:
-    """The frame's labels, then ours; where the frame's have several levels, all but the first of ours are empty."""
+    """The frame's labels, then ours; where the frame's have several levels, all but the first of
+    ours are empty.
+    """
     if isinstance(columns, pd.MultiIndex):
         empty = [""] * (columns.nlevels - 1)
-        return columns.append(pd.MultiIndex.from_tuples([(name, *empty) for name in ours], names=columns.names))
+        return columns.append(
+            pd.MultiIndex.from_tuples([(name, *empty) for name in ours], names=columns.names)
+        )
     dtype = object if columns.dtype == object else None  # pandas would make text of objects
     return pd.Index([*columns, *ours], dtype=dtype, name=columns.name, tupleize_cols=False)
 
@@ -85,16 +96,22 @@ def _column(values: pd.Series) -> pa.ChunkedArray:
         made = pa.array(values, from_pandas=True)
         column = made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made])
         if not _extended(column.type):
-            parquet_bytes(pa.table([column.slice(0, 0)], names=[""]))  # Arrow has types that Parquet has not
+            parquet_bytes(
+                pa.table([column.slice(0, 0)], names=[""])
+            )  # Arrow has types that Parquet has not
             return column
     return pa.chunked_array([pa.array(map(_text, values), pa.string())])
 
 
 def _extended(kind: pa.DataType) -> bool:
-    """Whether it is or holds an extension type (period, interval, UUID), which not every reader knows."""
+    """Whether it is or holds an extension type (period, interval, UUID), which not every reader
+    knows.
+    """
     if pa.types.is_dictionary(kind):
         return _extended(kind.value_type)
-    return isinstance(kind, pa.BaseExtensionType) or any(_extended(kind.field(at).type) for at in range(kind.num_fields))
+    return isinstance(kind, pa.BaseExtensionType) or any(
+        _extended(kind.field(at).type) for at in range(kind.num_fields)
+    )
 
 
 def _text(value: Any) -> str | None:
@@ -104,6 +121,8 @@ def _text(value: Any) -> str | None:
         value = value.tolist()
     text = str(value)
     if isinstance(value, bool | int | float | list | tuple | dict):
-        with suppress(TypeError, ValueError, RecursionError):  # keys that are no text, a list that holds itself
+        with suppress(
+            TypeError, ValueError, RecursionError
+        ):  # keys that are no text, a list that holds itself
             text = json.dumps(value, ensure_ascii=False, default=str)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -24,7 +24,9 @@ SAMPLE = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """A source that was read: the whole table, the column with the links, and whether that was found by looking."""
+    """A source that was read: the whole table, the column with the links, and whether that was
+    found by looking.
+    """
 
     table: pa.Table
     url_column: str
@@ -52,12 +54,19 @@ def read_source(run: str, settings: Settings) -> SourceRead:
     stage(store, run, "links", links_table(links))
     found = " (found by looking at the values)" if source.guessed else ""
     logger = get_run_logger()
-    logger.info("%d rows, %d links in column %r%s", source.table.num_rows, len(links), source.url_column, found)
+    logger.info(
+        "%d rows, %d links in column %r%s",
+        source.table.num_rows,
+        len(links),
+        source.url_column,
+        found,
+    )
     return SourceRead(source.table.num_rows, len(links), source.url_column, source.guessed)
 
 
 def load_source(address: str, url_column: str | None, store: str | None = None) -> Source:
-    """Read the file, folder or pattern at the address; what lies in the store is no part of a folder.
+    """Read the file, folder or pattern at the address; what lies in the store is no part of a
+    folder.
 
     Raises:
         UsageError: nothing there, not a table, no rows, no such column, or no links.
@@ -69,7 +78,8 @@ def load_source(address: str, url_column: str | None, store: str | None = None) 
 
 
 def find_url_column(table: pa.Table, wanted: str | None) -> str:
-    """The column with the links: the one asked for, or the one with the largest share of cells that hold only links.
+    """The column with the links: the one asked for, or the one with the largest share of cells that
+    hold only links.
 
     Raises:
         UsageError: there is no such column, or no column with links.
@@ -80,12 +90,16 @@ def find_url_column(table: pa.Table, wanted: str | None) -> str:
         if wanted not in names:
             raise UsageError(f"There is no column {wanted!r} in the source; it has {listed}.")
         if not any(is_attempt(link) for cell in _cells(table, wanted) for link in links_in(cell)):
-            raise UsageError(f"There are no links in the column {wanted!r}: nothing in it starts with http:// or https://.")
+            raise UsageError(
+                f"There are no links in the column {wanted!r}: nothing in it starts with http:// or https://."
+            )
         return wanted
     shares = {name: _share_of_links(table, name) for name in names}
     best = max(shares, key=lambda name: shares[name], default=None)
     if best is None or shares[best] == 0:
-        raise UsageError(f"No column of the source holds links; it has {listed}. Name one with --url-column.")
+        raise UsageError(
+            f"No column of the source holds links; it has {listed}. Name one with --url-column."
+        )
     return str(best)
 
 
@@ -100,7 +114,14 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
 
 def links_table(links: list[Link]) -> pa.Table:
     """Links as a table: `row`, `position`, `url`."""
-    return pa.table([[link.row for link in links], [link.position for link in links], [link.url for link in links]], LINKS)
+    return pa.table(
+        [
+            [link.row for link in links],
+            [link.position for link in links],
+            [link.url for link in links],
+        ],
+        LINKS,
+    )
 
 
 def load_links(run: str, settings: Settings) -> list[Link]:
@@ -125,7 +146,9 @@ def _share_of_links(table: pa.Table, name: str) -> float:
 
 
 def _tables(names: list[str]) -> list[pa.Table]:
-    """Each file as a table; one that is empty, as it may have just been begun, says nothing beside others."""
+    """Each file as a table; one that is empty, as it may have just been begun, says nothing beside
+    others.
+    """
     parts: list[pa.Table] = []
     empty: UsageError | None = None
     for name in names:

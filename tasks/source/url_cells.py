@@ -1,4 +1,7 @@
-"""Links in a cell: what counts as one, and how several in a cell are told apart. Pure; nothing in a cell is ever lost."""
+"""Links in a cell: what counts as one, and how several in a cell are told apart.
+
+Pure; nothing in a cell is ever lost.
+"""
 
 import ast
 import json
@@ -9,7 +12,8 @@ from typing import Any
 
 HTTP = re.compile(r"https?://", re.IGNORECASE)
 ATTEMPT = re.compile(r"[a-z][a-z0-9+.-]*:|//|www\.", re.IGNORECASE)
-# Commas and bars are legal inside a link, so they part two links only where another one follows or nothing does.
+# Commas and bars are legal inside a link, so they part two links only where another one follows or
+# nothing does.
 PARTING = re.compile(r"\s+|[,|]+(?=\s|$|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 EMPTY_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a", "nat", "<na>", "[]", "{}", "-"})
 
@@ -17,8 +21,9 @@ EMPTY_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a", "nat", "<na>", 
 def links_in(cell: Any) -> list[str]:
     """The links in one cell, in order.
 
-    A cell may hold one link, several parted by white space, commas or `|`, a JSON or Python list of strings as text, or a
-    real list. Text that is no link comes back too, piece by piece: following it says `invalid_url`, and it is on record.
+    A cell may hold one link, several parted by white space, commas or `|`, a JSON or Python list of
+    strings as text, or a real list. Text that is no link comes back too, piece by piece: following
+    it says `invalid_url`, and it is on record.
     """
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return []
@@ -27,8 +32,12 @@ def links_in(cell: Any) -> list[str]:
         cell = cell.decode("utf-8", "backslashreplace")
     if isinstance(cell, str):
         listed = _list_in(cell)
-        return _split(cell) if listed is None else [link for item in listed for link in links_in(item)]
-    if isinstance(cell, list | tuple) or (isinstance(cell, Iterable) and not isinstance(cell, dict)):
+        return (
+            _split(cell) if listed is None else [link for item in listed for link in links_in(item)]
+        )
+    if isinstance(cell, list | tuple) or (
+        isinstance(cell, Iterable) and not isinstance(cell, dict)
+    ):
         return [link for item in cell for link in links_in(item)]
     if isinstance(cell, dict):
         return [json.dumps(cell, default=str)]
@@ -42,7 +51,9 @@ def looks_like_links(cell: Any) -> bool:
 
 
 def is_attempt(link: str) -> bool:
-    """Whether a piece of text was meant as a link, if only a broken one: it names a scheme, a host or a path on one."""
+    """Whether a piece of text was meant as a link, if only a broken one: it names a scheme, a host
+    or a path on one.
+    """
     return ATTEMPT.match(link) is not None
 
 

@@ -10,22 +10,28 @@ from image_tags.tasks.published.pointer import read_pointer
 
 
 def changes_since(store: Store, images: pa.Table) -> JsonObject:
-    """How a staged `images` table differs from the one that readers see now; `since` names that version, or is None."""
+    """How a staged `images` table differs from the one that readers see now; `since` names that
+    version, or is None.
+    """
     pointer, _ = read_pointer(store)
     if pointer is None:
         return {"since": None, **changes_between(None, images)}
     try:
-        before = parquet_table(store.read(pointer.tables["images"]), columns=["row", "url", "image_id"])
+        before = parquet_table(
+            store.read(pointer.tables["images"]), columns=["row", "url", "image_id"]
+        )
     except (NotInStore, KeyError):  # someone removed the version by hand
         return {"since": None, **changes_between(None, images)}
     return {"since": pointer.version, **changes_between(before, images)}
 
 
 def changes_between(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
-    """Count what came and what went from one `images` table to the next; None is a table without rows.
+    """Count what came and what went from one `images` table to the next; None is a table without
+    rows.
 
-    Rows have no name, so only their number is compared. Links and images are compared as such, each counted once however
-    often it occurs. A link counts as changed if it led to one picture and now leads to another.
+    Rows have no name, so only their number is compared. Links and images are compared as such, each
+    counted once however often it occurs. A link counts as changed if it led to one picture and now
+    leads to another.
     """
     before = after.slice(0, 0) if before is None else before
     rows = pc.count_distinct(after["row"]).as_py() - pc.count_distinct(before["row"]).as_py()
@@ -73,4 +79,8 @@ def _changed(before: pa.Table, after: pa.Table) -> int:
 def _pictures(images: pa.Table) -> pa.Table:
     """Each link that led to a picture, once: one link leads to one picture in a version."""
     found = images.select(["url", "image_id"]).drop_null()
-    return found.group_by("url", use_threads=False).aggregate([("image_id", "first")]).rename_columns(["url", "image_id"])
+    return (
+        found.group_by("url", use_threads=False)
+        .aggregate([("image_id", "first")])
+        .rename_columns(["url", "image_id"])
+    )

@@ -89,11 +89,15 @@ def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str
     """What a reader of the tables should know of how they were made."""
     remarks = []
     if source.guessed:
-        remarks.append(f"Links were taken from the column {source.url_column!r}, found by looking at the values.")
+        remarks.append(
+            f"Links were taken from the column {source.url_column!r}, found by looking at the values."
+        )
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
     for was, now in renamed.items():
-        remarks.append(f"Our column {was!r} is called {now!r} in `tagged`: the source has one of that name.")
+        remarks.append(
+            f"Our column {was!r} is called {now!r} in `tagged`: the source has one of that name."
+        )
     return remarks
 
 
@@ -101,7 +105,9 @@ def shared_pictures(images: pa.Table, most: int) -> list[str]:
     """Remarks on pictures that more than so many links lead to: often a host's "image removed"."""
     links = Counter(image_id for image_id in images.column("image_id").to_pylist() if image_id)
     shared = [(image_id, n) for image_id, n in links.most_common(TOP) if n > most]
-    urls = dict(zip(images.column("image_id").to_pylist(), images.column("url").to_pylist(), strict=True))
+    urls = dict(
+        zip(images.column("image_id").to_pylist(), images.column("url").to_pylist(), strict=True)
+    )
     return [
         f"{n:,} links lead to one picture ({urls[image_id]}): perhaps a host's placeholder for what is gone."
         for image_id, n in shared
@@ -123,7 +129,9 @@ def counts_of(images: pa.Table) -> JsonObject:
 def top_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
     """The names of a kind that most images have, with how many have them."""
     of_kind = long.filter(pc.equal(long.column("kind"), kind))
-    pairs = set(zip(of_kind.column("image_id").to_pylist(), of_kind.column("name").to_pylist(), strict=True))
+    pairs = set(
+        zip(of_kind.column("image_id").to_pylist(), of_kind.column("name").to_pylist(), strict=True)
+    )
     names = Counter(name for _, name in pairs)
     return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:most]
 
@@ -154,18 +162,28 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
         + f"; cost {summary['cost_usd']:.4f} USD."
     )
     if summary["top_labels"]:
-        lines.append("Top labels: " + ", ".join(f"{name} ({count:,})" for name, count in summary["top_labels"]) + ".")
+        lines.append(
+            "Top labels: "
+            + ", ".join(f"{name} ({count:,})" for name, count in summary["top_labels"])
+            + "."
+        )
     if summary["people"]:
-        lines.append("People: " + ", ".join(f"{name} ({count:,})" for name, count in summary["people"]) + ".")
+        lines.append(
+            "People: " + ", ".join(f"{name} ({count:,})" for name, count in summary["people"]) + "."
+        )
     lines += summary["remarks"]
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
     for finding in sorted(summary["findings"], key=lambda finding: str(finding["severity"])):
-        lines.append(f"  {finding['severity']}, {finding['table']}: not met: {finding['says']} Seen: {finding['detail']}.")
+        lines.append(
+            f"  {finding['severity']}, {finding['table']}: not met: {finding['says']} Seen: {finding['detail']}."
+        )
     if summary["published"]:
         lines.append(f"Tables and report: {summary['store']}/published/{summary['version']}/")
     else:
-        lines.append(f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/")
+        lines.append(
+            f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/"
+        )
     return lines
 
 

@@ -1,4 +1,6 @@
-"""A Prefect server with a password: the command line, Dask's processes and a worker's runs all give it."""
+"""A Prefect server with a password: the command line, Dask's processes and a worker's runs all give
+it.
+"""
 
 import pytest
 import requests
@@ -27,7 +29,14 @@ class World:
         self.env = {**self.server.env, **self.endpoint}
 
     def run(self, name, *more, env=None):
-        words = ["run", str(self.feed), "--store", str(self.folder / name), "--analyzer", "rekognition"]
+        words = [
+            "run",
+            str(self.feed),
+            "--store",
+            str(self.folder / name),
+            "--analyzer",
+            "rekognition",
+        ]
         words += ["--operations", "detect_labels", "--allow-private-addresses", "--json", *more]
         return image_tags_process(*words, env=self.env if env is None else env)
 
@@ -47,7 +56,12 @@ def world(tmp_path_factory):
 
 def test_nobody_else_is_answered(world):
     for login in (None, ("admin", "guessed")):
-        assert requests.post(f"{world.server.api}/flow_runs/filter", json={}, auth=login, timeout=30).status_code == 401
+        assert (
+            requests.post(
+                f"{world.server.api}/flow_runs/filter", json={}, auth=login, timeout=30
+            ).status_code
+            == 401
+        )
 
 
 @pytest.mark.parametrize("more", [[], ["--runner", "dask"]], ids=["threads", "dask"])
@@ -61,7 +75,9 @@ def test_a_run_from_the_command_line(world, more):
 @pytest.mark.parametrize("login", [None, "admin:guessed"])
 def test_a_run_without_the_password_says_so_in_one_sentence(world, login):
     env = {name: value for name, value in world.env.items() if name != "PREFECT_API_AUTH_STRING"}
-    done = world.run("refused", env={**env, **({"PREFECT_API_AUTH_STRING": login} if login else {})})
+    done = world.run(
+        "refused", env={**env, **({"PREFECT_API_AUTH_STRING": login} if login else {})}
+    )
     assert done.code == 1
     assert "Stopped: The Prefect server at" in done.err
     assert "PREFECT_API_AUTH_STRING" in done.err
@@ -71,13 +87,24 @@ def test_a_run_without_the_password_says_so_in_one_sentence(world, login):
 
 def test_a_run_of_a_worker(world):
     prefect(world.server, "work-pool", "create", "guarded", "--type", "process")
-    deployment = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", "guarded", "--pool", "guarded"]
+    deployment = [
+        "deploy",
+        "image_tags.flows.pipeline.image_tags",
+        "--name",
+        "guarded",
+        "--pool",
+        "guarded",
+    ]
     prefect(world.server, "--no-prompt", *deployment, cwd=world.folder)
     worker = Worker(world.server, "guarded", world.endpoint, world.folder / "worker.log")
     worker.start()
     try:
         places = {"source": str(world.feed), "store": str(world.folder / "worker")}
-        how = {"analyzer": "rekognition", "operations": ["detect_labels"], "allow_private_addresses": True}
+        how = {
+            "analyzer": "rekognition",
+            "operations": ["detect_labels"],
+            "allow_private_addresses": True,
+        }
         run = ended(world.server, start(world.server, "image-tags/guarded", {**places, **how}))
     finally:
         worker.stop()

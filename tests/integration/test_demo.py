@@ -46,7 +46,13 @@ def test_it_publishes_and_says_so(two_demos):
     assert (summary["rows"], summary["links"]) == (16, 17)
     assert summary["statuses"] == {"tagged": 14, "rejected": 3, "pending": 0, "no_link": 1}
     assert summary["reasons"] == {"not_found": 1, "not_an_image": 1, "too_small": 1}
-    for words in ("16 rows, 17 links", "not_found", "Top labels: ", "People: Grace Hopper", "Tables and report: "):
+    for words in (
+        "16 rows, 17 links",
+        "not_found",
+        "Top labels: ",
+        "People: Grace Hopper",
+        "Tables and report: ",
+    ):
         assert words in first.out
     assert "done, " in first.err
     assert "s left" in first.err
@@ -57,13 +63,19 @@ def test_a_second_demo_asks_the_analyzer_nothing_and_says_what_it_reused(two_dem
     first, second, _ = two_demos
     assert second.code == 0, second.err
     assert sum(account[BILLED] for account in first.summary["calls"].values()) == 33
-    assert second.summary["calls"] == {op: {"billed": 0, "reused": 11, "failed": 0} for op in second.summary["operations"]}
+    assert second.summary["calls"] == {
+        op: {"billed": 0, "reused": 11, "failed": 0} for op in second.summary["operations"]
+    }
     assert "0 calls made, 33 answers reused" in second.out
 
 
 def test_two_links_with_the_same_picture_share_an_image(two_demos):
     images = published(two_demos[2])["images"].to_pylist()
-    cats = {row["image_id"] for row in images if row["url"] and row["url"].endswith(("/cat.png", "/cat-again.png"))}
+    cats = {
+        row["image_id"]
+        for row in images
+        if row["url"] and row["url"].endswith(("/cat.png", "/cat-again.png"))
+    }
     assert len(cats) == 1
 
 

@@ -1,4 +1,6 @@
-"""The deployments of prefect.yaml on a real Prefect server with a process worker: all deployed, started by the clock."""
+"""The deployments of prefect.yaml on a real Prefect server with a process worker: all deployed,
+started by the clock.
+"""
 
 import json
 from datetime import datetime
@@ -37,13 +39,23 @@ AGED = 8 * 86400
 
 @pytest.fixture(scope="module")
 def deployed(prefect_server):
-    """The deployments as they are right after `deploy --all` in the checkout, by name. Their schedules are then paused."""
+    """The deployments as they are right after `deploy --all` in the checkout, by name.
+
+    Their schedules are then paused.
+    """
     prefect(prefect_server, "work-pool", "create", "image-tags", "--type", "process")
     prefect(prefect_server, "--no-prompt", "deploy", "--all", cwd=ROOT)
-    found = {one["name"]: one for one in ask(prefect_server, "deployments/filter") if one["name"] in NAMES}
+    found = {
+        one["name"]: one
+        for one in ask(prefect_server, "deployments/filter")
+        if one["name"] in NAMES
+    }
     ids = [found[name]["id"] for name in SCHEDULED]
     planned = {"deployments": {"id": {"any_": ids}}}
-    until(lambda: {run["deployment_id"] for run in flow_runs(prefect_server, **planned)} == set(ids), 90)
+    until(
+        lambda: {run["deployment_id"] for run in flow_runs(prefect_server, **planned)} == set(ids),
+        90,
+    )
     for one in found.values():
         pause(prefect_server, one["id"])
     return found
@@ -58,7 +70,9 @@ def test_all_are_deployed_with_all_that_people_want_to_know(deployed):
         assert one["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         assert one["enforce_parameter_schema"]
         schedules = [schedule["schedule"] for schedule in one["schedules"]]
-        assert [bool(schedule["cron"] and schedule["timezone"]) for schedule in schedules] == [True] * (name in SCHEDULED)
+        assert [bool(schedule["cron"] and schedule["timezone"]) for schedule in schedules] == [
+            True
+        ] * (name in SCHEDULED)
         if name in RUNS:
             image_tags.validate_parameters(one["parameters"])
             Settings(**one["parameters"])
@@ -67,7 +81,9 @@ def test_all_are_deployed_with_all_that_people_want_to_know(deployed):
 def test_no_deployment_holds_a_credential():
     text = (ROOT / "prefect.yaml").read_text()
     # What names a block is replaced by its value when it is deployed.
-    assert not [word for word in ("AWS_", "secret", "password", "token", "prefect.blocks") if word in text]
+    assert not [
+        word for word in ("AWS_", "secret", "password", "token", "prefect.blocks") if word in text
+    ]
 
 
 class World:
@@ -118,7 +134,9 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(deployed, prefect_server, s3_server, tmp_path_factory):
-    """With a worker whose environment has the credentials, started in an empty folder: the package is installed."""
+    """With a worker whose environment has the credentials, started in an empty folder: the package
+    is installed.
+    """
     patch = pytest.MonkeyPatch()
     for name, value in s3_server.env.items():
         patch.setenv(name, value)
@@ -136,7 +154,8 @@ def world(deployed, prefect_server, s3_server, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def twice(world, tmp_path_factory):
-    """The hourly deployment, from a folder with nothing but a prefect.yaml, every 5 seconds until it published twice.
+    """The hourly deployment, from a folder with nothing but a prefect.yaml, every 5 seconds until
+    it published twice.
 
     The feed grows after the first time.
     """
@@ -152,7 +171,10 @@ def twice(world, tmp_path_factory):
     mine = {"deployments": {"id": {"any_": [often["id"]]}}}
 
     def runs():
-        return [(run["name"], run["state_name"], run["state"]["message"]) for run in flow_runs(world.server, **mine)][:9]
+        return [
+            (run["name"], run["state_name"], run["state"]["message"])
+            for run in flow_runs(world.server, **mine)
+        ][:9]
 
     until(lambda: world.published_rows(12), 180, lambda: str(runs()))
     world.add_file("2026-02.csv", 11, 12)
@@ -200,21 +222,33 @@ def test_the_nightly_run_asks_again_about_links_and_pays_for_what_changed(world,
 
 def test_the_weekly_run_asks_the_analyzer_anew_and_flags_what_drifted(world, twice):
     world.age("responses")
-    pictures = {row["object"].removeprefix("s3://") for row in published(world.store)["images"].to_pylist()}
+    pictures = {
+        row["object"].removeprefix("s3://") for row in published(world.store)["images"].to_pylist()
+    }
     other = {"Labels": [{"Name": "Toaster", "Confidence": 99.0}], "LabelModelVersion": "4.0"}
     world.endpoint.answers = {("DetectLabels", picture): other for picture in pictures}
     before = world.endpoint.billed
     run = ended(world.server, start(world.server, "image-tags/weekly-drift", world.parameters))
     assert run["state_name"] == "Flagged", run["state"]["message"]
     assert world.endpoint.billed - before == len(pictures)
-    assert world.summary()["calls"]["detect_labels"] == {"billed": len(pictures), "reused": 0, "failed": 0}
-    assert {row["model_version"] for row in published(world.store)["tags_long"].to_pylist()} == {"4.0"}
+    assert world.summary()["calls"]["detect_labels"] == {
+        "billed": len(pictures),
+        "reused": 0,
+        "failed": 0,
+    }
+    assert {row["model_version"] for row in published(world.store)["tags_long"].to_pylist()} == {
+        "4.0"
+    }
 
 
 def test_the_backfill_takes_a_source_that_was_replaced(world, twice):
     """By another kind of address: a pattern, from which a file is gone."""
     world.files.delete("2026-01.csv")
-    run_id = start(world.server, "image-tags/backfill", {**world.parameters, "source": f"{world.address}/feed/*.csv"})
+    run_id = start(
+        world.server,
+        "image-tags/backfill",
+        {**world.parameters, "source": f"{world.address}/feed/*.csv"},
+    )
     assert ended(world.server, run_id)["state_type"] == "COMPLETED"
     changes = world.summary()["changes"]
     assert (changes["rows_gone"], changes["links_gone"], changes["links_new"]) == (12, 11, 0)

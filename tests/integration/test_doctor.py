@@ -36,7 +36,16 @@ def examine(store=f"s3://{BUCKET}/doctor", analyzer="rekognition", region=None, 
 
 def test_all_is_well_and_what_costs_is_not_asked(endpoint):
     checks = examine()
-    assert list(checks) == ["credentials", "bucket", "write", "read", "list", "delete", "region", *OPERATIONS]
+    assert list(checks) == [
+        "credentials",
+        "bucket",
+        "write",
+        "read",
+        "list",
+        "delete",
+        "region",
+        *OPERATIONS,
+    ]
     assert {name: check.ok for name, check in checks.items() if check.ok is not True} == {
         "region": None,  # SeaweedFS does not say
         **dict.fromkeys(OPERATIONS),
@@ -118,7 +127,9 @@ def test_a_missing_bucket_is_named_and_made_on_request(endpoint):
     assert checks["bucket"].says.endswith("was made")
     assert checks["public access"].ok is None  # SeaweedFS cannot block it
     assert closing(checks.values()) == "Good to go."
-    assert "public access" not in examine(store=store, create_bucket=True), "a bucket that is there is left as it is"
+    assert "public access" not in examine(store=store, create_bucket=True), (
+        "a bucket that is there is left as it is"
+    )
 
 
 def test_a_server_that_does_not_answer_is_said(endpoint, monkeypatch):

@@ -1,4 +1,6 @@
-"""The example notebook, run in Jupyter's own kernel as a newcomer runs it, and `tag_images` beside a running event loop."""
+"""The example notebook, run in Jupyter's own kernel as a newcomer runs it, and `tag_images` beside
+a running event loop.
+"""
 
 import base64
 import io
@@ -42,7 +44,9 @@ def cell_with(notebook, words):
 
 def shown(notebook, words, kind="text/plain"):
     """What that cell shows in the end, in one kind."""
-    return [output.data[kind] for output in settled(cell_with(notebook, words)) if kind in output.data]
+    return [
+        output.data[kind] for output in settled(cell_with(notebook, words)) if kind in output.data
+    ]
 
 
 def rows(text):
@@ -51,7 +55,10 @@ def rows(text):
 
 
 def pictures(notebook, words):
-    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in shown(notebook, words, "image/png")]
+    return [
+        Image.open(io.BytesIO(base64.b64decode(data)))
+        for data in shown(notebook, words, "image/png")
+    ]
 
 
 def test_the_summary_says_what_was_done(first):
@@ -91,7 +98,9 @@ def test_what_the_words_say_of_likes_is_what_the_table_says(first):
         assert (difference < 0) == (name != "has_text")
 
 
-@pytest.mark.parametrize(("words", "colours"), [("mark_bar", 20), ("mark_point", 20), ("sheet.quantize", 40)])
+@pytest.mark.parametrize(
+    ("words", "colours"), [("mark_bar", 20), ("mark_point", 20), ("sheet.quantize", 40)]
+)
 def test_the_plots_and_pictures_are_drawn(first, words, colours):
     (picture,) = pictures(first, words)
     assert picture.width > 400
@@ -102,7 +111,10 @@ def test_the_plots_and_pictures_are_drawn(first, words, colours):
 def test_progress_shows_and_nothing_else_comes_between(first):
     outputs = cell_with(first, "result = tag_images").outputs
     bars = [output.data["text/html"] for output in outputs if is_progress(output)]
-    assert [re.search(r'value="(\d+)" max="(\d+)"', bar).groups() for bar in bars] == [("15", "15"), ("33", "33")]
+    assert [re.search(r'value="(\d+)" max="(\d+)"', bar).groups() for bar in bars] == [
+        ("15", "15"),
+        ("33", "33"),
+    ]
     said = "".join(output.text for output in outputs if output.output_type == "stream")
     assert said.startswith("Prefect's embedded server is used")
     assert "11 distinct images." in said
@@ -114,7 +126,8 @@ def test_a_second_hour_asks_nothing_anew(first, second):
     for notebook in (first, second):
         (calls,) = shown(notebook, "again = tag_images")
         assert {words[0]: words[1:] for words in map(str.split, calls.splitlines()[1:])} == {
-            operation: ["0", "11", "0"] for operation in ("detect_labels", "detect_text", "recognize_celebrities")
+            operation: ["0", "11", "0"]
+            for operation in ("detect_labels", "detect_text", "recognize_celebrities")
         }
     (text,) = shown(second, "result = tag_images")
     assert "0 calls made, 33 answers reused" in text
@@ -146,7 +159,8 @@ def test_a_warning_is_printed_and_a_mistake_is_one_sentence(site, prefect_server
     site.answers["/busy.png"] = Answer(b"", 503)
     code = TROUBLE.strip().format(good=site.picture("/a.png", 1), bad=f"{site.url}/busy.png")
     cells = [
-        nbformat.v4.new_code_cell(one) for one in (code, "result.images['status'].to_dict()", "tag_images(frame, 'x')")
+        nbformat.v4.new_code_cell(one)
+        for one in (code, "result.images['status'].to_dict()", "tag_images(frame, 'x')")
     ]
     cells[-1].metadata["tags"] = ["raises-exception"]
     path = tmp_path / "trouble.ipynb"
@@ -154,7 +168,11 @@ def test_a_warning_is_printed_and_a_mistake_is_one_sentence(site, prefect_server
     ran, after, mistake = code_cells(executed(path, tmp_path, prefect_server.env))
     (warned,) = [output.text for output in ran.outputs if output.get("name") == "stderr"]
     assert "1 link is pending (1 server_error)" in warned
-    assert ran.outputs[-1].data["text/html"].startswith("<p><strong>1 link is pending (1 server_error); ")
+    assert (
+        ran.outputs[-1]
+        .data["text/html"]
+        .startswith("<p><strong>1 link is pending (1 server_error); ")
+    )
     assert after.outputs[0].data["text/plain"] == "{'a': 'tagged', 'b': 'pending'}"
     assert mistake.outputs[-1].ename == "UsageError"
     assert mistake.outputs[-1].evalue == "There is no column 'x' in the source; it has 'media'."

@@ -1,4 +1,6 @@
-"""A flow run's page in a real browser: it explains a run that failed, and its button Retry does exactly what is missing."""
+"""A flow run's page in a real browser: it explains a run that failed, and its button Retry does
+exactly what is missing.
+"""
 
 import pytest
 from playwright.sync_api import expect
@@ -68,7 +70,9 @@ def test_the_log_has_a_line_a_batch_and_no_traceback(page):
     expect(logs).not_to_contain_text("Traceback")
 
 
-def test_the_first_artifact_says_how_the_run_ended_and_what_to_do(page, feed, failed, prefect_server):
+def test_the_first_artifact_says_how_the_run_ended_and_what_to_do(
+    page, feed, failed, prefect_server
+):
     assert set(artifacts(prefect_server, failed)) == {"how-the-run-ended"} | OTHERS | PROGRESS
     cards = page.tab("Artifacts").locator(".artifact-card")
     expect(cards.first).to_contain_text("how-the-run-ended")
@@ -88,7 +92,9 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(page):
     assert page.page.evaluate("typeof window.pwned") == "undefined"
 
 
-def test_retry_on_the_page_completes_the_same_run_with_exactly_the_missing_calls(page, feed, failed, prefect_server):
+def test_retry_on_the_page_completes_the_same_run_with_exactly_the_missing_calls(
+    page, feed, failed, prefect_server
+):
     before = feed.endpoint.billed
     assert before == len(OPERATIONS) * PICTURES - MISSING
     feed.mend()
@@ -101,4 +107,6 @@ def test_retry_on_the_page_completes_the_same_run_with_exactly_the_missing_calls
     assert flow_run(prefect_server, failed)["run_count"] == 2
     left = artifacts(prefect_server, failed)
     assert set(left) == {"how-the-run-ended"} | OTHERS - {"links-pending"} | PROGRESS
-    expect(page.tab("Artifacts").locator(".artifact-card").first).to_contain_text("Published version")
+    expect(page.tab("Artifacts").locator(".artifact-card").first).to_contain_text(
+        "Published version"
+    )

@@ -1,4 +1,7 @@
-"""Nothing that a link says brings a request to an address it may not reach. A listener there counts connections: none."""
+"""Nothing that a link says brings a request to an address it may not reach.
+
+A listener there counts connections: none.
+"""
 
 import socket
 import threading
@@ -15,13 +18,57 @@ from tests.support.hostile_server import HostileServer
 PUBLIC = "93.184.216.34"
 
 SPELLINGS = [
-    *("127.0.0.1", "127.0.0.1.", "localhost", "LocalHost.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1"),
-    *("0X7F.1", "0177.0.0.1", "017700000001", "0177.1", "127.00.00.01", "0", "0.0.0.0", "0x0", "%31%32%37.0.0.1"),
-    *("[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]"),
-    *("[fe80::1%25lo]", "[::1%25lo]", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "192.168.0.1", "100.64.0.1"),
+    *(
+        "127.0.0.1",
+        "127.0.0.1.",
+        "localhost",
+        "LocalHost.",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+    ),
+    *(
+        "0X7F.1",
+        "0177.0.0.1",
+        "017700000001",
+        "0177.1",
+        "127.00.00.01",
+        "0",
+        "0.0.0.0",
+        "0x0",
+        "%31%32%37.0.0.1",
+    ),
+    *(
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+    ),
+    *(
+        "[fe80::1%25lo]",
+        "[::1%25lo]",
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "10.0.0.1",
+        "192.168.0.1",
+        "100.64.0.1",
+    ),
     *("224.0.0.1", "255.255.255.255", "168.63.129.16"),
 ]
-NAMES = ["loopback.test", "loopback6.test", "private.test", "mapped.test", "nat64.test", "metadata.test", "mixed.test"]
+NAMES = [
+    "loopback.test",
+    "loopback6.test",
+    "private.test",
+    "mapped.test",
+    "nat64.test",
+    "metadata.test",
+    "mixed.test",
+]
 ADDRESSES = {
     "loopback.test": ["127.0.0.1"],
     "loopback6.test": ["::1"],
@@ -75,7 +122,9 @@ def public(good_server, monkeypatch):
 
     def brought(one, budget):
         family, (address, *rest) = one
-        return connected_to((family, ("127.0.0.1" if address == PUBLIC else address, *rest)), budget)
+        return connected_to(
+            (family, ("127.0.0.1" if address == PUBLIC else address, *rest)), budget
+        )
 
     monkeypatch.setattr(sockets, "_connected_to", brought)
     good_server.answers = {"/good.jpg": page()}
@@ -85,7 +134,10 @@ def public(good_server, monkeypatch):
 
 def web_for(*servers, lookup=None, **settings):
     ports = tuple(server.port for server in servers)
-    return Web(FetchSettings(extra_ports=ports, fetch_retries=0, connect_timeout=2, **settings), lookup or Names())
+    return Web(
+        FetchSettings(extra_ports=ports, fetch_retries=0, connect_timeout=2, **settings),
+        lookup or Names(),
+    )
 
 
 def unsafe(web, link):
@@ -122,9 +174,13 @@ def test_a_name_that_changes_its_answer_leads_only_where_it_was_checked(forbidde
     link = f"http://rebinding.test:{public.port}/good.jpg"
     with web_for(forbidden, public, lookup=names) as web:
         assert web.fetch(link).body == GOOD
-        assert names.asked["rebinding.test"] == 1  # nothing between the check and the connection asks again
+        assert (
+            names.asked["rebinding.test"] == 1
+        )  # nothing between the check and the connection asks again
     with web_for(forbidden, public, lookup=names) as web:
-        assert unsafe(web, f"http://rebinding.test:{forbidden.port}/a.jpg").reason == "unsafe_address"
+        assert (
+            unsafe(web, f"http://rebinding.test:{forbidden.port}/a.jpg").reason == "unsafe_address"
+        )
         assert unsafe(web, link).reason == "unsafe_address"
 
 
@@ -135,7 +191,9 @@ def test_a_name_that_changes_its_answer_between_redirects(forbidden, public):
         unsafe(web, f"http://rebinding.test:{public.port}/away")
 
 
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"]
+)
 def test_no_proxy_of_the_environment_is_used(forbidden, public, monkeypatch, name):
     monkeypatch.setenv(name, forbidden.url("/"))
     with web_for(forbidden, public) as web:
@@ -153,13 +211,21 @@ def test_ports_of_public_hosts(public, allowed):
     assert public.visitors() == before + 1  # only the one who counted
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "loopback.test"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "loopback.test"],
+)
 def test_private_addresses_at_any_port_when_allowed(host):
-    with HostileServer({"/good.jpg": page()}) as server, web_for(allow_private_addresses=True) as web:
+    with (
+        HostileServer({"/good.jpg": page()}) as server,
+        web_for(allow_private_addresses=True) as web,
+    ):
         assert web.fetch(f"http://{host}:{server.port}/good.jpg").body == GOOD
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "metadata.test", "0.0.0.0", "[::]", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fd00:ec2::254]", "metadata.test", "0.0.0.0", "[::]", "224.0.0.1"]
+)
 def test_allowing_private_addresses_lifts_no_other_rule(forbidden, host):
     with web_for(forbidden, allow_private_addresses=True) as web:
         assert unsafe(web, f"http://{host}:{forbidden.port}/a.jpg").reason == "unsafe_address"

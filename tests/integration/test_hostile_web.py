@@ -1,4 +1,6 @@
-"""Every bad answer that a server can give has its reason, costs no more than its caps, and leaves good pictures alone."""
+"""Every bad answer that a server can give has its reason, costs no more than its caps, and leaves
+good pictures alone.
+"""
 
 import json
 import subprocess
@@ -161,14 +163,26 @@ def test_a_detail_says_what_happened(server, web, path, says):
 
 
 HEADER_LINES = [
-    *(b"Content-Length: 10", b"Content-Length: 99999999999999999999999", b"Content-Length: -1", b"Content-Length: 1, 1"),
+    *(
+        b"Content-Length: 10",
+        b"Content-Length: 99999999999999999999999",
+        b"Content-Length: -1",
+        b"Content-Length: 1, 1",
+    ),
     *(
         b"Transfer-Encoding: chunked",
         b"Transfer-Encoding: gzip, chunked",
         b"Content-Encoding: gzip",
         b"Content-Encoding: br, zstd",
     ),
-    *(b"Location: http://[", b"Location: //", b"Location: \xff\xfe", b"Location: ?", b"Retry-After: \xb2", b"ETag: \x01"),
+    *(
+        b"Location: http://[",
+        b"Location: //",
+        b"Location: \xff\xfe",
+        b"Location: ?",
+        b"Retry-After: \xb2",
+        b"ETag: \x01",
+    ),
     *(
         b"X-Robots-Tag: ,:,",
         b"Set-Cookie: \xff=;;",
@@ -181,14 +195,24 @@ HEADER_LINES = [
 ]
 
 
-FIRST_LINES = [b"HTTP/1.1 200 OK", b"HTTP/1.1 302 F", b"HTTP/1.0 200", b"HTTP/2 200 OK", b"HTTP/1.1 \xb9\xb2\xb3 x", b""]
+FIRST_LINES = [
+    b"HTTP/1.1 200 OK",
+    b"HTTP/1.1 302 F",
+    b"HTTP/1.0 200",
+    b"HTTP/2 200 OK",
+    b"HTTP/1.1 \xb9\xb2\xb3 x",
+    b"",
+]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.sampled_from(FIRST_LINES) | st.integers(0, 1100).map(lambda code: b"HTTP/1.1 %d X" % code),
     st.lists(st.sampled_from(HEADER_LINES) | st.binary(max_size=40), max_size=5),
-    st.sampled_from([GOOD, b"5\r\nabcde\r\n0\r\n\r\n", b"-5\r\nabc", b"\xff", b""]) | st.binary(max_size=60),
+    st.sampled_from([GOOD, b"5\r\nabcde\r\n0\r\n\r\n", b"-5\r\nabc", b"\xff", b""])
+    | st.binary(max_size=60),
 )
 def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lines, body):
     server.answers["/any"] = lambda _: [b"\r\n".join([first, *lines, b"", body])]
@@ -233,8 +257,11 @@ def test_all_of_it_at_once_ends_in_bounded_time_and_memory(server):
     )
     figures, reasons = json.loads(done.stdout.splitlines()[-1])
     assert {path for path in good if reasons[path] is None} == set(good)
-    assert {path: reasons[path] for path in bad} == {path: REASONS[path.partition("?")[0]] for path in bad}
-    # 8 bodies of at most 300 kB at the same time, bombs of 20 MB and endless answers notwithstanding
+    assert {path: reasons[path] for path in bad} == {
+        path: REASONS[path.partition("?")[0]] for path in bad
+    }
+    # 8 bodies of at most 300 kB at the same time, bombs of 20 MB and endless answers
+    # notwithstanding
     assert figures["grown_mb"] < 60
     # every link at its deadline, 8 at a time: what it would take if all were as slow as they may be
     assert figures["seconds"] < len(mixed) * SETTINGS.deadline / SETTINGS.per_host

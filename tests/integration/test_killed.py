@@ -1,7 +1,9 @@
-"""`image-tags run` is killed at a chosen moment (kill -9) and run again: nothing that was saved is paid twice, the tables
-are those of an undisturbed run, and whoever reads meanwhile sees a whole version.
+"""`image-tags run` is killed at a chosen moment (kill -9) and run again: nothing that was saved is
+paid twice, the tables are those of an undisturbed run, and whoever reads meanwhile sees a whole
+version.
 
-A first version of four pictures is published; the second has sixteen. Calls about twelve pictures are left, two for each.
+A first version of four pictures is published; the second has sixteen. Calls about twelve pictures
+are left, two for each.
 """
 
 import os
@@ -13,7 +15,18 @@ import pytest
 
 from image_tags.tasks.published.pointer import CURRENT
 from image_tags.tasks.published.versions import versions
-from tests.support.killed import ALL, AT_ONCE, NEEDED, OLD, Reader, World, answered, comparable, kill, twice_billed
+from tests.support.killed import (
+    ALL,
+    AT_ONCE,
+    NEEDED,
+    OLD,
+    Reader,
+    World,
+    answered,
+    comparable,
+    kill,
+    twice_billed,
+)
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 
 
@@ -39,12 +52,16 @@ def store(world, expected, request):
 
 
 def test_killed_in_the_middle_of_analysis(world, expected, store):
-    """When ten calls are answered and saved, and every batch waits for an answer to one that is billed already."""
+    """When ten calls are answered and saved, and every batch waits for an answer to one that is
+    billed already.
+    """
     before, known = Counter(world.endpoint.seen.billed), answered(store)
     world.hold_answers(after=10)
     with Reader(store) as reader:
         with world.started(store) as process:
-            world.reached(lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0)
+            world.reached(
+                lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0
+            )
             kill(process)
         saved = answered(store) - known
         world.give_answers()
@@ -56,7 +73,9 @@ def test_killed_in_the_middle_of_analysis(world, expected, store):
 
 
 def test_killed_in_the_middle_of_ingest(world, expected, store):
-    """When nine of twelve new links are stored, and the site keeps its answers to the other three back."""
+    """When nine of twelve new links are stored, and the site keeps its answers to the other three
+    back.
+    """
     before = Counter(world.endpoint.seen.billed)
     slow = [f"/{n}.png" for n in range(ALL - 3, ALL)]
     asked = Counter(world.site.asked)
@@ -71,7 +90,9 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
         ready.set()
         again = world.run(store.address)
     assert again.code == 0, again.out
-    assert dict(world.site.asked - asked) == {f"/{n}.png": 2 if f"/{n}.png" in slow else 1 for n in range(OLD, ALL)}
+    assert dict(world.site.asked - asked) == {
+        f"/{n}.png": 2 if f"/{n}.png" in slow else 1 for n in range(OLD, ALL)
+    }
     assert sorted(world.billed_since(before).values()) == [1] * NEEDED
     assert comparable(store) == expected
     assert len(reader.seen) == 2
@@ -79,7 +100,10 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
 
 @pytest.mark.parametrize(("stuck", "there"), [("tags_long.parquet", 1), ("findings.json", 8)])
 def test_killed_while_it_publishes(world, expected, store, stuck, there):
-    """When so many of the version's files are there. The next one cannot be read, so that the run waits to be killed."""
+    """When so many of the version's files are there.
+
+    The next one cannot be read, so that the run waits to be killed.
+    """
     before, (old,) = Counter(world.endpoint.seen.billed), versions(store)
     (done,) = Path(store.address, "runs").iterdir()
     with Reader(store) as reader:
@@ -126,7 +150,9 @@ def test_two_runs_at_once_pay_once_and_one_of_them_is_published_first(world, exp
 
 
 def block(store, name, done):
-    """Put a pipe that nobody fills in the place of a file that the run has staged; False as long as it is not so far."""
+    """Put a pipe that nobody fills in the place of a file that the run has staged; False as long as
+    it is not so far.
+    """
     for run in Path(store.address, "runs").iterdir():
         if run != done and (run / "report.html").exists():
             os.mkfifo(run / "pipe")
@@ -138,6 +164,8 @@ def block(store, name, done):
 def half(store, old):
     """The files of versions that no pointer names."""
     keys = [
-        key for key in store.keys("published/") if not key.startswith((f"published/{old.version}/", "published/latest/"))
+        key
+        for key in store.keys("published/")
+        if not key.startswith((f"published/{old.version}/", "published/latest/"))
     ]
     return [key for key in keys if key != CURRENT]

@@ -1,6 +1,8 @@
-"""The flow process of a worker, the worker, and the Prefect server are killed (kill -9) in the middle of analysis.
+"""The flow process of a worker, the worker, and the Prefect server are killed (kill -9) in the
+middle of analysis.
 
-As in test_killed.py: running again completes it, nothing that was saved is paid twice, readers see whole versions.
+As in test_killed.py: running again completes it, nothing that was saved is paid twice, readers see
+whole versions.
 """
 
 import os
@@ -45,7 +47,9 @@ def expected(world):
 
 @pytest.fixture
 def store(world, server, expected, request):
-    """With the first version in it; the analyzer answers ten calls more, and keeps further answers back."""
+    """With the first version in it; the analyzer answers ten calls more, and keeps further answers
+    back.
+    """
     world.hold_answers(after=10)
     yield world.new_store(request.node.name)
     world.give_answers()
@@ -87,11 +91,15 @@ def test_a_server_that_stays_away_is_one_sentence(world, server, expected, store
             world.give_answers()
             assert process.wait(120) == 1, world.log.read_text()
         said = world.log.read_text()
-        assert said.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} does not answer any more.")
+        assert said.splitlines()[-1].startswith(
+            f"Stopped: The Prefect server at {server.api} does not answer any more."
+        )
         assert "Traceback" not in said
         away = world.run(store.address)
         assert away.code == 1
-        assert away.err.splitlines()[-1].startswith(f"Stopped: The Prefect server at {server.api} cannot be reached")
+        assert away.err.splitlines()[-1].startswith(
+            f"Stopped: The Prefect server at {server.api} cannot be reached"
+        )
         server.start()
         again = world.run(store.address)
     assert again.code == 0, again.out
@@ -104,7 +112,16 @@ def deployed(world, server, tmp_path_factory):
     """A deployment of the flow and a worker for it."""
     folder = tmp_path_factory.mktemp("worker")
     prefect(server, "work-pool", "create", POOL, "--type", "process")
-    words = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", POOL, "--pool", POOL, "--tag", "killed"]
+    words = [
+        "deploy",
+        "image_tags.flows.pipeline.image_tags",
+        "--name",
+        POOL,
+        "--pool",
+        POOL,
+        "--tag",
+        "killed",
+    ]
     prefect(server, "--no-prompt", *words, cwd=folder)
     worker = Worker(server, POOL, world.endpoint.environment(), folder / "worker.log")
     worker.start()
@@ -121,7 +138,9 @@ def begun(world, server, store, worker):
     return run
 
 
-def test_a_killed_flow_process_is_crashed_and_its_retry_completes_it(world, server, expected, store, deployed):
+def test_a_killed_flow_process_is_crashed_and_its_retry_completes_it(
+    world, server, expected, store, deployed
+):
     before, known = Counter(world.endpoint.seen.billed), answered(store)
     with Reader(store) as reader:
         run = begun(world, server, store, deployed)
@@ -137,7 +156,9 @@ def test_a_killed_flow_process_is_crashed_and_its_retry_completes_it(world, serv
     assert len(reader.seen) == 2
 
 
-def test_a_killed_worker_and_its_run_are_completed_by_another(world, server, expected, store, deployed):
+def test_a_killed_worker_and_its_run_are_completed_by_another(
+    world, server, expected, store, deployed
+):
     before, known = Counter(world.endpoint.seen.billed), answered(store)
     with Reader(store) as reader:
         run = begun(world, server, store, deployed)

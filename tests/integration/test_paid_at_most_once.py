@@ -1,4 +1,6 @@
-"""Whatever links, duplicates, faults and restarts come together: the endpoint bills each image once an operation."""
+"""Whatever links, duplicates, faults and restarts come together: the endpoint bills each image once
+an operation.
+"""
 
 import threading
 from types import SimpleNamespace
@@ -21,7 +23,12 @@ from tests.support.rekognition_endpoint import DROP_UNBILLED, Fault, Rekognition
 from tests.support.site import png
 
 OPERATIONS = (LABELS, TEXT)
-KINDS = ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError", DROP_UNBILLED]
+KINDS = [
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "InternalServerError",
+    DROP_UNBILLED,
+]
 FINAL = ["InvalidImageFormatException", "ImageTooLargeException", "AccessDeniedException"]
 
 links = st.lists(st.integers(0, 4), min_size=1, max_size=8)
@@ -34,7 +41,9 @@ faults = st.lists(
     ),
     max_size=4,
 )
-runs = st.lists(st.tuples(st.integers(1, 3), st.one_of(st.none(), st.integers(1, 4))), min_size=1, max_size=3)
+runs = st.lists(
+    st.tuples(st.integers(1, 3), st.one_of(st.none(), st.integers(1, 4))), min_size=1, max_size=3
+)
 
 
 class Killed(BaseException):
@@ -48,7 +57,9 @@ def no_pauses(monkeypatch):
 
 def one_run(store, pictures, name, *, batch_size, killed_after):
     """Plan and ask as a run does; it may be killed between two calls."""
-    wished = AnalysisSettings(analyzer="rekognition", operations=OPERATIONS, tps=5000, analyzer_retries=0)
+    wished = AnalysisSettings(
+        analyzer="rekognition", operations=OPERATIONS, tps=5000, analyzer_retries=0
+    )
     analyzer = Rekognition(wished, store, None, sleep=lambda seconds: None)
     ledgers = {op: Ledger.of(store, analyzer, op) for op in OPERATIONS}
     work = make_plan(pictures, analyzer, ledgers, None)
@@ -63,18 +74,30 @@ def one_run(store, pictures, name, *, batch_size, killed_after):
     try:
         for batch in analysis_batches(work.todo, batch_size):
             ask_for(
-                batch.items, batch.step, analyzer=analyzer, ledger=ledgers[batch.step], run=name, threads=3, on_done=count
+                batch.items,
+                batch.step,
+                analyzer=analyzer,
+                ledger=ledgers[batch.step],
+                run=name,
+                threads=3,
+                on_done=count,
             )
     except (Killed, StopRun):
         return False
     return True
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(links, faults, runs)
 def test_the_endpoint_bills_each_image_once_an_operation(tmp_path_factory, links, faults, runs):
     store = FolderStore(str(tmp_path_factory.mktemp("store")))
-    with RekognitionEndpoint().running() as endpoint, patch.dict("os.environ", endpoint.environment()):
+    with (
+        RekognitionEndpoint().running() as endpoint,
+        patch.dict("os.environ", endpoint.environment()),
+    ):
         found = []
         for at, number in enumerate(links):
             record = fetched(f"http://a.example/{at}", str(number))
@@ -84,7 +107,9 @@ def test_the_endpoint_bills_each_image_once_an_operation(tmp_path_factory, links
         assert len(pictures) == len(set(links))
         endpoint.faults = list(faults)
         for number, (batch_size, killed_after) in enumerate(runs):
-            one_run(store, pictures, f"run{number}", batch_size=batch_size, killed_after=killed_after)
+            one_run(
+                store, pictures, f"run{number}", batch_size=batch_size, killed_after=killed_after
+            )
             assert max(endpoint.seen.billed.values(), default=0) <= 1
         endpoint.faults = []
         assert one_run(store, pictures, "last", batch_size=2, killed_after=None)
@@ -92,9 +117,9 @@ def test_the_endpoint_bills_each_image_once_an_operation(tmp_path_factory, links
         refused = sum(
             entry.refusal is not None
             for op in OPERATIONS
-            for entry in Ledger.of(store, Rekognition(AnalysisSettings(analyzer="rekognition"), store, None), op).read_many(
-                picture.image_id for picture in pictures
-            )
+            for entry in Ledger.of(
+                store, Rekognition(AnalysisSettings(analyzer="rekognition"), store, None), op
+            ).read_many(picture.image_id for picture in pictures)
         )
         assert endpoint.billed == len(pictures) * len(OPERATIONS) - refused
         asked = sum(endpoint.seen.requests.values())

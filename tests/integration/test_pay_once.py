@@ -1,4 +1,6 @@
-"""Pay once on a real S3 server, between threads, runs and processes, one of which is killed in the middle of a call."""
+"""Pay once on a real S3 server, between threads, runs and processes, one of which is killed in the
+middle of a call.
+"""
 
 import subprocess
 import sys
@@ -62,7 +64,10 @@ def test_runs_at_the_same_time_ask_once_about_each_image(s3, links, flaky):
     images = {n for _, n in links}
     assert Counter(answered) == Counter(images)
     assert paid.count(True) == len(images)
-    assert {entry.response["image"] for entry in ledgers[0].read_many(picture(n).image_id for n in images)} == images
+    assert {
+        entry.response["image"]
+        for entry in ledgers[0].read_many(picture(n).image_id for n in images)
+    } == images
 
 
 DIES = """
@@ -81,17 +86,24 @@ def test_the_claim_of_a_killed_process_holds_nobody_up(s3):
     prefix = uuid.uuid4().hex
     waits: list[float] = []
     command = [sys.executable, "-c", DIES, prefix]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as dies:
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    ) as dies:
         try:
             assert dies.stdout.readline() == "asking\n"
             store = open_store(StoreSettings(store=f"s3://{BUCKET}/{prefix}"))
             ledger = Ledger(
-                store, "detect_labels", SETTINGS, wait=lambda seconds: (waits.append(seconds), dies.kill(), dies.wait())
+                store,
+                "detect_labels",
+                SETTINGS,
+                wait=lambda seconds: (waits.append(seconds), dies.kill(), dies.wait()),
             )
             assert ledger.settle(picture(1), "run-2", lambda: Answer({})).asked
         finally:
             dies.kill()
-    assert len(waits) == 1, "while it lived its claim was respected, once dead it was taken over at once"
+    assert len(waits) == 1, (
+        "while it lived its claim was respected, once dead it was taken over at once"
+    )
     ledger.close()
     assert list(store.keys("claims/")) == []
 

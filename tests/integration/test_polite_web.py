@@ -1,4 +1,6 @@
-"""Manners on a real server: waiting, pace, opt-outs, robots.txt, conditional requests, and what is never sent."""
+"""Manners on a real server: waiting, pace, opt-outs, robots.txt, conditional requests, and what is
+never sent.
+"""
 
 import ssl
 import threading
@@ -38,14 +40,19 @@ def reason_of(web, link):
 
 class TestRetries:
     def test_a_passing_failure_is_tried_again(self, server):
-        server.answers["/later"] = lambda request: (status(500) if request.before < 2 else page())(request)
+        server.answers["/later"] = lambda request: (status(500) if request.before < 2 else page())(
+            request
+        )
         with web_for(fetch_retries=2) as web:
             assert web.fetch(server.url("/later")).body == GOOD
         assert len(server.asked("/later")) == 3
 
     def test_and_pending_in_the_end(self, server):
         server.answers["/never"] = status(500)
-        with web_for(fetch_retries=1) as web, pytest.raises(Passing, match="server_error: the server answered 500"):
+        with (
+            web_for(fetch_retries=1) as web,
+            pytest.raises(Passing, match="server_error: the server answered 500"),
+        ):
             web.fetch(server.url("/never"))
         assert len(server.asked("/never")) == 2
 
@@ -60,15 +67,24 @@ class TestRetries:
         slept = []
         monkeypatch.setattr(client.time, "sleep", slept.append)
         now = time.time()
-        header = "2" if form == "seconds" else time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now + 4))
-        server.answers["/busy"] = lambda request: (page() if request.before else status(429, Retry_After=header))(request)
+        header = (
+            "2"
+            if form == "seconds"
+            else time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now + 4))
+        )
+        server.answers["/busy"] = lambda request: (
+            page() if request.before else status(429, Retry_After=header)
+        )(request)
         with web_for() as web:
             assert web.fetch(server.url("/busy")).body == GOOD
         assert max(slept) == pytest.approx(2.0 if form == "seconds" else 3.5, abs=0.6)
 
     def test_a_wait_beyond_the_deadline_is_left_for_the_next_run(self, server):
         server.answers["/busy"] = status(429, Retry_After="3600")
-        with web_for() as web, pytest.raises(Passing, match=r"429 and asks to wait 3,600 s") as caught:
+        with (
+            web_for() as web,
+            pytest.raises(Passing, match=r"429 and asks to wait 3,600 s") as caught,
+        ):
             web.fetch(server.url("/busy"))
         assert caught.value.retry_after == 3600
         assert len(server.asked("/busy")) == 1
@@ -84,7 +100,11 @@ class TestRetries:
             link = gone.url("/good.jpg")
         tried = []
         connected_to = sockets._connected_to
-        monkeypatch.setattr(sockets, "_connected_to", lambda one, budget: tried.append(one) or connected_to(one, budget))
+        monkeypatch.setattr(
+            sockets,
+            "_connected_to",
+            lambda one, budget: tried.append(one) or connected_to(one, budget),
+        )
         with web_for(fetch_retries=0) as web:
             assert {reason_of(web, link) for _ in range(20)} == {"connection_failed"}
         assert len(tried) == 5
@@ -138,7 +158,11 @@ class TestConditional:
     def test_only_what_changed_is_sent(self, server):
         def answer(request):
             same = request.headers.get("if-none-match") == '"1"'
-            return (status(304) if same else page(ETag='"1"', Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT"))(request)
+            return (
+                status(304)
+                if same
+                else page(ETag='"1"', Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT")
+            )(request)
 
         server.answers["/a"] = answer
         with web_for() as web:
@@ -158,7 +182,10 @@ class TestConditional:
 class TestOptOuts:
     def test_are_honoured_unless_a_setting_says_otherwise(self, server):
         server.answers["/a"] = page(X_Robots_Tag="otherbot: all, noimageai")
-        server.answers["/b"] = lambda _: [head(Content_Length=len(GOOD), X_Robots_Tag="all\r\nX-Robots-Tag: noai"), GOOD]
+        server.answers["/b"] = lambda _: [
+            head(Content_Length=len(GOOD), X_Robots_Tag="all\r\nX-Robots-Tag: noai"),
+            GOOD,
+        ]
         with web_for() as web:
             assert reason_of(web, server.url("/b")) == "opted_out"
         with web_for(respect_opt_outs=False) as web:
@@ -174,11 +201,17 @@ class TestRobotsTxt:
     RULES = b"User-agent: *\nDisallow: /private/\n\nUser-agent: image-tags\nDisallow: /no/*.jpg$\n"
 
     def test_is_read_once_a_site_and_kept_to(self, server):
-        server.answers |= {"/robots.txt": page(self.RULES), "/private/a.jpg": page(), "/no/a.jpg": page()}
+        server.answers |= {
+            "/robots.txt": page(self.RULES),
+            "/private/a.jpg": page(),
+            "/no/a.jpg": page(),
+        }
         with web_for(respect_robots_txt=True) as web, ThreadPoolExecutor(8) as pool:
             bodies = pool.map(lambda _: web.fetch(server.url("/good.jpg")).body, range(16))
             assert set(bodies) == {GOOD}
-            assert web.fetch(server.url("/private/a.jpg")).body == GOOD  # our own rules replace those for all
+            assert (
+                web.fetch(server.url("/private/a.jpg")).body == GOOD
+            )  # our own rules replace those for all
             assert reason_of(web, server.url("/no/a.jpg")) == "opted_out"
         assert len(server.asked("/robots.txt")) == 1
         assert not server.asked("/no/a.jpg")
@@ -189,7 +222,11 @@ class TestRobotsTxt:
         assert not server.asked("/robots.txt")
 
     def test_of_where_a_redirect_leads_counts_too(self, server):
-        server.answers |= {"/robots.txt": page(self.RULES), "/a": redirect("/no/a.jpg"), "/no/a.jpg": page()}
+        server.answers |= {
+            "/robots.txt": page(self.RULES),
+            "/a": redirect("/no/a.jpg"),
+            "/no/a.jpg": page(),
+        }
         with web_for(respect_robots_txt=True) as web:
             assert reason_of(web, server.url("/a")) == "opted_out"
 
@@ -212,7 +249,9 @@ class TestRobotsTxt:
                 assert web.fetch(server.url("/no/a.jpg")).body == GOOD
 
     def test_that_could_not_be_read_is_asked_for_again(self, server):
-        server.answers["/robots.txt"] = lambda request: (page(b"") if request.before else status(500))(request)
+        server.answers["/robots.txt"] = lambda request: (
+            page(b"") if request.before else status(500)
+        )(request)
         with web_for(respect_robots_txt=True, fetch_retries=1) as web:
             assert web.fetch(server.url("/good.jpg")).body == GOOD
 
@@ -240,20 +279,27 @@ class TestTLS:
 
     @pytest.mark.usefixtures("_trusted")
     def test_with_a_trusted_certificate(self, authority):
-        with self.server(authority, "127.0.0.1") as server, web_for(read_timeout=0.2, fetch_retries=0) as web:
+        with (
+            self.server(authority, "127.0.0.1") as server,
+            web_for(read_timeout=0.2, fetch_retries=0) as web,
+        ):
             assert web.fetch(server.url("/good.jpg")).body == GOOD
             assert reason_of(web, server.url("/silent")) == "timeout"
 
     @pytest.mark.usefixtures("_trusted")
     def test_with_a_certificate_for_another_name(self, authority):
         with self.server(authority, "other.test") as server, web_for() as web:
-            with pytest.raises(LinkError, match="http_error: the server's certificate is not valid"):
+            with pytest.raises(
+                LinkError, match="http_error: the server's certificate is not valid"
+            ):
                 web.fetch(server.url("/good.jpg"))
             assert not server.requests
 
     def test_with_a_certificate_that_nobody_vouches_for(self, authority):
         with self.server(authority, "127.0.0.1") as server, web_for() as web:
-            with pytest.raises(LinkError, match="http_error: the server's certificate is not valid"):
+            with pytest.raises(
+                LinkError, match="http_error: the server's certificate is not valid"
+            ):
                 web.fetch(server.url("/good.jpg"))
             assert not server.requests
 

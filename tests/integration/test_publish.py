@@ -29,7 +29,8 @@ def _quick_gate(monkeypatch):
 
 def settings(store, metric=()):
     widths = {
-        f"wide_{kind}": width for kind, width in zip(("celebrities", "labels", "words"), WIDTHS.values(), strict=True)
+        f"wide_{kind}": width
+        for kind, width in zip(("celebrities", "labels", "words"), WIDTHS.values(), strict=True)
     }
     return Settings(source="x.csv", store=store.address, metric=metric, **widths)
 
@@ -74,7 +75,10 @@ def test_of_two_runs_one_wins_and_the_other_says_so(store):
     assert lost[0].winner == won[0]
     assert won[0] in str(lost[0])
     assert read_pointer(store)[0].version == won[0]
-    assert {key.split("/")[1] for key in store.keys("published/")} - {"current.json", "latest"} == set(won)
+    assert {key.split("/")[1] for key in store.keys("published/")} - {
+        "current.json",
+        "latest",
+    } == set(won)
 
 
 def test_a_run_that_was_checked_against_an_older_version_does_not_publish_over_a_newer_one(store):
@@ -101,7 +105,11 @@ def test_a_summary_that_says_something_else_than_the_tables_is_not_published(sto
     publish(store, "r1", summary, PLAIN)
     before = store.read(CURRENT)
     other = checked_run(store, "r2")
-    for wrong in ({"tables": {**other["tables"], "images": 99}}, {"links": 99}, {"tables": {"images": 4}}):
+    for wrong in (
+        {"tables": {**other["tables"], "images": 99}},
+        {"links": 99},
+        {"tables": {"images": 4}},
+    ):
         with pytest.raises(StopRun, match="The summary does not agree with the tables"):
             publish(store, "r2", {**other, **wrong}, PLAIN)
     assert store.read(CURRENT) == before
@@ -113,7 +121,11 @@ def test_versions_are_kept_and_the_oldest_go(store):
         publication = publish(store, run, checked_run(store, run), PublishSettings(keep_versions=3))
     assert [one.version for one in versions(store)] == ["v-r4", "v-r3", "v-r2"]
     assert [one.version for one in publication.removed] == ["v-r1"]
-    assert {key.split("/")[1] for key in store.keys("published/")} - {"current.json", "latest"} == {"v-r4", "v-r3", "v-r2"}
+    assert {key.split("/")[1] for key in store.keys("published/")} - {"current.json", "latest"} == {
+        "v-r4",
+        "v-r3",
+        "v-r2",
+    }
     assert store.exists("runs/r0/images.parquet")  # what was staged is kept for audit
 
 
@@ -165,14 +177,20 @@ def test_the_reader_says_what_is_not_there(store):
     publish(store, "r1", checked_run(store, "r1"), PLAIN)
     with pytest.raises(UsageError, match="no version 'v-r9'"):
         read_tables(store.address, "v-r9")
-    with pytest.raises(UsageError, match=r"no table 'tag_effects' in that version: it has images, tags_long"):
+    with pytest.raises(
+        UsageError, match=r"no table 'tag_effects' in that version: it has images, tags_long"
+    ):
         read_tables(store.address, tables=["tag_effects"])
 
 
 def test_csv_is_published_on_request(store):
     publish(store, "r1", checked_run(store, "r1"), PublishSettings(csv=True))
-    assert {key.rsplit("/")[-1] for key in store.keys("published/v-r1/")} >= {f"{name}.csv" for name in PUBLISHED}
-    assert store.read("published/v-r1/tags_wide.csv").startswith(b'"image_id","celebrity_1","celebrity_1_confidence",')
+    assert {key.rsplit("/")[-1] for key in store.keys("published/v-r1/")} >= {
+        f"{name}.csv" for name in PUBLISHED
+    }
+    assert store.read("published/v-r1/tags_wide.csv").startswith(
+        b'"image_id","celebrity_1","celebrity_1_confidence",'
+    )
 
 
 def test_the_next_check_compares_with_the_version_before(store):
@@ -190,10 +208,16 @@ def test_athena_follows_the_current_version(store):
         return
     sql = athena_table(store.address, "images")
     assert f"LOCATION '{store.address}/published/latest/images/'" in sql
-    assert store.read("published/latest/images/manifest").decode() == f"{store.address}/published/v-r2/images.parquet\n"
+    assert (
+        store.read("published/latest/images/manifest").decode()
+        == f"{store.address}/published/v-r2/images.parquet\n"
+    )
     assert not store.exists("published/latest/tag_effects/manifest")  # r2 has none
     rollback(store, "v-r1")
-    assert store.read("published/latest/images/manifest").decode() == f"{store.address}/published/v-r1/images.parquet\n"
+    assert (
+        store.read("published/latest/images/manifest").decode()
+        == f"{store.address}/published/v-r1/images.parquet\n"
+    )
     assert store.exists("published/latest/tag_effects/manifest")
     with pytest.raises(UsageError, match="no published table 'moods'"):
         athena_table(store.address, "moods")

@@ -1,4 +1,6 @@
-"""The Rekognition analyzer against a stand-in for the service: every kind of error, every call accounted for."""
+"""The Rekognition analyzer against a stand-in for the service: every kind of error, every call
+accounted for.
+"""
 
 import hashlib
 import io
@@ -31,7 +33,12 @@ from tests.support.rekognition_endpoint import (
 )
 from tests.support.shapes import assert_response, operation
 
-FINAL = ("InvalidS3ObjectException", "InvalidParameterException", "ImageTooLargeException", "InvalidImageFormatException")
+FINAL = (
+    "InvalidS3ObjectException",
+    "InvalidParameterException",
+    "ImageTooLargeException",
+    "InvalidImageFormatException",
+)
 PASSING = (
     Fault("ThrottlingException", status=400),
     Fault("ThrottlingException", status=500),
@@ -48,8 +55,16 @@ Make = Callable[..., Rekognition]
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[RekognitionEndpoint]:
-    """The stand-in, with the environment set up for boto3 as a user would; nobody sleeps between two tries."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION"):
+    """The stand-in, with the environment set up for boto3 as a user would; nobody sleeps between
+    two tries.
+    """
+    for name in (
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_REGION",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
     endpoint = RekognitionEndpoint()
@@ -60,7 +75,9 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[RekognitionEndpoint]:
 
 
 class Shelf(FolderStore):
-    """A store that says it is on S3: the service is sent there, and the stand-in looks into the folder."""
+    """A store that says it is on S3: the service is sent there, and the stand-in looks into the
+    folder.
+    """
 
     def bucket_and_key(self, key: str) -> tuple[str, str] | None:
         return "bucket", f"prefix/{key}"
@@ -84,12 +101,16 @@ def shelf(tmp_path: Path, endpoint: RekognitionEndpoint) -> Shelf:
 
 
 def analyzer(store: FolderStore, **settings: object) -> Rekognition:
-    """An analyzer that is fast enough for tests and sleeps between its own tries as little as botocore."""
+    """An analyzer that is fast enough for tests and sleeps between its own tries as little as
+    botocore.
+    """
     wished = AnalysisSettings(analyzer="rekognition", **{"tps": 2000, **settings})
     return Rekognition(wished, store, None, sleep=lambda seconds: None)
 
 
-def add(store: FolderStore, number: int = 0, size: tuple[int, int] = (80, 80), data: bytes | None = None) -> Picture:
+def add(
+    store: FolderStore, number: int = 0, size: tuple[int, int] = (80, 80), data: bytes | None = None
+) -> Picture:
     """Put a picture into the store."""
     if data is None:
         buffer = io.BytesIO()
@@ -106,7 +127,9 @@ def heavy(megabytes: float) -> tuple[tuple[int, int], bytes]:
     side = int((megabytes * 1024 * 1024 / 3) ** 0.5) + 10
     noise = Image.effect_noise((side, side), 100)
     buffer = io.BytesIO()
-    Image.merge("RGB", [noise, noise.rotate(90), noise.rotate(180)]).save(buffer, "PNG", compress_level=0)
+    Image.merge("RGB", [noise, noise.rotate(90), noise.rotate(180)]).save(
+        buffer, "PNG", compress_level=0
+    )
     return (side, side), buffer.getvalue()
 
 
@@ -124,14 +147,20 @@ def test_every_operation_answers_in_the_services_shape(
 
 def test_settings_reach_the_service(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
     picture = add(store)
-    everything = analyzer(store, label_confidence=0).answer("detect_labels", picture).response["Labels"]
+    everything = (
+        analyzer(store, label_confidence=0).answer("detect_labels", picture).response["Labels"]
+    )
     assert len(everything) > 1
     wanted = everything[0]["Name"]
     only = analyzer(store, label_confidence=0, label_include=(wanted,), image_properties=True)
     response = only.answer("detect_labels", picture).response
     assert [label["Name"] for label in response["Labels"]] == [wanted]
     assert "ImageProperties" in response
-    first = analyzer(store, label_confidence=0, max_labels=1).answer("detect_labels", picture).response["Labels"]
+    first = (
+        analyzer(store, label_confidence=0, max_labels=1)
+        .answer("detect_labels", picture)
+        .response["Labels"]
+    )
     assert len(first) == 1
 
 
@@ -161,7 +190,9 @@ def test_a_picture_that_will_not_do_is_rejected_at_once_and_the_others_go_on(
     assert endpoint.seen.billed == {("DetectText", good.image_id): 1}
 
 
-def test_the_service_itself_refuses_what_is_no_picture(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_the_service_itself_refuses_what_is_no_picture(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     with pytest.raises(Rejected, match="InvalidImageFormatException"):
         analyzer(store).answer("detect_text", add(store, data=b"GIF89a no picture"))
 
@@ -179,7 +210,9 @@ def test_what_passes_is_tried_again_and_billed_once(
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind}-{fault.status}")
-def test_what_does_not_pass_is_left_pending(fault: Fault, endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_what_does_not_pass_is_left_pending(
+    fault: Fault, endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     picture = add(store)
     endpoint.faults = [Fault(fault.kind, times=None, status=fault.status)]
     with pytest.raises(Passing) as caught:
@@ -190,7 +223,9 @@ def test_what_does_not_pass_is_left_pending(fault: Fault, endpoint: RekognitionE
     assert endpoint.billed == 0
 
 
-def test_an_error_that_nobody_knows_is_not_final(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_an_error_that_nobody_knows_is_not_final(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     endpoint.faults = [Fault("BrandNewException", times=None)]
     with pytest.raises(Passing, match="BrandNewException, HTTP 400"):
         analyzer(store, analyzer_retries=0).answer("detect_text", add(store))
@@ -212,19 +247,28 @@ def test_a_code_is_known_however_the_answer_gives_it(
             asked.answer("detect_text", picture)
 
 
-def test_a_page_in_place_of_an_answer_is_no_answer(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_a_page_in_place_of_an_answer_is_no_answer(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     picture = add(store)
     endpoint.faults = [Fault(WEB_PAGE, times=2)]
     with pytest.raises(Passing) as caught:
         analyzer(store, analyzer_retries=0).answer("detect_text", picture)
     assert caught.value.reason is Reason.ANALYZER_UNAVAILABLE
     assert "text/html" in caught.value.detail
-    assert analyzer(store, analyzer_retries=1).answer("detect_text", picture).response["TextDetections"]
+    assert (
+        analyzer(store, analyzer_retries=1)
+        .answer("detect_text", picture)
+        .response["TextDetections"]
+    )
     assert endpoint.seen.billed == {("DetectText", picture.image_id): 1}
 
 
-def test_an_answer_lost_on_the_way_is_asked_for_again(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
-    # The service did the work and bills it; nobody on this side can know. This is the one call that is paid twice.
+def test_an_answer_lost_on_the_way_is_asked_for_again(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
+    # The service did the work and bills it; nobody on this side can know. This is the one call that
+    # is paid twice.
     picture = add(store)
     endpoint.faults = [Fault(DROP_BILLED)]
     analyzer(store).answer("detect_text", picture)
@@ -308,7 +352,8 @@ def no_such_host(endpoint: RekognitionEndpoint, patch: pytest.MonkeyPatch) -> st
 
 
 @pytest.mark.parametrize(
-    "break_it", [unknown_key, wrong_secret, wrong_region, no_credentials, access_denied, expired, no_such_host]
+    "break_it",
+    [unknown_key, wrong_secret, wrong_region, no_credentials, access_denied, expired, no_such_host],
 )
 def test_what_only_a_person_can_fix_stops_all_threads_after_one_failed_call_an_operation(
     break_it: Callable[[RekognitionEndpoint, pytest.MonkeyPatch], str],
@@ -348,7 +393,9 @@ def test_many_threads_get_every_answer_once_through_a_quota_that_is_half_of_what
 ) -> None:
     endpoint.quota = 40
     pictures = [add(store, number) for number in range(120)]
-    assert stops(analyzer(store, tps=80, analyzer_retries=8), pictures, "detect_text") == [None] * 120
+    assert (
+        stops(analyzer(store, tps=80, analyzer_retries=8), pictures, "detect_text") == [None] * 120
+    )
     assert set(endpoint.seen.billed.values()) == {1}
     assert len(endpoint.seen.billed) == 120
     # About 20 while the pace gives way; as many as answers if it did not.
@@ -364,23 +411,35 @@ def test_the_quota_is_kept_by_all_threads_and_operations_together(
     assert stops(asked, pictures, "detect_labels", "detect_text") == [None] * 240
     assert endpoint.billed == 240
     assert set(endpoint.seen.billed.values()) == {1}
-    # Without a pace 24 threads would meet the quota hundreds of times; a few are the machine's hiccups.
+    # Without a pace 24 threads would meet the quota hundreds of times; a few are the machine's
+    # hiccups.
     assert sum(endpoint.seen.errors.values()) < 24
 
 
-def test_threads_are_enough_for_quota_and_latency(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_threads_are_enough_for_quota_and_latency(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     assert 16 <= analyzer(store, tps=50).threads("detect_labels") <= 32
     assert analyzer(store, tps=1).threads("detect_labels") <= 2
     assert analyzer(store, analyzer_threads=3).threads("detect_labels") == 3
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_limits_known_before_paying(name: str, endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_limits_known_before_paying(
+    name: str, endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     asked = analyzer(store)
-    sizes = {(79, 500): Reason.TOO_SMALL, (500, 79): Reason.TOO_SMALL, (80, 80): None, (10_000, 80): None}
+    sizes = {
+        (79, 500): Reason.TOO_SMALL,
+        (500, 79): Reason.TOO_SMALL,
+        (80, 80): None,
+        (10_000, 80): None,
+    }
     sizes[10_001, 80] = sizes[80, 10_001] = Reason.TOO_LARGE if OPERATIONS[name].max_side else None
     for (width, height), reason in sizes.items():
-        refused = asked.refusal(name, Picture("0" * 64, "images/00/0.png", 50_000_000, width, height))
+        refused = asked.refusal(
+            name, Picture("0" * 64, "images/00/0.png", 50_000_000, width, height)
+        )
         assert (refused.reason if refused else None) is reason
         if refused:
             assert isinstance(refused, Rejected)
@@ -414,7 +473,9 @@ def test_a_store_on_s3_is_read_by_the_service(endpoint: RekognitionEndpoint, she
     assert endpoint.seen.billed == {("DetectLabels", picture.image_id): 1}
 
 
-def test_an_object_over_the_limit_is_sent_as_bytes(endpoint: RekognitionEndpoint, shelf: Shelf) -> None:
+def test_an_object_over_the_limit_is_sent_as_bytes(
+    endpoint: RekognitionEndpoint, shelf: Shelf
+) -> None:
     size, data = heavy(15.1)
     assert len(data) > S3_LIMIT
     answer = analyzer(shelf).answer("detect_labels", add(shelf, size=size, data=data))
@@ -422,7 +483,9 @@ def test_an_object_over_the_limit_is_sent_as_bytes(endpoint: RekognitionEndpoint
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, endpoint: RekognitionEndpoint) -> Iterator[SimpleNamespace]:
+def bucket(
+    monkeypatch: pytest.MonkeyPatch, endpoint: RekognitionEndpoint
+) -> Iterator[SimpleNamespace]:
     """What S3 says of the bucket: `status` and `region` may be changed."""
     says = SimpleNamespace(status=200, region="us-east-1")
 
@@ -446,10 +509,16 @@ def bucket(monkeypatch: pytest.MonkeyPatch, endpoint: RekognitionEndpoint) -> It
 
 
 @pytest.mark.parametrize(
-    ("status", "region", "fix"), [(404, "us-east-1", "is gone"), (200, "eu-west-1", "--region eu-west-1")]
+    ("status", "region", "fix"),
+    [(404, "us-east-1", "is gone"), (200, "eu-west-1", "--region eu-west-1")],
 )
 def test_a_bucket_that_the_service_cannot_read_stops_the_run(
-    status: int, region: str, fix: str, endpoint: RekognitionEndpoint, shelf: Shelf, bucket: SimpleNamespace
+    status: int,
+    region: str,
+    fix: str,
+    endpoint: RekognitionEndpoint,
+    shelf: Shelf,
+    bucket: SimpleNamespace,
 ) -> None:
     bucket.status, bucket.region = status, region
     endpoint.faults = [Fault("InvalidS3ObjectException", times=None)]
@@ -480,7 +549,9 @@ def test_a_picture_gone_from_the_store_is_pending(
             analyzer(where, analyzer_retries=0).answer("detect_text", gone)
 
 
-def test_a_damaged_picture_too_large_to_send_is_rejected(endpoint: RekognitionEndpoint, store: FolderStore) -> None:
+def test_a_damaged_picture_too_large_to_send_is_rejected(
+    endpoint: RekognitionEndpoint, store: FolderStore
+) -> None:
     with pytest.raises(Rejected, match="cannot be re-encoded") as caught:
         analyzer(store).answer("detect_text", add(store, data=b"\x89PNG" + bytes(BYTES_LIMIT)))
     assert caught.value.reason is Reason.TOO_LARGE

@@ -1,10 +1,19 @@
-"""The report in a real browser: it asks for nothing, anyone can use it, its search, filter and boxes work."""
+"""The report in a real browser: it asks for nothing, anyone can use it, its search, filter and
+boxes work.
+"""
 
 import pytest
 
 from image_tags.tasks.report import render_report
 from tests.support.browser import open_browser, opened
-from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_effects, made_run, report_input
+from tests.support.made_run import (
+    HOSTILE,
+    hostile_run,
+    image_id_of,
+    made_effects,
+    made_run,
+    report_input,
+)
 
 PHONE, DESKTOP = 390, 1280
 
@@ -77,9 +86,13 @@ def visible_captions(page):
         ("hostile 0", PHONE, False),
     ],
 )
-def test_it_asks_for_nothing_complains_of_nothing_and_keeps_no_one_out(browser, reports, name, width, dark):
+def test_it_asks_for_nothing_complains_of_nothing_and_keeps_no_one_out(
+    browser, reports, name, width, dark
+):
     with opened(browser, reports[name], width, dark) as seen:
-        seen.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        seen.page.evaluate(
+            "for (const one of document.querySelectorAll('details')) one.open = true"
+        )
         seen.page.evaluate("document.getElementById('boxes')?.click()")
         assert seen.violations() == []
         assert [one for one in seen.requests if not one.startswith("data:")] == [reports[name]]
@@ -134,8 +147,12 @@ def test_search_also_finds_pictures_without_a_thumbnail(full):
 def test_filters_narrow_the_gallery_alone_and_with_a_search(full):
     full.select_option("#kind", "celebrity")
     people = [n for n in range(60) if n % 9 == 0]
-    assert full.locator(".card:visible").count() == len([n for n in people if n not in WITHOUT_THUMBNAIL])
-    assert full.locator("#other-rows tr").count() == len([n for n in people if n in WITHOUT_THUMBNAIL])
+    assert full.locator(".card:visible").count() == len(
+        [n for n in people if n not in WITHOUT_THUMBNAIL]
+    )
+    assert full.locator("#other-rows tr").count() == len(
+        [n for n in people if n in WITHOUT_THUMBNAIL]
+    )
     full.fill("#find", "hopper")
     assert all("grace hopper" in caption for caption in visible_captions(full))
     full.fill("#find", "")
@@ -191,7 +208,13 @@ def test_a_box_lies_where_the_table_says_it_does(browser, tmp_path):
         "instances": 1,
         **place,
     }
-    link = {"row": 0, "position": 0, "url": "https://a.example/1", "image_id": image_id_of(1), "status": "tagged"}
+    link = {
+        "row": 0,
+        "position": 0,
+        "url": "https://a.example/1",
+        "image_id": image_id_of(1),
+        "status": "tagged",
+    }
     (tmp_path / "report.html").write_text(render_report(report_input([link], [tag])), "utf-8")
     with opened(browser, (tmp_path / "report.html").as_uri(), DESKTOP) as seen:
         picture = seen.page.locator(".picture img")

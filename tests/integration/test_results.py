@@ -44,7 +44,9 @@ def test_a_result_that_is_gone_is_made_again(store):
 
     @flow
     def twice():
-        kept = one.with_options(result_storage=StoreResults.for_store(StoreSettings(store=store.address)))
+        kept = one.with_options(
+            result_storage=StoreResults.for_store(StoreSettings(store=store.address))
+        )
         return kept(), kept()
 
     assert twice() == (1, 1)

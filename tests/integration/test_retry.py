@@ -1,8 +1,8 @@
-"""Retrying what failed, against a real Prefect server: exactly what is missing is done, and the tables are as if nothing
-had failed.
+"""Retrying what failed, against a real Prefect server: exactly what is missing is done, and the
+tables are as if nothing had failed.
 
-Eleven links: ten pictures, of which two cannot be had at first and a third gets no answer from the analyzer, and one link
-to nothing. Two operations, batches of four.
+Eleven links: ten pictures, of which two cannot be had at first and a third gets no answer from the
+analyzer, and one link to nothing. Two operations, batches of four.
 """
 
 import hashlib
@@ -19,7 +19,9 @@ from tests.support.site import Answer, Site, png
 POOL = "retries"
 DOWN = ("/4.png", "/9.png")
 THROTTLED = 6
-"""The pictures that fail at first: two whose site is down, one for which the analyzer is always too busy."""
+"""The pictures that fail at first: two whose site is down, one for which the analyzer is always too
+busy.
+"""
 GOOD = 2 * 7
 MISSING = 2 * 3
 """Calls about the others, and about those three."""
@@ -41,7 +43,9 @@ class World:
     def __init__(self, folder, server, endpoint):
         self.folder, self.server, self.endpoint = folder, server, endpoint
         self.site = Site()
-        links = [self.site.picture(f"/{n}.png", n) for n in range(10)] + [f"{self.site.url}/nothing.png"]
+        links = [self.site.picture(f"/{n}.png", n) for n in range(10)] + [
+            f"{self.site.url}/nothing.png"
+        ]
         self.source = folder / "feed.csv"
         self.source.write_text("link\n" + "".join(f"{link}\n" for link in links))
         self.env = {**server.env, **endpoint.environment()}
@@ -70,7 +74,11 @@ class World:
         words = ["run", str(self.source), "--store", str(self.folder / name), "--json"]
         for option, value in OPTIONS.items():
             flag = "--" + option.replace("_", "-")
-            words += [flag] if value is True else [flag, ",".join(value) if isinstance(value, list) else str(value)]
+            words += (
+                [flag]
+                if value is True
+                else [flag, ",".join(value) if isinstance(value, list) else str(value)]
+            )
         return image_tags(*words, env=self.env)
 
 
@@ -101,7 +109,10 @@ def broken(world, expected):
 def comparable(store):
     """The published tables without the one column that says where a store is."""
     return {
-        name: [{column: value for column, value in row.items() if column != "object"} for row in table.to_pylist()]
+        name: [
+            {column: value for column, value in row.items() if column != "object"}
+            for row in table.to_pylist()
+        ]
         for name, table in published(store).items()
     }
 
@@ -115,7 +126,9 @@ def billed_of(summary):
     return sum(account["billed"] for account in summary["calls"].values())
 
 
-def test_a_failed_batch_is_named_the_rest_is_published_and_a_new_run_does_what_is_missing(broken, expected):
+def test_a_failed_batch_is_named_the_rest_is_published_and_a_new_run_does_what_is_missing(
+    broken, expected
+):
     world, before = broken
     first = world.run("new")
     failed = flow_runs(world.server, limit=1)[0]
@@ -130,16 +143,27 @@ def test_a_failed_batch_is_named_the_rest_is_published_and_a_new_run_does_what_i
     assert message in first.out
 
     # Its task runs: those with failures are Failed and name them, the others are not held up.
-    runs = task_runs(world.server, failed["id"], lambda runs: any(run["name"] == "publish the tables" for run in runs))
+    runs = task_runs(
+        world.server,
+        failed["id"],
+        lambda runs: any(run["name"] == "publish the tables" for run in runs),
+    )
     bad = {run["name"]: run["state"]["message"] for run in runs if run["state_type"] == "FAILED"}
-    assert set(bad) == {"ingest 2 of 3", "ingest 3 of 3", "detect_labels 2 of 2", "detect_text 2 of 2"}
+    assert set(bad) == {
+        "ingest 2 of 3",
+        "ingest 3 of 3",
+        "detect_labels 2 of 2",
+        "detect_text 2 of 2",
+    }
     assert f"{world.site.url}/4.png: server_error" in bad["ingest 2 of 3"]
     assert f"{hashlib.sha256(png(THROTTLED)).hexdigest()}: throttled" in bad["detect_text 2 of 2"]
 
     # What is good is saved and published; the rest is pending.
     assert world.endpoint.billed - before == billed_of(first.summary) == GOOD
     images = published(world.store("new"))["images"].to_pylist()
-    pending = {row["url"].rpartition("/")[2]: row["reason"] for row in images if row["status"] == "pending"}
+    pending = {
+        row["url"].rpartition("/")[2]: row["reason"] for row in images if row["status"] == "pending"
+    }
     assert pending == {"4.png": "server_error", "9.png": "server_error", "6.png": "throttled"}
     assert sum(row["status"] == "tagged" for row in images) == 7
     check_accounted(first.summary, published(world.store("new")))
@@ -156,12 +180,18 @@ def test_a_failed_batch_is_named_the_rest_is_published_and_a_new_run_does_what_i
 
 def cached(world, run_id, names):
     """See these task runs, and no others, as Cached on the flow run's page."""
-    found = task_runs(world.server, run_id, lambda runs: sum(run["state_name"] == "Cached" for run in runs) >= len(names))
+    found = task_runs(
+        world.server,
+        run_id,
+        lambda runs: sum(run["state_name"] == "Cached" for run in runs) >= len(names),
+    )
     assert sorted(run["name"] for run in found if run["state_name"] == "Cached") == sorted(names)
 
 
 def test_prefect_flow_run_retry_goes_on_with_the_same_run(broken, expected):
-    """Without a deployment, in two steps: first only the site is mended, and the analyzer fails otherwise than before."""
+    """Without a deployment, in two steps: first only the site is mended, and the analyzer fails
+    otherwise than before.
+    """
     world, before = broken
     first = world.run("again")
     failed = flow_runs(world.server, limit=1)[0]
@@ -171,7 +201,9 @@ def test_prefect_flow_run_retry_goes_on_with_the_same_run(broken, expected):
     with pytest.raises(AssertionError, match="finished with state: FAILED"):
         prefect(world.server, *command, env=world.env)
     state = flow_runs(world.server, limit=1)[0]["state"]
-    assert "1 link is pending (1 analyzer_unavailable)" in state["message"], "the reason is that of the second try"
+    assert "1 link is pending (1 analyzer_unavailable)" in state["message"], (
+        "the reason is that of the second try"
+    )
     assert world.endpoint.billed - before == GOOD + 2 * len(DOWN)
 
     world.mend_analyzer()
@@ -189,7 +221,9 @@ def test_prefect_flow_run_retry_goes_on_with_the_same_run(broken, expected):
 
 @pytest.fixture
 def deployed(world, tmp_path):
-    """A deployment of the flow, and a worker that has the analyzer's credentials in its environment."""
+    """A deployment of the flow, and a worker that has the analyzer's credentials in its
+    environment.
+    """
     prefect(world.server, "work-pool", "create", POOL, "--type", "process")
     words = ["deploy", "image_tags.flows.pipeline.image_tags", "--name", POOL, "--pool", POOL]
     prefect(world.server, "--no-prompt", *words, cwd=tmp_path)
@@ -208,7 +242,9 @@ def test_the_button_retry_sends_the_same_run_to_a_worker_again(broken, expected,
     world.mend_analyzer()
     retry(world.server, run_id)
     done = ended(world.server, run_id, count=2)
-    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Published"), done["state"]["message"]
+    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Published"), done["state"][
+        "message"
+    ]
     assert world.endpoint.billed - before == GOOD + MISSING
     store = world.store("worker")
     assert comparable(store) == expected

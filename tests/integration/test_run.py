@@ -1,4 +1,6 @@
-"""`run` and `plan` as a user runs them, against a Rekognition endpoint that bills and a real S3 server."""
+"""`run` and `plan` as a user runs them, against a Rekognition endpoint that bills and a real S3
+server.
+"""
 
 import csv
 import json
@@ -19,10 +21,20 @@ def feed(site, tmp_path):
     """Six pictures behind eight links in seven rows, one of them without a link, and one dead link."""
     links = [site.picture(f"/{n}.png", n) for n in range(IMAGES)]
     again = site.picture("/again.png", 0)
-    cells = [links[0], again, f"{links[1]} {links[2]}", "", links[3], links[4], f"{links[5]},{site.url}/dead.png"]
+    cells = [
+        links[0],
+        again,
+        f"{links[1]} {links[2]}",
+        "",
+        links[3],
+        links[4],
+        f"{links[5]},{site.url}/dead.png",
+    ]
     path = tmp_path / "feed.csv"
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "media", "likes"), *((n, cell, n * 10) for n, cell in enumerate(cells))])
+        csv.writer(file).writerows(
+            [("id", "media", "likes"), *((n, cell, n * 10) for n, cell in enumerate(cells))]
+        )
     return path
 
 
@@ -33,8 +45,17 @@ def run(feed, rekognition, prefect_server, tmp_path):
 
     def go(*words, command="run", store=None, env_more=None):
         where = store or str(tmp_path / "store")
-        given = ("--analyzer", "rekognition", "--allow-private-addresses", "--task-retries", "0", "--json")
-        return image_tags(command, str(feed), "--store", where, *given, *words, env={**env, **(env_more or {})})
+        given = (
+            "--analyzer",
+            "rekognition",
+            "--allow-private-addresses",
+            "--task-retries",
+            "0",
+            "--json",
+        )
+        return image_tags(
+            command, str(feed), "--store", where, *given, *words, env={**env, **(env_more or {})}
+        )
 
     return go
 
@@ -106,7 +127,11 @@ def test_a_picture_that_one_operation_refuses_keeps_what_the_others_say(run, rek
     result = run()
     assert result.code == 0, result.err
     tables = published(FolderStore(str(tmp_path / "store")))
-    (refused,) = {row["image_id"] for row in tables["images"].to_pylist() if row["reason"] == "refused_by_analyzer"}
+    (refused,) = {
+        row["image_id"]
+        for row in tables["images"].to_pylist()
+        if row["reason"] == "refused_by_analyzer"
+    }
     assert any(row["image_id"] == refused for row in tables["tags_long"].to_pylist())
     asked = rekognition.seen.requests["DetectText"]
     assert run().summary["statuses"] == result.summary["statuses"]

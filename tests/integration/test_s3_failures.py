@@ -38,7 +38,10 @@ def uses(store):
     ("env", "says"),
     [
         ({"AWS_SECRET_ACCESS_KEY": WRONG}, "secret key"),
-        ({"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": WRONG}, "does not know this access key"),
+        (
+            {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": WRONG},
+            "does not know this access key",
+        ),
     ],
     ids=["wrong secret", "unknown key"],
 )
@@ -49,7 +52,9 @@ def test_wrong_credentials_stop_the_run_and_say_which(s3, monkeypatch, env, says
     with pytest.raises(UsageError if use == "check_writable" else StopRun) as stop:
         {**uses(store), "check_writable": store.check_writable}[use]()
     # The answer to a HEAD request says no more than 403.
-    assert ("check that the AWS credentials are right" if use == "exists" else says) in str(stop.value)
+    assert ("check that the AWS credentials are right" if use == "exists" else says) in str(
+        stop.value
+    )
     assert WRONG not in str(stop.value)
 
 
@@ -63,7 +68,9 @@ def test_a_bucket_that_is_not_there_is_named_with_the_way_to_make_it(s3):
         store.read("k")
 
 
-def test_a_server_that_does_not_answer_is_wrong_usage_at_the_start_and_said_at_once(s3, monkeypatch):
+def test_a_server_that_does_not_answer_is_wrong_usage_at_the_start_and_said_at_once(
+    s3, monkeypatch
+):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     waits: list[float] = []
     store = S3Store(StoreSettings(store=f"s3://{BUCKET}"), wait=waits.append)
@@ -119,7 +126,9 @@ def test_a_server_killed_in_the_middle_loses_nothing_that_was_put(own_server):
 
 
 def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_server, monkeypatch):
-    """The calls under way are answered while the store is away; their responses are saved once it is back."""
+    """The calls under way are answered while the store is away; their responses are saved once it
+    is back.
+    """
     down, back = threading.Event(), threading.Event()
 
     def wait(_: float) -> None:
@@ -127,7 +136,9 @@ def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_se
         assert back.wait(90)
 
     store = S3Store(StoreSettings(store=f"s3://{BUCKET}/paid"), wait=wait)
-    pictures = [Picture(f"{n:02x}" * 32, f"images/{n:02x}/{n}.jpg", 1000, 100, 100) for n in range(60)]
+    pictures = [
+        Picture(f"{n:02x}" * 32, f"images/{n:02x}/{n}.jpg", 1000, 100, 100) for n in range(60)
+    ]
     with RekognitionEndpoint(latency=0.05).running() as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", endpoint.url)
         settings = AnalysisSettings(analyzer="rekognition", operations=("detect_text",))
@@ -155,7 +166,9 @@ def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_se
         ledger.close()
         assert set(endpoint.seen.billed.values()) == {1}
         assert endpoint.billed == len(pictures)
-    assert ledger.have(picture.image_id for picture in pictures) == {picture.image_id for picture in pictures}
+    assert ledger.have(picture.image_id for picture in pictures) == {
+        picture.image_id for picture in pictures
+    }
     assert list(store.keys("claims/")) == []
 
 

@@ -1,4 +1,6 @@
-"""The same 500 links by one process, by shards on two workers and by Dask with two processes: equal tables, equal bills."""
+"""The same 500 links by one process, by shards on two workers and by Dask with two processes: equal
+tables, equal bills.
+"""
 
 import functools
 import hashlib
@@ -44,11 +46,16 @@ def feed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workers(prefect_server, endpoint, tmp_path_factory):
-    """Two that take one run each, in folders of their own; the shard deployment as prefect.yaml says."""
+    """Two that take one run each, in folders of their own; the shard deployment as prefect.yaml
+    says.
+    """
     prefect(prefect_server, "work-pool", "create", POOL, "--type", "process")
     prefect(prefect_server, "--no-prompt", "deploy", "--name", "shard", "--pool", POOL, cwd=ROOT)
     folders = [tmp_path_factory.mktemp(f"machine-{n}") for n in (1, 2)]
-    made = [Worker(prefect_server, POOL, endpoint.environment(), folder / "worker.log") for folder in folders]
+    made = [
+        Worker(prefect_server, POOL, endpoint.environment(), folder / "worker.log")
+        for folder in folders
+    ]
     for worker in made:
         worker.start(limit=1)
     yield made
@@ -58,7 +65,10 @@ def workers(prefect_server, endpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(feed, workers, endpoint, prefect_server, tmp_path_factory):
-    """By way: the summary, the tables, what the endpoint billed and what the site was asked. Each way is gone once."""
+    """By way: the summary, the tables, what the endpoint billed and what the site was asked.
+
+    Each way is gone once.
+    """
     site, source = feed
 
     @functools.cache
@@ -66,19 +76,42 @@ def run(feed, workers, endpoint, prefect_server, tmp_path_factory):
         endpoint.seen = Seen()
         site.asked.clear()
         store = tmp_path_factory.mktemp("store")
-        words = ["run", str(source), "--url-column", "link", "--store", str(store), "--allow-private-addresses"]
-        words += ["--analyzer", "rekognition", "--operations", ",".join(OPERATIONS), "--batch-size", "25", "--json"]
+        words = [
+            "run",
+            str(source),
+            "--url-column",
+            "link",
+            "--store",
+            str(store),
+            "--allow-private-addresses",
+        ]
+        words += [
+            "--analyzer",
+            "rekognition",
+            "--operations",
+            ",".join(OPERATIONS),
+            "--batch-size",
+            "25",
+            "--json",
+        ]
         words += WAYS[way]
         done = image_tags(*words, env={**prefect_server.env, **endpoint.environment()})
         assert done.code == 0, done.out + done.err
-        return done.summary, published(FolderStore(str(store))), dict(endpoint.seen.billed), dict(site.asked)
+        return (
+            done.summary,
+            published(FolderStore(str(store))),
+            dict(endpoint.seen.billed),
+            dict(site.asked),
+        )
 
     return gone
 
 
 def without_the_stores_address(tables):
     return {
-        name: table.drop_columns([column for column in table.column_names if column == "object"]).to_pylist()
+        name: table.drop_columns(
+            [column for column in table.column_names if column == "object"]
+        ).to_pylist()
         for name, table in tables.items()
     }
 
@@ -89,16 +122,19 @@ def test_whichever_way_each_link_is_fetched_and_each_picture_paid_for_once(run, 
     check_accounted(summary, tables)
     pictures = {hashlib.sha256(png(n)).hexdigest() for n in range(PICTURES)}
     assert billed == {(name, picture): 1 for name in OPERATIONS.values() for picture in pictures}
-    assert {operation: account["billed"] for operation, account in summary["calls"].items()} == dict.fromkeys(
-        OPERATIONS, PICTURES
-    )
+    assert {
+        operation: account["billed"] for operation, account in summary["calls"].items()
+    } == dict.fromkeys(OPERATIONS, PICTURES)
     assert len(asked) == PICTURES + TWICE + GONE
     assert set(asked.values()) == {1}
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "one process"])
 def test_whichever_way_the_tables_are_those_of_one_process(run, way):
-    ours, theirs = without_the_stores_address(run(way)[1]), without_the_stores_address(run("one process")[1])
+    ours, theirs = (
+        without_the_stores_address(run(way)[1]),
+        without_the_stores_address(run("one process")[1]),
+    )
     assert ours.keys() == theirs.keys()
     for name, rows in theirs.items():
         assert ours[name] == rows, name

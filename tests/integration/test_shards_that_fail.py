@@ -1,4 +1,6 @@
-"""Shards that fail, are killed, are told to stop or find no worker, on a real Prefect server with process workers."""
+"""Shards that fail, are killed, are told to stop or find no worker, on a real Prefect server with
+process workers.
+"""
 
 import os
 import subprocess
@@ -34,7 +36,14 @@ class World:
     def pool(self, name):
         """A pool, and a deployment for shards on it."""
         prefect(self.server, "work-pool", "create", name, "--type", "process")
-        words = ["deploy", "image_tags.flows.shard.image_tags_shard", "--name", name, "--pool", name]
+        words = [
+            "deploy",
+            "image_tags.flows.shard.image_tags_shard",
+            "--name",
+            name,
+            "--pool",
+            name,
+        ]
         prefect(self.server, "--no-prompt", *words, cwd=self.folder)
 
     def worker(self, pool, number, env):
@@ -47,7 +56,14 @@ class World:
 
     def words(self, name, pool=None, *more):
         """`image-tags run` into a store of that name, with shards if there is a pool."""
-        words = ["run", str(self.source), "--store", str(self.folder / name), "--allow-private-addresses", "--json"]
+        words = [
+            "run",
+            str(self.source),
+            "--store",
+            str(self.folder / name),
+            "--allow-private-addresses",
+            "--json",
+        ]
         words += [
             "--url-column",
             "link",
@@ -60,7 +76,14 @@ class World:
         ]
         words += ["--batch-size", "2", "--fetch-retries", "0", "--task-retries", "0"]
         if pool:
-            words += ["--shards", "2", "--shard-deployment", f"image-tags-shard/{pool}", "--shard-wait", "30"]
+            words += [
+                "--shards",
+                "2",
+                "--shard-deployment",
+                f"image-tags-shard/{pool}",
+                "--shard-wait",
+                "30",
+            ]
         return [*words, *more]
 
     def hold_answers(self, after):
@@ -77,13 +100,18 @@ class World:
     def tables(self, name):
         """The published tables without the store's address."""
         return {
-            table: [{column: value for column, value in row.items() if column != "object"} for row in rows.to_pylist()]
+            table: [
+                {column: value for column, value in row.items() if column != "object"}
+                for row in rows.to_pylist()
+            ]
             for table, rows in published(FolderStore(str(self.folder / name))).items()
         }
 
     def run_of(self, result):
         """The flow run that a command started."""
-        (found,) = [run for run in flow_runs(self.server) if result.summary["run"].endswith(run["id"][-12:])]
+        (found,) = [
+            run for run in flow_runs(self.server) if result.summary["run"].endswith(run["id"][-12:])
+        ]
         return found
 
     def parts_of(self, flow_run_id):
@@ -118,7 +146,9 @@ def workers(world):
 
 def retry(world, result):
     """The command that the flow run's message names."""
-    command = world.run_of(result)["state"]["message"].partition("(prefect ")[2].partition(")")[0].split()
+    command = (
+        world.run_of(result)["state"]["message"].partition("(prefect ")[2].partition(")")[0].split()
+    )
     prefect(world.server, *command, env=world.env)
 
 
@@ -151,7 +181,9 @@ def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, w
     assert world.tables("failing") == expected
 
 
-def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_completes_it(world, workers, expected):
+def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_completes_it(
+    world, workers, expected
+):
     world.hold_answers(after=4)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(image_tags_process, *world.words("killed", "two"), env=world.env)
@@ -165,7 +197,11 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
     assert first.code == 1, first.out
     assert 0 < first.summary["statuses"]["pending"] <= PICTURES / 2
     check_accounted(first.summary, published(FolderStore(str(world.folder / "killed"))))
-    crashed = [part for part in world.parts_of(world.run_of(first)["id"]) if part["state_type"] == "CRASHED"]
+    crashed = [
+        part
+        for part in world.parts_of(world.run_of(first)["id"])
+        if part["state_type"] == "CRASHED"
+    ]
     assert ["No sign of life for 30 s" in part["state"]["message"] for part in crashed] == [True]
 
     workers[1].start(limit=1)
@@ -176,10 +212,19 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
     assert world.tables("killed") == expected
 
 
-def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_for_nothing_twice(world, workers, expected):
+def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_for_nothing_twice(
+    world, workers, expected
+):
     world.hold_answers(after=4)
-    command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *world.words("orphaned", "two")]
-    running = subprocess.Popen(command, env={**os.environ, **world.env}, stdout=subprocess.DEVNULL, start_new_session=True)
+    command = [
+        sys.executable,
+        "-c",
+        "from image_tags.flows.cli import main; main()",
+        *world.words("orphaned", "two"),
+    ]
+    running = subprocess.Popen(
+        command, env={**os.environ, **world.env}, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         until(lambda: world.endpoint.seen.held > 0 or running.poll() is not None, 120)
         assert running.poll() is None
@@ -195,7 +240,9 @@ def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_
 
 def test_a_shard_that_finds_that_nothing_can_go_on_stops_the_run_with_its_sentence(world):
     world.pool("strangers")
-    worker = world.worker("strangers", 1, {**world.endpoint.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
+    worker = world.worker(
+        "strangers", 1, {**world.endpoint.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"}
+    )
     before = world.endpoint.billed
     try:
         result = image_tags(*world.words("stopped", "strangers"), env=world.env)
@@ -203,7 +250,11 @@ def test_a_shard_that_finds_that_nothing_can_go_on_stops_the_run_with_its_senten
         worker.stop()
     assert result.code == 1
     assert not result.summary["published"]
-    (stopped,) = [part for part in world.parts_of(world.run_of(result)["id"]) if part["state_name"] == "Stopped"]
+    (stopped,) = [
+        part
+        for part in world.parts_of(world.run_of(result)["id"])
+        if part["state_name"] == "Stopped"
+    ]
     assert stopped["parameters"]["step"] == "analyze_images"
     assert stopped["state"]["message"] in result.out
     assert "the secret key does not belong to the access key" in stopped["state"]["message"]

@@ -15,8 +15,21 @@ from tests.support.command import image_tags
 from tests.support.s3_server import BUCKET
 
 URL = "http://a.example/1.jpg"
-NAMES = ["part-1.csv", "part-10.csv", "part-2.csv.gz", "day=3/a.jsonl", "_SUCCESS", ".part-1.csv.crc", "README.md"]
-NAMES += ["_temporary/0/part-9.csv", "_delta_log/00000.json", "store/runs/1/source.csv", "day=3/more/b.csv"]
+NAMES = [
+    "part-1.csv",
+    "part-10.csv",
+    "part-2.csv.gz",
+    "day=3/a.jsonl",
+    "_SUCCESS",
+    ".part-1.csv.crc",
+    "README.md",
+]
+NAMES += [
+    "_temporary/0/part-9.csv",
+    "_delta_log/00000.json",
+    "store/runs/1/source.csv",
+    "day=3/more/b.csv",
+]
 
 
 @pytest.fixture
@@ -26,13 +39,18 @@ def folder(s3):
     table = f"u\n{URL}\n".encode()
     for name in NAMES:
         data = gzip.compress(table) if name.endswith(".gz") else table
-        files.write(name, b'{"u": "http://a.example/2.jpg"}\n' if "json" in name else data, "text/plain")
+        files.write(
+            name, b'{"u": "http://a.example/2.jpg"}\n' if "json" in name else data, "text/plain"
+        )
     files.client.put_object(Bucket=BUCKET, Key=f"{files.prefix}/", Body=b"")
     return files
 
 
 def found(files, address):
-    return [one.removeprefix(f"{files.address}/") for one in expand(address, beside=f"{files.address}/store")]
+    return [
+        one.removeprefix(f"{files.address}/")
+        for one in expand(address, beside=f"{files.address}/store")
+    ]
 
 
 @pytest.mark.parametrize("end", ["", "/"])
@@ -41,7 +59,10 @@ def test_a_prefix_with_and_without_slash_is_a_folder(folder, end):
     beside.write("feedback/1.csv", f"u\n{URL}\n".encode(), "text/csv")
     names = ["day=3/a.jsonl", "day=3/more/b.csv", "part-1.csv", "part-2.csv.gz", "part-10.csv"]
     assert found(folder, f"{folder.address}{end}") == names
-    assert load_source(f"{folder.address}{end}", "u", store=f"{folder.address}/store").table.num_rows == 5
+    assert (
+        load_source(f"{folder.address}{end}", "u", store=f"{folder.address}/store").table.num_rows
+        == 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,11 +86,24 @@ def test_a_pattern_means_what_it_means_locally(folder, tmp_path, pattern, expect
 
 
 @pytest.mark.parametrize(
-    "name", ["a b+c.csv", "what?.csv", "100%.csv", "%2F.csv", "#1 [new].csv", "été 😀.csv", "a'b\"&=;,.csv"]
+    "name",
+    [
+        "a b+c.csv",
+        "what?.csv",
+        "100%.csv",
+        "%2F.csv",
+        "#1 [new].csv",
+        "été 😀.csv",
+        "a'b\"&=;,.csv",
+    ],
 )
 def test_keys_with_signs_that_mean_something_in_a_url(folder, name):
     folder.write(f"odd/{name}", f"u\n{URL}\n".encode(), "text/csv")
-    for address in (f"{folder.address}/odd/{name}", f"{folder.address}/odd/", f"{folder.address}/odd/*.csv"):
+    for address in (
+        f"{folder.address}/odd/{name}",
+        f"{folder.address}/odd/",
+        f"{folder.address}/odd/*.csv",
+    ):
         assert expand(address) == [f"{folder.address}/odd/{name}"]
         assert load_source(address, "u").table.num_rows == 1
 
@@ -89,7 +123,10 @@ def test_nothing_there_is_a_sentence(folder):
 
 
 def test_a_local_source_that_grows_and_is_replaced(prefect_server, rekognition, site, tmp_path):
-    """By a file more in the folder, then by a pattern that leaves the first file out. The store lies in the folder."""
+    """By a file more in the folder, then by a pattern that leaves the first file out.
+
+    The store lies in the folder.
+    """
     feed = tmp_path / "feed"
     feed.mkdir()
     env = {**prefect_server.env, **rekognition.environment()}

@@ -1,4 +1,6 @@
-"""What users may rely on, through whole runs: the gate, the versions, and hostile cells that come out as they went in."""
+"""What users may rely on, through whole runs: the gate, the versions, and hostile cells that come
+out as they went in.
+"""
 
 import csv
 import io
@@ -35,14 +37,25 @@ def run(site, rekognition, prefect_server, tmp_path):
     store = str(tmp_path / "store")
 
     def on(path, url_column, *words):
-        given = ("--analyzer", "rekognition", "--allow-private-addresses", "--task-retries", "0", "--json")
-        return image_tags("run", str(path), "--url-column", url_column, "--store", store, *given, *words, env=env)
+        given = (
+            "--analyzer",
+            "rekognition",
+            "--allow-private-addresses",
+            "--task-retries",
+            "0",
+            "--json",
+        )
+        return image_tags(
+            "run", str(path), "--url-column", url_column, "--store", store, *given, *words, env=env
+        )
 
     def go(header, rows, *words, links=()):
         path = tmp_path / "feed.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             links = [*links, *(site.picture(f"/{n}.png", n) for n in range(len(links), len(rows)))]
-            csv.writer(file).writerows([[*header, "url"], *([*row, link] for row, link in zip(rows, links, strict=True))])
+            csv.writer(file).writerows(
+                [[*header, "url"], *([*row, link] for row, link in zip(rows, links, strict=True))]
+            )
         return on(path, "url", *words)
 
     go.store, go.on = store, on
@@ -50,7 +63,9 @@ def run(site, rekognition, prefect_server, tmp_path):
 
 
 def files_below(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp_path):
@@ -71,11 +86,17 @@ def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp
     assert files_below(tmp_path / "store" / "published") == before
     staged = tmp_path / "store" / "runs" / result.summary["run"]
     findings = json.loads((staged / "findings.json").read_text())
-    assert [one["table"] for one in findings if "between 0 and 100" in one["says"] and not one["success"]] == ["tags_long"]
+    assert [
+        one["table"]
+        for one in findings
+        if "between 0 and 100" in one["says"] and not one["success"]
+    ] == ["tags_long"]
     assert (staged / "tags_long.parquet").exists()
 
 
-def test_a_suite_that_names_something_unknown_publishes_nothing_and_says_so(run, monkeypatch, tmp_path):
+def test_a_suite_that_names_something_unknown_publishes_nothing_and_says_so(
+    run, monkeypatch, tmp_path
+):
     assert run(["likes"], [[1], [2]]).code == 0
     before = files_below(tmp_path / "store" / "published")
     read = suite.read_suite
@@ -91,7 +112,9 @@ def test_a_suite_that_names_something_unknown_publishes_nothing_and_says_so(run,
 
 
 def test_a_warning_publishes_and_flags(run, site):
-    dead = run(["likes"], [[1], [2], [3]], "--max-rejected-share", "0", links=[f"{site.url}/dead.png"])
+    dead = run(
+        ["likes"], [[1], [2], [3]], "--max-rejected-share", "0", links=[f"{site.url}/dead.png"]
+    )
     assert dead.code == 0
     assert dead.summary["published"]
     assert dead.summary["checks"] == {"critical": 0, "warning": 1}
@@ -114,7 +137,9 @@ def test_hostile_cells_come_out_as_they_went_in(run, tmp_path):
     csv.field_size_limit(2_000_000)
     cells = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["status"] for row in cells] == HOSTILE
-    assert pd.read_csv(version / "tags_long.csv")["parents"].map(json.loads).map(type).eq(list).all()
+    assert (
+        pd.read_csv(version / "tags_long.csv")["parents"].map(json.loads).map(type).eq(list).all()
+    )
     report = (version / "report.html").read_text("utf-8")
     assert "<script>alert(1)" not in report
 
@@ -126,11 +151,16 @@ def test_columns_of_every_type_go_through_a_whole_run(run, site, tmp_path):
     path.write_bytes(parquet_bytes(source))
     result = run.on(path, "URL", "--csv")
     assert result.code == 0, result.out
-    assert "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name." in result.out
+    assert (
+        "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name."
+        in result.out
+    )
     version = tmp_path / "store" / "published" / result.summary["version"]
     tagged = parquet_table((version / "tagged.parquet").read_bytes())
     assert tagged.column_names[: source.num_columns] == source.column_names
-    assert [field.type for field in tagged.schema][: source.num_columns] == [field.type for field in source.schema]
+    assert [field.type for field in tagged.schema][: source.num_columns] == [
+        field.type for field in source.schema
+    ]
     assert repr(tagged.select(range(source.num_columns)).to_pylist()) == repr(source.to_pylist())
     assert tagged["image_tags_url"].to_pylist() == [f"{site.url}/a.png", None, None]
     assert tagged["status"].to_pylist() == ["tagged", "no_link", "no_link"]
@@ -142,7 +172,10 @@ def test_columns_of_every_type_go_through_a_whole_run(run, site, tmp_path):
 def test_json_of_mixed_types_goes_through_a_whole_run(run, site, tmp_path):
     cells = [True, 1.5, {"deep": [1, {}]}, {}, "\0\x1b[2J", "\ud83d", LONG_CELL, None]
     path = tmp_path / "feed.jsonl"
-    rows = [{"url": site.picture(f"/{n}.png", n), "any": cell, "Status": {}} for n, cell in enumerate(cells)]
+    rows = [
+        {"url": site.picture(f"/{n}.png", n), "any": cell, "Status": {}}
+        for n, cell in enumerate(cells)
+    ]
     path.write_text("\n".join(map(json.dumps, rows)))
     result = run.on(path, "url", "--csv")
     assert result.code == 0, result.out
@@ -153,7 +186,11 @@ def test_json_of_mixed_types_goes_through_a_whole_run(run, site, tmp_path):
     assert tagged["Status"].tolist() == ["{}"] * len(cells)
     assert tagged["image_tags_status"].tolist() == ["tagged"] * len(cells)
     csv.field_size_limit(2_000_000)
-    text = (tmp_path / "store" / "published" / result.summary["version"] / "tagged.csv").read_bytes().decode()
+    text = (
+        (tmp_path / "store" / "published" / result.summary["version"] / "tagged.csv")
+        .read_bytes()
+        .decode()
+    )
     assert [row["any"] for row in csv.DictReader(io.StringIO(text, newline=""))] == [*texts, ""]
 
 
@@ -170,7 +207,9 @@ def test_a_metric_adds_its_table(run):
 
 
 def test_versions_and_rollback_from_the_command_line(run):
-    first, second = (run(["likes"], [[n] for n in range(size)]).summary["version"] for size in (2, 3))
+    first, second = (
+        run(["likes"], [[n] for n in range(size)]).summary["version"] for size in (2, 3)
+    )
     listed = image_tags("versions", "--store", run.store)
     assert [line.split()[0] for line in listed.out.splitlines()] == [second, first]
     assert "current" in listed.out.splitlines()[0]

@@ -1,4 +1,7 @@
-"""Good answers, and every bad one that a web server can give. An answer is what is sent, piece by piece."""
+"""Good answers, and every bad one that a web server can give.
+
+An answer is what is sent, piece by piece.
+"""
 
 import gzip
 import zlib
@@ -17,12 +20,16 @@ Answer = Callable[["Request"], Say]
 
 
 class Request:
-    """One request as it came: its path, its headers in lower case, and how often the path was asked before."""
+    """One request as it came: its path, its headers in lower case, and how often the path was asked
+    before.
+    """
 
     def __init__(self, head: bytes, before: int) -> None:
         lines = head.decode("latin-1").split("\r\n")
         self.path = lines[0].split(" ")[1]
-        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        self.headers = {
+            name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])
+        }
         self.before = before
 
 
@@ -109,16 +116,22 @@ ANSWERS: dict[str, Answer] = {
     # Without end.
     "/endless-body": lambda _: _joined(head(), repeat(GOOD + MUCH)),
     "/endless-chunks": lambda _: _joined(head(Transfer_Encoding="chunked"), repeat(chunk(MUCH))),
-    "/endless-chunk-line": lambda _: _joined(head(Transfer_Encoding="chunked"), repeat(b"0" * 65_536)),
+    "/endless-chunk-line": lambda _: _joined(
+        head(Transfer_Encoding="chunked"), repeat(b"0" * 65_536)
+    ),
     "/endless-trailers": lambda _: _joined(
         head(Transfer_Encoding="chunked"), [chunk(GOOD), b"0\r\n"], repeat(b"X-A: b\r\n" * 1000)
     ),
     "/endless-header": lambda _: _joined(b"HTTP/1.1 200 OK\r\nX-A: ", repeat(b"a" * 65_536)),
-    "/endless-header-lines": lambda _: _joined(b"HTTP/1.1 200 OK\r\n", repeat(b"X-A: " + b"a" * 1000 + b"\r\n")),
+    "/endless-header-lines": lambda _: _joined(
+        b"HTTP/1.1 200 OK\r\n", repeat(b"X-A: " + b"a" * 1000 + b"\r\n")
+    ),
     "/endless-status-line": lambda _: _joined(b"HTTP/1.1 200 ", repeat(b"a" * 65_536)),
     "/endless-continue": lambda _: repeat(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "/endless-processing": lambda _: repeat(b"HTTP/1.1 102 Processing\r\n\r\n"),
-    "/endless-redirect-body": lambda _: _joined(head("302 Found", Location="/good.jpg"), repeat(MUCH)),
+    "/endless-redirect-body": lambda _: _joined(
+        head("302 Found", Location="/good.jpg"), repeat(MUCH)
+    ),
     "/endless-404": lambda _: _joined(head("404 No"), repeat(MUCH)),
     "/huge-length": lambda _: [head(Content_Length=10**12), GOOD],
     # Bombs.
@@ -133,8 +146,15 @@ ANSWERS: dict[str, Answer] = {
     "/length-too-long": lambda _: [head(Content_Length=len(GOOD) + 1000), GOOD],
     "/length-too-short": lambda _: [head(Content_Length=len(GOOD) // 2), GOOD],
     "/two-lengths": lambda _: [head(Content_Length="10, 20"), GOOD],
-    "/hangs-up-elsewhere": lambda request: [head(Content_Length=len(GOOD)), GOOD[: 1000 + 100 * request.before]],
-    "/chunks-cut": lambda request: [head(Transfer_Encoding="chunked"), b"fff\r\n", GOOD[: 500 + request.before]],
+    "/hangs-up-elsewhere": lambda request: [
+        head(Content_Length=len(GOOD)),
+        GOOD[: 1000 + 100 * request.before],
+    ],
+    "/chunks-cut": lambda request: [
+        head(Transfer_Encoding="chunked"),
+        b"fff\r\n",
+        GOOD[: 500 + request.before],
+    ],
     "/chunk-line-broken": lambda _: [head(Transfer_Encoding="chunked"), b"zz\r\n", GOOD],
     "/closes": lambda _: [],
     "/closes-in-head": lambda _: [b"HTTP/1.1 200 OK\r\nContent-Le"],
@@ -155,7 +175,9 @@ ANSWERS: dict[str, Answer] = {
     "/to-nowhere": status(302),
     "/to-broken": redirect("http://[::1"),
     "/to-long": redirect("/" + "a" * 20_000),
-    "/to-control": lambda _: [b"HTTP/1.1 302 Found\r\nLocation: /a\x01b\r\nContent-Length: 0\r\n\r\n"],
+    "/to-control": lambda _: [
+        b"HTTP/1.1 302 Found\r\nLocation: /a\x01b\r\nContent-Length: 0\r\n\r\n"
+    ],
     "/to-file": redirect("file:///etc/passwd"),
     "/to-ftp": redirect("ftp://127.0.0.1/a.jpg"),
     "/to-script": redirect("javascript:alert(1)"),
@@ -163,7 +185,9 @@ ANSWERS: dict[str, Answer] = {
     "/to-login": redirect("http://user:secret@127.0.0.1/a.jpg"),
     "/to-metadata": redirect("http://169.254.169.254/latest/meta-data/"),
     # Not the picture that was asked for.
-    "/page.jpg": page(b"<!DOCTYPE html><html><body>No such picture</body></html>", Content_Type="image/jpeg"),
+    "/page.jpg": page(
+        b"<!DOCTYPE html><html><body>No such picture</body></html>", Content_Type="image/jpeg"
+    ),
     "/json": page(b'{"error": "no"}'),
     "/text": page(b"This picture is gone, sorry about that."),
     "/empty": page(b""),
@@ -177,7 +201,10 @@ ANSWERS: dict[str, Answer] = {
     "/noindex-for-another": page(X_Robots_Tag="otherbot: noindex, nofollow"),
 }
 ANSWERS |= {
-    f"/status/{code}": status(code) for code in (204, 206, 300, 304, 305, 400, 401, 402, 403, 404, 405, 408, 410, 418, 425)
+    f"/status/{code}": status(code)
+    for code in (204, 206, 300, 304, 305, 400, 401, 402, 403, 404, 405, 408, 410, 418, 425)
 }
-ANSWERS |= {f"/status/{code}": status(code) for code in (429, 451, 500, 501, 502, 503, 504, 599, 999)}
+ANSWERS |= {
+    f"/status/{code}": status(code) for code in (429, 451, 500, 501, 502, 503, 504, 599, 999)
+}
 ANSWERS |= {f"/chain/{n}": redirect(f"/chain/{n - 1}") for n in range(1, 8)} | {"/chain/0": page()}

@@ -6,7 +6,10 @@ from tests.support.staged import Staged, image_id_of
 
 NOWHERE = "0" * 64
 LAST = {"rows": 30, "links": 30, "images": 26, "tags_mean": 5.65, "tags_sd": 0.96}
-LAST |= {"kinds": {"label": 92, "word": 52, "celebrity": 3}, "labels": {"Cat": 23, "Animal": 23, "Pet": 23}}
+LAST |= {
+    "kinds": {"label": 92, "word": 52, "celebrity": 3},
+    "labels": {"Cat": 23, "Animal": 23, "Pet": 23},
+}
 
 
 def first(value):
@@ -38,7 +41,9 @@ def twice(table):
     """Have the first row once more."""
 
     def repeat(staged):
-        staged.tables[table] = pa.concat_tables([staged.tables[table], staged.tables[table].slice(0, 1)])
+        staged.tables[table] = pa.concat_tables(
+            [staged.tables[table], staged.tables[table].slice(0, 1)]
+        )
 
     return repeat
 
@@ -64,15 +69,26 @@ def one_image_without_tags(staged):
 
 def of_all_tags(table):
     """What breaks an expectation that `tags_long` and `tags_dropped` share."""
-    columns = {"image_id": "its image", "kind": "a kind", "rank": "a rank", "name": "a name", "confidence": "a confidence"}
-    cases = {f"Every tag has {words}.": put(table, column, None) for column, words in columns.items()}
+    columns = {
+        "image_id": "its image",
+        "kind": "a kind",
+        "rank": "a rank",
+        "name": "a name",
+        "confidence": "a confidence",
+    }
+    cases = {
+        f"Every tag has {words}.": put(table, column, None) for column, words in columns.items()
+    }
     sides = {
-        f"The {side} of a box is between 0 and 1.": put(table, side, 1.5) for side in ("left", "top", "width", "height")
+        f"The {side} of a box is between 0 and 1.": put(table, side, 1.5)
+        for side in ("left", "top", "width", "height")
     }
     return {
         **cases,
         **sides,
-        "The table has exactly the columns, types and order of its contract.": without(table, "categories"),
+        "The table has exactly the columns, types and order of its contract.": without(
+            table, "categories"
+        ),
         "Every tag says who answered.": put(table, "analyzer", None),
         "Every tag's image is in images.": put(table, "image_id", NOWHERE),
         "A kind is one of the closed list.": put(table, "kind", "colour"),
@@ -88,11 +104,14 @@ def of_all_tags(table):
     }
 
 
-# What breaks each expectation, by its sentence. A breaker changes one thing in a run's tables that are otherwise good, or
-# is a dict of other arguments for Staged: thresholds, or the last version's profile.
+# What breaks each expectation, by its sentence. A breaker changes one thing in a run's tables that
+# are otherwise good, or is a dict of other arguments for Staged: thresholds, or the last version's
+# profile.
 BREAKERS = {
     "images": {
-        "The table has exactly the columns, types and order of its contract.": without("images", "height"),
+        "The table has exactly the columns, types and order of its contract.": without(
+            "images", "height"
+        ),
         "Every row of the table says which source row it belongs to.": put("images", "row", None),
         "Source row and position name one link.": twice("images"),
         "Every row of the source is accounted for, and no other row is there.": keep(
@@ -108,16 +127,28 @@ BREAKERS = {
             "images", "reason", "timeout", "status", "rejected"
         ),
         "A row with a link has its URL.": put_where("images", "url", None, "status", "rejected"),
-        "A row with a link has its position.": put_where("images", "position", None, "status", "tagged"),
+        "A row with a link has its position.": put_where(
+            "images", "position", None, "status", "tagged"
+        ),
         "A row without a link has no URL.": put("images", "url", "http://x/"),
         "A row without a link has no image.": put("images", "image_id", NOWHERE),
-        "An image is named by the sha256 of its bytes.": put_where("images", "image_id", "cat.jpg", "status", "tagged"),
+        "An image is named by the sha256 of its bytes.": put_where(
+            "images", "image_id", "cat.jpg", "status", "tagged"
+        ),
         "A tagged link has an image.": put_where("images", "image_id", None, "status", "tagged"),
-        "A tagged link says where its picture lies.": put_where("images", "object", None, "status", "tagged"),
-        "All links to one picture say the same of it.": put_where("images", "width", 321, "row", 29),
+        "A tagged link says where its picture lies.": put_where(
+            "images", "object", None, "status", "tagged"
+        ),
+        "All links to one picture say the same of it.": put_where(
+            "images", "width", 321, "row", 29
+        ),
         "A picture has at least 1 byte.": put_where("images", "bytes", 0, "status", "tagged"),
-        "A picture has at least 1 pixel across.": put_where("images", "width", 0, "status", "tagged"),
-        "A picture has at least 1 pixel down.": put_where("images", "height", -1, "status", "tagged"),
+        "A picture has at least 1 pixel across.": put_where(
+            "images", "width", 0, "status", "tagged"
+        ),
+        "A picture has at least 1 pixel down.": put_where(
+            "images", "height", -1, "status", "tagged"
+        ),
         "Enough of the links are tagged.": {"min_tagged_share": 1.0},
         "Few links are pending.": put_where("images", "status", "pending", "status", "rejected"),
         "Not too many links are rejected.": {"max_rejected_share": 0.0},
@@ -125,7 +156,9 @@ BREAKERS = {
         "No picture is behind very many links: hosts show one placeholder for all deleted pictures.": {
             "max_links_an_image": 1
         },
-        "The source has about as many rows as in the last version.": {"last": {**LAST, "rows": 1000}},
+        "The source has about as many rows as in the last version.": {
+            "last": {**LAST, "rows": 1000}
+        },
     },
     "tags_long": {
         **of_all_tags("tags_long"),
@@ -137,7 +170,9 @@ BREAKERS = {
         "Tags kept and tags dropped are together the tags that were read.": keep(
             "tags_dropped", lambda row: row["kind"] != "line"
         ),
-        "An image has about as many tags as in the last version.": {"last": {**LAST, "tags_mean": 12.0}},
+        "An image has about as many tags as in the last version.": {
+            "last": {**LAST, "tags_mean": 12.0}
+        },
         "Each kind has about the same share of the tags as in the last version.": {
             "last": {**LAST, "kinds": {"celebrity": 150}}
         },
@@ -153,16 +188,22 @@ BREAKERS = {
         "Image, kind and rank name one tag that was read.": twice("tags_dropped"),
     },
     "tags_wide": {
-        "The table has exactly the columns, types and order of its contract.": without("tags_wide", "word_4_confidence"),
+        "The table has exactly the columns, types and order of its contract.": without(
+            "tags_wide", "word_4_confidence"
+        ),
         "Every row has its image.": put("tags_wide", "image_id", None),
         "There is one row an image.": twice("tags_wide"),
         "Every image that a link led to has its row, and no other image has.": keep(
             "tags_wide", lambda row: row["image_id"] != image_id_of(7)
         ),
-        "The table says what tags_long says, as far as its columns reach.": put("tags_wide", "label_2", "Dog"),
+        "The table says what tags_long says, as far as its columns reach.": put(
+            "tags_wide", "label_2", "Dog"
+        ),
     },
     "tag_effects": {
-        "The table has exactly the columns, types and order of its contract.": without("tag_effects", "p_corrected"),
+        "The table has exactly the columns, types and order of its contract.": without(
+            "tag_effects", "p_corrected"
+        ),
         "Every comparison names its tag.": put("tag_effects", "name", None),
         "Every comparison has a difference.": put("tag_effects", "difference", None),
         "Every difference has the lower end of its interval.": put("tag_effects", "low", None),
@@ -177,7 +218,9 @@ BREAKERS = {
         "An interval has its lower end below.": put("tag_effects", "low", 1e9),
     },
     "tagged": {
-        "The table has exactly the columns, types and order of its contract.": without("tagged", "label_3"),
+        "The table has exactly the columns, types and order of its contract.": without(
+            "tagged", "label_3"
+        ),
         "Each row is the source's row as it was, with what images and tags_wide say of its link.": put(
             "tagged", "likes", 7.5
         ),

@@ -1,4 +1,6 @@
-"""A feed of which some links and one picture fail until they are mended, a deployment that tags it, and its worker."""
+"""A feed of which some links and one picture fail until they are mended, a deployment that tags it,
+and its worker.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,7 +18,9 @@ DOWN = (4, 9)
 THROTTLED = 6
 """Two pictures whose site is down, and one whose text the analyzer is always too busy to read."""
 
-HOSTILE = "/gone/<img/src=x/onerror=pwned=1>`a`*b*~~c~~[click](javascript:pwned=1)&lt;b&gt;\u202e.png"
+HOSTILE = (
+    "/gone/<img/src=x/onerror=pwned=1>`a`*b*~~c~~[click](javascript:pwned=1)&lt;b&gt;\u202e.png"
+)
 """The path of a link that would do harm where it is not shown as text."""
 OPERATIONS = ["detect_labels", "detect_text"]
 
@@ -27,15 +31,21 @@ class BrokenFeed:
     def __init__(self, folder: Path, endpoint: RekognitionEndpoint) -> None:
         self.folder, self.endpoint, self.site = folder, endpoint, Site()
         links = [self.site.picture(f"/photos/{n}.png", n) for n in range(PICTURES)]
-        self.site.answers["/moved.html"] = Answer(b"<!doctype html><p>Moved.", headers={"Content-Type": "text/html"})
-        links += [f"{self.site.url}{path}" for path in ("/photos/deleted.png", "/moved.html", HOSTILE)]
+        self.site.answers["/moved.html"] = Answer(
+            b"<!doctype html><p>Moved.", headers={"Content-Type": "text/html"}
+        )
+        links += [
+            f"{self.site.url}{path}" for path in ("/photos/deleted.png", "/moved.html", HOSTILE)
+        ]
         links += [links[0], ""]
         rows = [f'{1000 + number},"{link}"\n' for number, link in enumerate(links)]
         (folder / "tweets.csv").write_text("tweet_id,media\n" + "".join(rows), encoding="utf-8")
         for number in DOWN:
             self.site.answers[f"/photos/{number}.png"] = Answer(b"", 503)
         picture = hashlib.sha256(png(THROTTLED)).hexdigest()
-        endpoint.faults = [Fault("ThrottlingException", operation="DetectText", image=picture, times=None)]
+        endpoint.faults = [
+            Fault("ThrottlingException", operation="DetectText", image=picture, times=None)
+        ]
 
     @property
     def parameters(self) -> dict[str, Any]:

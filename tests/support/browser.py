@@ -1,4 +1,6 @@
-"""A headless Chromium for tests: the one that is installed, or the distribution's own where we may install it."""
+"""A headless Chromium for tests: the one that is installed, or the distribution's own where we may
+install it.
+"""
 
 import contextlib
 import os
@@ -17,10 +19,16 @@ MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
 def chromium() -> str:
-    """Where the browser is. Installs Debian's if there is none and we are root; RuntimeError if there is still none."""
+    """Where the browser is.
+
+    Installs Debian's if there is none and we are root; RuntimeError if there is still none.
+    """
     found = _on_path()
     if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+        for command in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-y", "-qq", "chromium"],
+        ):
             subprocess.run(command, check=True, capture_output=True, timeout=200)
         found = _on_path()
     if found is None:
@@ -32,7 +40,10 @@ def chromium() -> str:
 
 @contextlib.contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A headless browser, closed at the end. While it is open no event loop can run in this thread."""
+    """A headless browser, closed at the end.
+
+    While it is open no event loop can run in this thread.
+    """
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
@@ -57,7 +68,9 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, address: str, width: int = 1280, dark: bool = False, scripts: bool = True) -> Iterator[Opened]:
+def opened(
+    browser: Browser, address: str, width: int = 1280, dark: bool = False, scripts: bool = True
+) -> Iterator[Opened]:
     """A page in a context of its own, loaded; `width` in CSS px, a phone below 600."""
     phone = width < 600
     context = browser.new_context(

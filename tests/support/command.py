@@ -42,7 +42,10 @@ def image_tags(*words: str, env: Mapping[str, str] | None = None) -> Result:
     `env` has PREFECT_API_URL if the command starts a flow. No traceback is ever printed.
     """
     given = dict(env or {})
-    with patch.dict(os.environ, given), temporary_settings({PREFECT_API_URL: given.get("PREFECT_API_URL")}):
+    with (
+        patch.dict(os.environ, given),
+        temporary_settings({PREFECT_API_URL: given.get("PREFECT_API_URL")}),
+    ):
         done = CliRunner().invoke(main, list(words))
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -56,7 +59,13 @@ def image_tags_process(
     """Run `image-tags` with these words in a process of its own; it never prints a traceback."""
     command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *words]
     done = subprocess.run(
-        command, env={**os.environ, **(env or {})}, cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr[-4000:]
     return Result(done.returncode, done.stdout, done.stderr)
@@ -75,5 +84,10 @@ def check_accounted(summary: Mapping[str, Any], tables: Mapping[str, pa.Table]) 
     assert {row["row"] for row in images} == set(range(summary["rows"]))
     assert sum(row["status"] != "no_link" for row in images) == summary["links"]
     assert sum(summary["statuses"].values()) == len(images) == tables["tagged"].num_rows
-    assert sum(summary["reasons"].values()) == summary["statuses"]["rejected"] + summary["statuses"]["pending"]
-    assert {name: table.num_rows for name, table in tables.items() if name in summary["tables"]} == summary["tables"]
+    assert (
+        sum(summary["reasons"].values())
+        == summary["statuses"]["rejected"] + summary["statuses"]["pending"]
+    )
+    assert {
+        name: table.num_rows for name, table in tables.items() if name in summary["tables"]
+    } == summary["tables"]

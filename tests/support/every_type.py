@@ -24,7 +24,9 @@ COLUMNS = {
     "long decimal": pa.array(TENTHS, pa.decimal256(60, 2)),
     "zoned": pa.array([0, None, 1], pa.timestamp("us", "Europe/Zurich")),
     "nanoseconds": pa.array([1, None, 2], pa.timestamp("ns")),
-    "far": pa.array([datetime.datetime(9999, 1, 1), None, datetime.datetime(1, 1, 1)], pa.timestamp("us")),
+    "far": pa.array(
+        [datetime.datetime(9999, 1, 1), None, datetime.datetime(1, 1, 1)], pa.timestamp("us")
+    ),
     "time": pa.array([datetime.time(1, 2, 3, 4), None, datetime.time(0)], pa.time64("us")),
     "time in nanoseconds": pa.array([1, None, 2], pa.time64("ns")),
     "duration": pa.array([1, None, 2], pa.duration("us")),

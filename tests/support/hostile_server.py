@@ -1,4 +1,6 @@
-"""A web server that sends any bytes it is told to, as slowly as it is told to, and keeps note of who asked what."""
+"""A web server that sends any bytes it is told to, as slowly as it is told to, and keeps note of
+who asked what.
+"""
 
 import socket
 import ssl
@@ -17,10 +19,15 @@ def _not_there(_: Request) -> list[bytes]:
 
 
 class HostileServer:
-    """Serves `answers` on a free port of 127.0.0.1 (or `host`), one connection an answer; over TLS with `tls`."""
+    """Serves `answers` on a free port of 127.0.0.1 (or `host`), one connection an answer; over TLS
+    with `tls`.
+    """
 
     def __init__(
-        self, answers: Mapping[str, Answer] = ANSWERS, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+        self,
+        answers: Mapping[str, Answer] = ANSWERS,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answers = dict(answers)
         self.requests: list[Request] = []
@@ -58,7 +65,12 @@ class HostileServer:
         self._start(self._accept)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stopped.set()
         self._listener.close()
         for thread in self._threads:
@@ -93,7 +105,9 @@ class HostileServer:
                 request = self._read(connection)
                 for piece in self.answers.get(request.path, _not_there)(request) if request else []:
                     if isinstance(piece, Reset):
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        connection.setsockopt(
+                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        )
                         return
                     if isinstance(piece, Pause):
                         if self._stopped.wait(0.02):

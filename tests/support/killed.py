@@ -1,4 +1,6 @@
-"""A run to be killed: a site, an analyzer that bills, a store with a version that readers see, and a reader."""
+"""A run to be killed: a site, an analyzer that bills, a store with a version that readers see, and
+a reader.
+"""
 
 import contextlib
 import json
@@ -41,7 +43,9 @@ OPTIONS: dict[str, Any] = {
 class World:
     """A feed of pictures, of which a first version was published when it was shorter."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], endpoint: RekognitionEndpoint) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], endpoint: RekognitionEndpoint
+    ) -> None:
         self.folder, self.endpoint = folder, endpoint
         self.env = {**environment, **endpoint.environment()}
         self.site = Site()
@@ -65,7 +69,11 @@ class World:
         words = ["run", str(self.source), "--store", str(store), "--json"]
         for option, value in OPTIONS.items():
             flag = "--" + option.replace("_", "-")
-            words += [flag] if value is True else [flag, ",".join(value) if isinstance(value, list) else str(value)]
+            words += (
+                [flag]
+                if value is True
+                else [flag, ",".join(value) if isinstance(value, list) else str(value)]
+            )
         return words
 
     def run(self, store: Path | str) -> Result:
@@ -74,10 +82,19 @@ class World:
 
     @contextlib.contextmanager
     def started(self, store: Store, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """`image-tags run` in a process of its own, with more environment, which never outlives the block; see `log`."""
-        command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *self.words(store.address)]
+        """`image-tags run` in a process of its own, with more environment, which never outlives the
+        block; see `log`.
+        """
+        command = [
+            sys.executable,
+            "-c",
+            "from image_tags.flows.cli import main; main()",
+            *self.words(store.address),
+        ]
         with self.log.open("wb") as log:
-            process = subprocess.Popen(command, env={**os.environ, **self.env, **more}, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command, env={**os.environ, **self.env, **more}, stdout=log, stderr=log
+            )
         try:
             yield process
         finally:
@@ -101,10 +118,14 @@ class World:
         self.endpoint.release.set()
 
     def reached(self, moment: Callable[[], bool], within: float = 60) -> None:
-        """Wait for a moment of the started run, looking so often that it is hardly over when this returns."""
+        """Wait for a moment of the started run, looking so often that it is hardly over when this
+        returns.
+        """
         pause, end = threading.Event(), time.monotonic() + within
         while not moment():
-            assert time.monotonic() < end, f"the run never came there:\n{self.log.read_text()[-3000:]}"
+            assert time.monotonic() < end, (
+                f"the run never came there:\n{self.log.read_text()[-3000:]}"
+            )
             pause.wait(0.003)
 
     def billed_since(self, before: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
@@ -129,15 +150,22 @@ def comparable(store: Store) -> dict[str, list[dict[str, Any]]]:
     """The tables that readers see, without the one column that says where a store is."""
     pointer, _ = read_pointer(store)
     assert pointer
-    tables = {name: parquet_table(store.read(key)).to_pylist() for name, key in pointer.tables.items()}
+    tables = {
+        name: parquet_table(store.read(key)).to_pylist() for name, key in pointer.tables.items()
+    }
     return {
-        name: [{column: value for column, value in row.items() if column != "object"} for row in rows]
+        name: [
+            {column: value for column, value in row.items() if column != "object"} for row in rows
+        ]
         for name, rows in tables.items()
     }
 
 
-def twice_billed(world: World, before: Mapping[tuple[str, str], int], saved: set[tuple[str, str]]) -> int:
-    """How many calls were billed twice since then, after a kill and another run: none of those whose answer was saved.
+def twice_billed(
+    world: World, before: Mapping[tuple[str, str], int], saved: set[tuple[str, str]]
+) -> int:
+    """How many calls were billed twice since then, after a kill and another run: none of those
+    whose answer was saved.
 
     All others that were needed were billed once.
     """
@@ -150,7 +178,9 @@ def twice_billed(world: World, before: Mapping[tuple[str, str], int], saved: set
 
 
 class Reader:
-    """Reads the tables of a store all the time, from the pointer on, as users do: each version must be whole."""
+    """Reads the tables of a store all the time, from the pointer on, as users do: each version must
+    be whole.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -181,7 +211,10 @@ class Reader:
     def _look(self) -> None:
         pointer, _ = read_pointer(self._store)
         assert pointer, "there is no pointer"
-        rows = {name: parquet_table(self._store.read(key)).num_rows for name, key in pointer.tables.items()}
+        rows = {
+            name: parquet_table(self._store.read(key)).num_rows
+            for name, key in pointer.tables.items()
+        }
         summary = json.loads(self._store.read(f"published/{pointer.version}/summary.json"))
         assert rows == summary["tables"], f"{pointer.version}: {rows}"
         assert self._store.exists(f"published/{pointer.version}/report.html")

@@ -32,7 +32,10 @@ def labels_response(*names):
 
 def text_response(*words):
     return {
-        "TextDetections": [{"DetectedText": w, "Type": "WORD", "Id": n, "Confidence": 99.0} for n, w in enumerate(words)]
+        "TextDetections": [
+            {"DetectedText": w, "Type": "WORD", "Id": n, "Confidence": 99.0}
+            for n, w in enumerate(words)
+        ]
     }
 
 
@@ -43,7 +46,11 @@ def people_response(*names):
     }
 
 
-RESPONSES = {LABELS: labels_response("Cat", "Animal"), TEXT: text_response("hello"), PEOPLE: people_response()}
+RESPONSES = {
+    LABELS: labels_response("Cat", "Animal"),
+    TEXT: text_response("hello"),
+    PEOPLE: people_response(),
+}
 
 
 def entry(image, operation, response=None, *, run="r1", reason=None, detail="no"):

@@ -1,4 +1,6 @@
-"""Made runs for the report's tests: any number of images with tags, boxes, words, people, rejected and pending links."""
+"""Made runs for the report's tests: any number of images with tags, boxes, words, people, rejected
+and pending links.
+"""
 
 import hashlib
 import json
@@ -9,7 +11,13 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_DROPPED, TAGS_LONG, schema_of
+from image_tags.tasks.contracts.tables import (
+    IMAGES,
+    TAG_EFFECTS,
+    TAGS_DROPPED,
+    TAGS_LONG,
+    schema_of,
+)
 from image_tags.tasks.report import ReportInput
 from image_tags.tasks.summary.changes import changes_between
 from image_tags.tasks.summary.step import counts_of, top_names
@@ -41,12 +49,17 @@ def image_id_of(number):
 def picture_of(image_id, side=320):
     """A small picture that differs from image to image."""
     rng = random.Random(image_id)
-    picture = Image.new("RGB", (side, side * rng.choice((2, 3, 4)) // 3), tuple(rng.randrange(40, 220) for _ in range(3)))
+    picture = Image.new(
+        "RGB",
+        (side, side * rng.choice((2, 3, 4)) // 3),
+        tuple(rng.randrange(40, 220) for _ in range(3)),
+    )
     draw = ImageDraw.Draw(picture)
     for _ in range(12):
         x, y = rng.randrange(side), rng.randrange(side)
         draw.ellipse(
-            (x, y, x + rng.randrange(20, 90), y + rng.randrange(20, 90)), tuple(rng.randrange(256) for _ in range(3))
+            (x, y, x + rng.randrange(20, 90), y + rng.randrange(20, 90)),
+            tuple(rng.randrange(256) for _ in range(3)),
         )
     data = BytesIO()
     picture.save(data, "JPEG", quality=80)
@@ -81,7 +94,9 @@ def tags_of(number, rng):
 
 
 def made_run(n_images, **changes):
-    """A run of `n_images` pictures, some of them behind several links, with a link in ten rejected or pending."""
+    """A run of `n_images` pictures, some of them behind several links, with a link in ten rejected
+    or pending.
+    """
     rng = random.Random(n_images)
     images, long, row = [], [], 0
     for number in range(n_images):
@@ -104,10 +119,19 @@ def made_run(n_images, **changes):
             row += 1
         long += tags_of(number, rng)
         if number % 10 == 0:
-            reason = rng.choice([r for r in Reason if r not in (Reason.THROTTLED, Reason.REFUSED_BY_ANALYZER)])
+            reason = rng.choice(
+                [r for r in Reason if r not in (Reason.THROTTLED, Reason.REFUSED_BY_ANALYZER)]
+            )
             url = f"https://gone.example.net/{number}.jpg"
             images.append(
-                {"row": row, "position": 0, "url": url, "status": reason.status, "reason": reason, "detail": "It was so."}
+                {
+                    "row": row,
+                    "position": 0,
+                    "url": url,
+                    "status": reason.status,
+                    "reason": reason,
+                    "detail": "It was so.",
+                }
             )
             row += 1
     dropped = [{**tag, "rule": "minimum_confidence", "confidence": 40.0} for tag in long[::7]]
@@ -147,7 +171,13 @@ def report_input(images, long, dropped=(), **changes):
         "published": True,
     }
     findings = [
-        {"table": "images", "severity": "critical", "success": True, "says": "Every row is accounted for.", "detail": ""},
+        {
+            "table": "images",
+            "severity": "critical",
+            "success": True,
+            "says": "Every row is accounted for.",
+            "detail": "",
+        },
         {
             "table": "images",
             "severity": "warning",
@@ -167,7 +197,11 @@ def made_effects():
     rng = random.Random(7)
     rows = []
     for metric in ("likes", "comments"):
-        for kind, name in [("any", "has_text"), ("any", "has_celebrity"), *(("label", name) for name in LABELS)]:
+        for kind, name in [
+            ("any", "has_text"),
+            ("any", "has_celebrity"),
+            *(("label", name) for name in LABELS),
+        ]:
             difference = rng.gauss(0, 30)
             half = rng.uniform(5, 30)
             rows.append(
@@ -192,7 +226,9 @@ HOSTILE = (
     "\u202egnp.exe\u202c \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd \U0001f600 \x00\x01\x7f\x9b",
     "m<" * 500_000,
 )
-"""What the web and a source may hold: markup, templates, formulas, line breaks, directions, controls, a million letters."""
+"""What the web and a source may hold: markup, templates, formulas, line breaks, directions,
+controls, a million letters.
+"""
 
 
 def hostile_run(text):
@@ -204,19 +240,48 @@ def hostile_run(text):
         one = image_id_of(number)
         for address in (url, text):
             images.append(
-                {"row": len(images), "position": 0, "url": address, "image_id": one, "status": "tagged", "object": text}
+                {
+                    "row": len(images),
+                    "position": 0,
+                    "url": address,
+                    "image_id": one,
+                    "status": "tagged",
+                    "object": text,
+                }
             )
-        for rank, kind in enumerate(("label", "word", "line", "celebrity", "face", "moderation"), start=1):
+        for rank, kind in enumerate(
+            ("label", "word", "line", "celebrity", "face", "moderation"), start=1
+        ):
             box = {"left": 0.1 * rank, "top": 0.1, "width": 0.2, "height": 0.3}
             details = json.dumps({"flag": text, "instances": []})
-            tag = {"image_id": one, "kind": kind, "rank": rank, "name": f"{kind} {text}", "confidence": 90.0, **box}
+            tag = {
+                "image_id": one,
+                "kind": kind,
+                "rank": rank,
+                "name": f"{kind} {text}",
+                "confidence": 90.0,
+                **box,
+            }
             long.append({**tag, "instances": 2, "details": details, "analyzer": text})
     for reason, status in (("timeout", "pending"), ("not_found", "rejected")):
-        images.append({"row": len(images), "position": 0, "url": text, "status": status, "reason": reason, "detail": text})
+        images.append(
+            {
+                "row": len(images),
+                "position": 0,
+                "url": text,
+                "status": status,
+                "reason": reason,
+                "detail": text,
+            }
+        )
     dropped = [{**tag, "rule": text} for tag in long]
     effects = made_effects().slice(0, 3).to_pylist()
     wide = pa.table({"image_id": [image_id_of(n) for n in range(4)]})
-    source = {text: [text] * len(images), "url": [image["url"] for image in images], "likes": [[text]] * len(images)}
+    source = {
+        text: [text] * len(images),
+        "url": [image["url"] for image in images],
+        "likes": [[text]] * len(images),
+    }
     columns = schema_of(IMAGES).names
     ours = {f"image_tags_{name}": [image.get(name) for image in images] for name in columns}
     return report_input(
@@ -224,12 +289,16 @@ def hostile_run(text):
         long,
         dropped,
         tables={
-            "tag_effects": pa.Table.from_pylist([{**effect, "name": text, "metric": text} for effect in effects]),
+            "tag_effects": pa.Table.from_pylist(
+                [{**effect, "name": text, "metric": text} for effect in effects]
+            ),
             "tags_wide": wide,
             "tagged": pa.table(source | ours),
         },
         summary={
-            **dict.fromkeys(("version", "run", "started", "finished", "source", "store", "analyzer"), text),
+            **dict.fromkeys(
+                ("version", "run", "started", "finished", "source", "store", "analyzer"), text
+            ),
             "calls": {text: {"billed": 1, "reused": 1, "failed": 1}},
             "seconds": {text: 1.0},
             "remarks": [text],

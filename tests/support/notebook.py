@@ -1,4 +1,6 @@
-"""The example notebook: run it as Jupyter does, and `uv run python -m tests.support.notebook` keeps what it shows."""
+"""The example notebook: run it as Jupyter does, and `uv run python -m tests.support.notebook` keeps
+what it shows.
+"""
 
 import os
 import re
@@ -16,17 +18,23 @@ EXAMPLE = Path("docs/example.ipynb")
 
 
 CHANGING = re.compile(r"\d{8}T[\d.]+Z-[0-9a-f]+|[\d.]+|\s+|-+")
-"""What differs from run to run: versions and numbers, and with them the white space and rules of a table."""
+"""What differs from run to run: versions and numbers, and with them the white space and rules of a
+table.
+"""
 
 
 def executed(path: Path, folder: Path, env: Mapping[str, str]) -> NotebookNode:
-    """The notebook after all its cells were run in a folder, in a kernel of its own; a cell that fails raises.
+    """The notebook after all its cells were run in a folder, in a kernel of its own; a cell that
+    fails raises.
 
     What Prefect has in the environment is not handed on, but for what `env` says.
     """
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    own = {name: str(folder / ".jupyter") for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
+    own = {
+        name: str(folder / ".jupyter")
+        for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    }
     others = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     with patch.dict(os.environ, {**others, **own, **env}, clear=True):
         NotebookClient(notebook, timeout=200, record_timing=False, resources=resources).execute()
@@ -44,14 +52,25 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def settled(cell: NotebookNode) -> list[NotebookNode]:
-    """What a cell shows in the end: neither its progress nor what it says on the way, which hold times."""
-    return [output for output in cell.outputs if output.output_type == "execute_result" or not _passing(output)]
+    """What a cell shows in the end: neither its progress nor what it says on the way, which hold
+    times.
+    """
+    return [
+        output
+        for output in cell.outputs
+        if output.output_type == "execute_result" or not _passing(output)
+    ]
 
 
 def outline(cell: NotebookNode) -> list[dict[str, Any]]:
-    """What a cell shows but for its numbers: addresses change, and other machines' confidences differ in the last digit."""
+    """What a cell shows but for its numbers: addresses change, and other machines' confidences
+    differ in the last digit.
+    """
     return [
-        {kind: CHANGING.sub(" ", text) if kind == "text/plain" else "" for kind, text in output.data.items()}
+        {
+            kind: CHANGING.sub(" ", text) if kind == "text/plain" else ""
+            for kind, text in output.data.items()
+        }
         for output in settled(cell)
         if "data" in output
     ]

@@ -1,6 +1,8 @@
-"""Takes the docs' pictures of a flow run's page: `uv run python -m tests.support.page_screenshots docs/images`.
+"""Takes the docs' pictures of a flow run's page: `uv run python -m tests.support.page_screenshots
+docs/images`.
 
-A feed that is partly broken is tagged on a Prefect server of its own; then it is mended, and Retry pressed on the page.
+A feed that is partly broken is tagged on a Prefect server of its own; then it is mended, and Retry
+pressed on the page.
 """
 
 import shutil
@@ -33,7 +35,10 @@ def main(folder: str) -> None:
     """Write the pictures."""
     feed_folder = Path(tempfile.gettempdir()) / "feed"
     feed_folder.mkdir()
-    with tempfile.TemporaryDirectory() as home, RekognitionEndpoint(latency=0.05).running() as endpoint:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        RekognitionEndpoint(latency=0.05).running() as endpoint,
+    ):
         server, feed = PrefectServer(Path(home)), BrokenFeed(feed_folder, endpoint)
         server.start()
         try:
@@ -57,7 +62,9 @@ def main(folder: str) -> None:
 
 def _recorded(server: PrefectServer, run_id: str, tries: int) -> None:
     """Wait for the server to record the last task run of so many tries."""
-    task_runs(server, run_id, lambda runs: sum(run["name"] == "explain the run" for run in runs) == tries)
+    task_runs(
+        server, run_id, lambda runs: sum(run["name"] == "explain the run" for run in runs) == tries
+    )
 
 
 def _save(path: Path, page: FlowRunPage) -> None:

@@ -20,11 +20,15 @@ TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 ROOT = Path(__file__).parents[2]
 
 
-def prefect(server: PrefectServer, *words: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> str:
+def prefect(
+    server: PrefectServer, *words: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> str:
     """Run `prefect` with these words against the server; what it printed. It must succeed."""
     command = [sys.executable, "-m", "prefect", *words]
     full = {**os.environ, **server.env, **(env or {})}
-    done = subprocess.run(command, env=full, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(
+        command, env=full, cwd=cwd, capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -66,13 +70,15 @@ def ended(
 ) -> dict[str, Any]:
     """The flow run once it has ended for the `count`th time.
 
-    `again`: asks for it once more. A worker may say twice that a run's process is gone, the second time after a retry was
-    asked for, which is then forgotten.
+    `again`: asks for it once more. A worker may say twice that a run's process is gone, the second
+    time after a retry was asked for, which is then forgotten.
     """
 
     def says() -> str:
         run = flow_run(server, flow_run_id)
-        return f"{run['state_type']} {run['state_name']} {run['run_count']} {run['state']['message']}"
+        return (
+            f"{run['state_type']} {run['state_name']} {run['run_count']} {run['state']['message']}"
+        )
 
     def over() -> bool:
         run = flow_run(server, flow_run_id)
@@ -87,13 +93,19 @@ def ended(
 def task_runs(
     server: PrefectServer, flow_run_id: str, enough: Callable[[list[dict[str, Any]]], bool]
 ) -> list[dict[str, Any]]:
-    """The flow run's task runs that ended, once they are enough: the server records them with a delay."""
+    """The flow run's task runs that ended, once they are enough: the server records them with a
+    delay.
+    """
 
     def found() -> list[dict[str, Any]]:
         runs = ask(server, "task_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}}, limit=200)
         return [run for run in runs if run["state_type"] in TERMINAL]
 
-    until(lambda: enough(found()), 60, lambda: str([(run["name"], run["state_name"]) for run in found()]))
+    until(
+        lambda: enough(found()),
+        60,
+        lambda: str([(run["name"], run["state_name"]) for run in found()]),
+    )
     return found()
 
 
@@ -125,7 +137,17 @@ class Worker:
     """A process worker of a pool; its environment is what its runs have."""
 
     def __init__(self, server: PrefectServer, pool: str, env: Mapping[str, str], log: Path) -> None:
-        self._command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
+        self._command = [
+            sys.executable,
+            "-m",
+            "prefect",
+            "worker",
+            "start",
+            "--type",
+            "process",
+            "--pool",
+            pool,
+        ]
         self._env = {**os.environ, **server.env, "PREFECT_WORKER_QUERY_SECONDS": "1", **env}
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None

@@ -19,7 +19,10 @@ QUIET = {
 
 
 class PrefectServer:
-    """Start, kill and start again: the database stays. With a `login` (`user:password`) it answers nobody without."""
+    """Start, kill and start again: the database stays.
+
+    With a `login` (`user:password`) it answers nobody without.
+    """
 
     def __init__(self, home: Path, login: str | None = None) -> None:
         self.home = home
@@ -39,13 +42,34 @@ class PrefectServer:
     def start(self) -> None:
         """Start and wait until it answers."""
         self.home.mkdir(parents=True, exist_ok=True)
-        env = {**os.environ, **QUIET, "PREFECT_HOME": str(self.home), "PREFECT_SERVER_UI_API_URL": self.api}
+        env = {
+            **os.environ,
+            **QUIET,
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_SERVER_UI_API_URL": self.api,
+        }
         if self.login:
             env["PREFECT_SERVER_API_AUTH_STRING"] = self.login
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
-        until(self.answers, 120, lambda: f"the Prefect server did not start:\n{self.log.read_text()[-2000:]}")
+            self._process = subprocess.Popen(
+                command, env=env, stdout=log, stderr=log, start_new_session=True
+            )
+        until(
+            self.answers,
+            120,
+            lambda: f"the Prefect server did not start:\n{self.log.read_text()[-2000:]}",
+        )
 
     def answers(self) -> bool:
         """Whether it is up."""

@@ -17,7 +17,11 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def until(true: Callable[[], bool], seconds: float, otherwise: Callable[[], str] = lambda: "it never became true") -> None:
+def until(
+    true: Callable[[], bool],
+    seconds: float,
+    otherwise: Callable[[], str] = lambda: "it never became true",
+) -> None:
     """Wait for something to become true, looking often; AssertionError after so many seconds."""
     pause, end = threading.Event(), time.monotonic() + seconds
     while not true():

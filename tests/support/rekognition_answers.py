@@ -1,4 +1,6 @@
-"""What the stand-in for Amazon Rekognition sees in a picture: the same for the same picture, in every operation's shape."""
+"""What the stand-in for Amazon Rekognition sees in a picture: the same for the same picture, in
+every operation's shape.
+"""
 
 import random
 from typing import Any
@@ -18,17 +20,36 @@ LABELS: dict[str, tuple[list[str], list[str], bool]] = {
     "Lighthouse": (["Architecture", "Building", "Tower"], ["Buildings and Architecture"], True),
     "Coffee Cup": (["Cup"], ["Kitchen and Dining"], True),
 }
-WORDS = ("NEW", "SALE", "50%", "café", "Straße", "東京", "OPEN", "exit", "7-11", "don't", "🙂", "a|b")
+WORDS = (
+    "NEW",
+    "SALE",
+    "50%",
+    "café",
+    "Straße",
+    "東京",
+    "OPEN",
+    "exit",
+    "7-11",
+    "don't",
+    "🙂",
+    "a|b",
+)
 CELEBRITIES = (
     ("Ada Lovelace", "2Ab3Cd", "Female"),
     ("Alan Turing", "4Ef5Gh", "Male"),
     ("Grace Hopper", "6Ij7Kl", "Female"),
 )
-MODERATION = (("Smoking", "Drugs & Tobacco Paraphernalia & Use", 2), ("Drugs & Tobacco", "", 1), ("Alcohol", "", 1))
+MODERATION = (
+    ("Smoking", "Drugs & Tobacco Paraphernalia & Use", 2),
+    ("Drugs & Tobacco", "", 1),
+    ("Alcohol", "", 1),
+)
 
 
 def answer(operation: str, identity: str, request: Json) -> Json:
-    """The response to an operation on the picture of this identity (a hash or a name), honouring the request's filters."""
+    """The response to an operation on the picture of this identity (a hash or a name), honouring
+    the request's filters.
+    """
     chance = random.Random(f"{operation}/{identity}")
     return {
         "DetectLabels": _labels,
@@ -55,19 +76,38 @@ def _labels(chance: random.Random, request: Json) -> Json:
             "Aliases": [{"Name": "Mug"}] if name == "Coffee Cup" else [],
             "Categories": [{"Name": category} for category in categories],
         }
-        if _passes(name, categories, general) and label["Confidence"] >= request.get("MinConfidence", 55):
+        if _passes(name, categories, general) and label["Confidence"] >= request.get(
+            "MinConfidence", 55
+        ):
             labels.append(label)
     labels.sort(key=lambda label: -label["Confidence"])
-    response: Json = {"Labels": labels[: request.get("MaxLabels", 1000)], "LabelModelVersion": "3.0"}
+    response: Json = {
+        "Labels": labels[: request.get("MaxLabels", 1000)],
+        "LabelModelVersion": "3.0",
+    }
     if "IMAGE_PROPERTIES" in request.get("Features", []):
-        quality = {"Brightness": chance.uniform(0, 100), "Sharpness": chance.uniform(0, 100), "Contrast": 50.0}
-        color = {"Red": 1, "Green": 2, "Blue": 3, "HexCode": "#010203", "SimplifiedColor": "black", "PixelPercent": 80.0}
+        quality = {
+            "Brightness": chance.uniform(0, 100),
+            "Sharpness": chance.uniform(0, 100),
+            "Contrast": 50.0,
+        }
+        color = {
+            "Red": 1,
+            "Green": 2,
+            "Blue": 3,
+            "HexCode": "#010203",
+            "SimplifiedColor": "black",
+            "PixelPercent": 80.0,
+        }
         response["ImageProperties"] = {"Quality": quality, "DominantColors": [color]}
     return response
 
 
 def _passes(name: str, categories: list[str], general: Json) -> bool:
-    included, kinds = general.get("LabelInclusionFilters"), general.get("LabelCategoryInclusionFilters")
+    included, kinds = (
+        general.get("LabelInclusionFilters"),
+        general.get("LabelCategoryInclusionFilters"),
+    )
     return (
         (not included or name in included)
         and (not kinds or bool(set(kinds) & set(categories)))
@@ -92,11 +132,22 @@ def _text(chance: random.Random, request: Json) -> Json:
 
 def _detection(chance: random.Random, text: str, kind: str, number: int) -> Json:
     box = _box(chance)
-    left, top, right, bottom = box["Left"], box["Top"], box["Left"] + box["Width"], box["Top"] + box["Height"]
+    left, top, right, bottom = (
+        box["Left"],
+        box["Top"],
+        box["Left"] + box["Width"],
+        box["Top"] + box["Height"],
+    )
     corners = ((left, top), (right, top), (right, bottom), (left, bottom))
     polygon = [{"X": x, "Y": y} for x, y in corners]
     geometry = {"BoundingBox": box, "Polygon": polygon}
-    return {"DetectedText": text, "Type": kind, "Id": number, "Confidence": chance.uniform(60, 100), "Geometry": geometry}
+    return {
+        "DetectedText": text,
+        "Type": kind,
+        "Id": number,
+        "Confidence": chance.uniform(60, 100),
+        "Geometry": geometry,
+    }
 
 
 def _celebrities(chance: random.Random, request: Json) -> Json:
@@ -120,7 +171,12 @@ def _celebrities(chance: random.Random, request: Json) -> Json:
 
 def _moderation(chance: random.Random, request: Json) -> Json:
     labels = [
-        {"Name": name, "ParentName": parent, "TaxonomyLevel": level, "Confidence": chance.uniform(40, 100)}
+        {
+            "Name": name,
+            "ParentName": parent,
+            "TaxonomyLevel": level,
+            "Confidence": chance.uniform(40, 100),
+        }
         for name, parent, level in chance.sample(MODERATION, k=chance.choice((0, 0, 1, 2)))
     ]
     least = request.get("MinConfidence", 50)
@@ -154,4 +210,9 @@ def _face(chance: random.Random) -> Json:
 
 def _box(chance: random.Random) -> Json:
     left, top = chance.uniform(0, 0.7), chance.uniform(0, 0.7)
-    return {"Left": left, "Top": top, "Width": chance.uniform(0.05, 0.3), "Height": chance.uniform(0.05, 0.3)}
+    return {
+        "Left": left,
+        "Top": top,
+        "Width": chance.uniform(0.05, 0.3),
+        "Height": chance.uniform(0.05, 0.3),
+    }

@@ -1,8 +1,11 @@
-"""A stand-in for the endpoint of Amazon Rekognition: five operations over its JSON 1.1 protocol, for an unmodified client.
+"""A stand-in for the endpoint of Amazon Rekognition: five operations over its JSON 1.1 protocol,
+for an unmodified client.
 
-It checks signatures, holds requests and its own answers against botocore's model, knows the service's limits, enforces a
-quota, counts what it bills, and fails as told. `AWS_ENDPOINT_URL_REKOGNITION=<url>` sends boto3 here. By itself,
-`python -m tests.support.rekognition_endpoint --quota 50 --latency 0.3` prints its address, `GET /stats` what it counted.
+It checks signatures, holds requests and its own answers against botocore's model, knows the
+service's limits, enforces a quota, counts what it bills, and fails as told.
+`AWS_ENDPOINT_URL_REKOGNITION=<url>` sends boto3 here. By itself, `python -m
+tests.support.rekognition_endpoint --quota 50 --latency 0.3` prints its address, `GET /stats` what
+it counted.
 """
 
 import argparse
@@ -30,14 +33,26 @@ from tests.support import rekognition_answers
 from tests.support.shapes import assert_request, assert_response, service
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIATESTTESTTESTTEST", "stand-in-secret", "us-east-1"
-OPERATIONS = ("DetectLabels", "DetectText", "RecognizeCelebrities", "DetectModerationLabels", "DetectFaces")
-THROTTLING = (("ThrottlingException", 400), ("ProvisionedThroughputExceededException", 400), ("ThrottlingException", 500))
+OPERATIONS = (
+    "DetectLabels",
+    "DetectText",
+    "RecognizeCelebrities",
+    "DetectModerationLabels",
+    "DetectFaces",
+)
+THROTTLING = (
+    ("ThrottlingException", 400),
+    ("ProvisionedThroughputExceededException", 400),
+    ("ThrottlingException", 500),
+)
 DROP_UNBILLED, DROP_BILLED = "drop_unbilled", "drop_billed"
 """Faults: hang up before the call is billed, and after."""
 HOLD = "hold"
 """Fault: bill the call, and keep its answer back until `release` is set."""
 WEB_PAGE = "web_page"
-"""Fault: a page with status 200 in place of the answer, as from a proxy or a hotel's network; nothing is billed."""
+"""Fault: a page with status 200 in place of the answer, as from a proxy or a hotel's network;
+nothing is billed.
+"""
 SPELLINGS = {
     "plain": ("{code}", ""),
     "with a namespace": ("com.amazonaws.rekognition#{code}", ""),
@@ -47,7 +62,9 @@ SPELLINGS = {
 """How an error's code may be given: in the body's `__type` and in the header `x-amzn-errortype`."""
 
 STATUS = {"InternalServerError": 500, "ServiceUnavailable": 503}
-SIGNED = re.compile(r"Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), *SignedHeaders=(?P<headers>[^,]+), *Signature=")
+SIGNED = re.compile(
+    r"Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), *SignedHeaders=(?P<headers>[^,]+), *Signature="
+)
 
 Resolver = Callable[[str, str], bytes | None]
 
@@ -81,7 +98,8 @@ class Seen:
     """What the endpoint has counted.
 
     Attributes:
-        billed: answers given, by operation and picture; one hung up on after the work was done counts too.
+        billed: answers given, by operation and picture; one hung up on after the work was done
+            counts too.
         requests: requests that came, by operation.
         errors: errors given, by code.
         hang_ups: connections dropped, by kind.
@@ -123,13 +141,18 @@ class RekognitionEndpoint:
     Args:
         quota: calls a second and operation; None for no limit.
         latency: seconds that an answer takes.
-        resolve: the bytes of an S3 object, None if it is not there; by default every object is there, unseen.
+        resolve: the bytes of an S3 object, None if it is not there; by default every object is
+            there, unseen.
         port: 0 takes a free one.
 
     """
 
     def __init__(
-        self, quota: float | None = None, latency: float = 0.0, resolve: Resolver | None = None, port: int = 0
+        self,
+        quota: float | None = None,
+        latency: float = 0.0,
+        resolve: Resolver | None = None,
+        port: int = 0,
     ) -> None:
         self.quota, self.latency, self.resolve = quota, latency, resolve
         self.faults: list[Fault] = []
@@ -158,7 +181,9 @@ class RekognitionEndpoint:
     @contextmanager
     def running(self) -> Iterator["RekognitionEndpoint"]:
         """Serve while the block runs."""
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         thread.start()
         try:
             yield self
@@ -188,7 +213,9 @@ class RekognitionEndpoint:
                 "seconds": seen.last - seen.first,
             }
 
-    def respond(self, target: str, headers: dict[str, str], body: bytes, path: str) -> dict[str, Any]:
+    def respond(
+        self, target: str, headers: dict[str, str], body: bytes, path: str
+    ) -> dict[str, Any]:
         """The answer to a request; Refusal or HangUp instead."""
         operation = target.removeprefix("RekognitionService.")
         if operation not in OPERATIONS:
@@ -218,7 +245,9 @@ class RekognitionEndpoint:
             raise Refusal(kind, "told to fail", fault.status)
         identity = self._look_at(operation, request["Image"], identity)
         time.sleep(self.latency + (fault.seconds if fault else 0.0))
-        answer = self.answers.get((operation, identity)) or rekognition_answers.answer(operation, identity, request)
+        answer = self.answers.get((operation, identity)) or rekognition_answers.answer(
+            operation, identity, request
+        )
         assert_response(operation, answer)
         with self._lock:
             self.seen.billed[operation, identity] += 1
@@ -244,7 +273,9 @@ class RekognitionEndpoint:
     def _fault(self, operation: str, identity: str) -> Fault | None:
         with self._lock:
             for fault in self.faults:
-                hit = fault.operation in (None, operation) and (fault.image is None or fault.image in identity)
+                hit = fault.operation in (None, operation) and (
+                    fault.image is None or fault.image in identity
+                )
                 if hit and fault.after:
                     fault.after -= 1
                 elif hit and fault.times != 0:
@@ -253,7 +284,9 @@ class RekognitionEndpoint:
         return None
 
     def _look_at(self, operation: str, image: dict[str, Any], identity: str) -> str:
-        """Refuse a picture that the service would; the identity of the picture's bytes where they can be had."""
+        """Refuse a picture that the service would; the identity of the picture's bytes where they
+        can be had.
+        """
         data = image.get("Bytes")
         if data is None and self.resolve:
             data = self.resolve(image["S3Object"]["Bucket"], image["S3Object"]["Name"])
@@ -267,7 +300,9 @@ class RekognitionEndpoint:
             with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
                 size = picture.size
         except OSError:
-            raise Refusal("InvalidImageFormatException", "Request has invalid image format") from None
+            raise Refusal(
+                "InvalidImageFormatException", "Request has invalid image format"
+            ) from None
         if min(size) < 80:
             raise Refusal("InvalidParameterException", "Request has invalid image dimensions")
         if max(size) > 10_000 and operation in ("DetectLabels", "DetectModerationLabels"):
@@ -304,13 +339,17 @@ def _check_signature(headers: dict[str, str], body: bytes, path: str) -> None:
     if not found:
         raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
     if found["key"] != ACCESS_KEY:
-        raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+        raise Refusal(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        )
     request = AWSRequest("POST", f"http://{headers['host']}{path}", data=body)
     for name in found["headers"].split(";"):
         request.headers[name] = headers[name]
     request.context["timestamp"] = headers["x-amz-date"]
     auth = SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "rekognition", REGION)
-    signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+    signature = auth.signature(
+        auth.string_to_sign(request, auth.canonical_request(request)), request
+    )
     if not headers["authorization"].endswith(signature):
         says = f"The Canonical String for this request should have been {auth.canonical_request(request)!r}"
         raise Refusal("InvalidSignatureException", says, 403)
@@ -339,15 +378,25 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))
         try:
-            self._send(200, endpoint.respond(headers.get("x-amz-target", ""), headers, body, self.path))
+            self._send(
+                200, endpoint.respond(headers.get("x-amz-target", ""), headers, body, self.path)
+            )
         except Refusal as refusal:
             with endpoint._lock:
                 endpoint.seen.errors[refusal.code] += 1
-            in_body, in_header = (form.format(code=refusal.code) for form in SPELLINGS[endpoint.spelling])
+            in_body, in_header = (
+                form.format(code=refusal.code) for form in SPELLINGS[endpoint.spelling]
+            )
             body_says = {"Message": refusal.message} | ({"__type": in_body} if in_body else {})
-            self._send(refusal.status, body_says, **({"x-amzn-ErrorType": in_header} if in_header else {}))
+            self._send(
+                refusal.status, body_says, **({"x-amzn-ErrorType": in_header} if in_header else {})
+            )
         except Page:
-            self._send_bytes(200, b"<html>Please sign in to this network.</html>", **{"Content-Type": "text/html"})
+            self._send_bytes(
+                200,
+                b"<html>Please sign in to this network.</html>",
+                **{"Content-Type": "text/html"},
+            )
         except HangUp as hang_up:
             with endpoint._lock:
                 endpoint.seen.hang_ups[str(hang_up)] += 1
@@ -357,7 +406,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, self.server.endpoint.stats())
 
     def _send(self, status: int, answer: dict[str, Any], **headers: str) -> None:
-        self._send_bytes(status, json.dumps(answer).encode(), **{"Content-Type": "application/x-amz-json-1.1", **headers})
+        self._send_bytes(
+            status,
+            json.dumps(answer).encode(),
+            **{"Content-Type": "application/x-amz-json-1.1", **headers},
+        )
 
     def _send_bytes(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

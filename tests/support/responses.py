@@ -1,4 +1,6 @@
-"""Responses of every shape that botocore's model of Rekognition allows, and then some: the input of property tests."""
+"""Responses of every shape that botocore's model of Rekognition allows, and then some: the input of
+property tests.
+"""
 
 from typing import Any
 
@@ -14,14 +16,18 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.text(
 
 
 def responses(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Responses to an operation: any member may be missing or null, any list empty or with a null in it."""
+    """Responses to an operation: any member may be missing or null, any list empty or with a null
+    in it.
+    """
     return _values(operation(name).output_shape)
 
 
 def _values(shape: Shape) -> st.SearchStrategy[Any]:
     match shape.type_name:
         case "structure":
-            members = {member: st.none() | _values(inner) for member, inner in shape.members.items()}
+            members = {
+                member: st.none() | _values(inner) for member, inner in shape.members.items()
+            }
             return st.fixed_dictionaries({}, optional=members)
         case "list":
             return st.lists(st.none() | _values(shape.member), max_size=4)
@@ -32,7 +38,14 @@ def _values(shape: Shape) -> st.SearchStrategy[Any]:
         case "integer":
             return st.integers(shape.metadata.get("min"), shape.metadata.get("max", 10**12))
         case "float":
-            numbers = st.floats(shape.metadata.get("min"), shape.metadata.get("max"), allow_nan=False, allow_infinity=False)
-            return numbers | st.floats(-0.5, 1.5) | st.sampled_from([float("nan"), float("inf"), 0, 1])
+            numbers = st.floats(
+                shape.metadata.get("min"),
+                shape.metadata.get("max"),
+                allow_nan=False,
+                allow_infinity=False,
+            )
+            return (
+                numbers | st.floats(-0.5, 1.5) | st.sampled_from([float("nan"), float("inf"), 0, 1])
+            )
         case other:
             raise AssertionError(f"no strategy for {other}")

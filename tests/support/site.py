@@ -44,7 +44,10 @@ class Site:
                 if answer.when:
                     answer.when.wait()
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                for name, value in {
+                    "Content-Length": str(len(answer.body)),
+                    **answer.headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer.body)

@@ -23,14 +23,27 @@ WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
 
 
 def stage_run(store, run, staged, version=None):
-    """Put a run's tables, source and summary into the store, as its steps would; returns the summary."""
+    """Put a run's tables, source and summary into the store, as its steps would; returns the
+    summary.
+    """
     links = links_table(staged.links)
     tags = pa.table({"n": range(staged.n_tags)})
-    for name, table in {**staged.tables, "source": staged.source, "links": links, "all_tags": tags}.items():
+    for name, table in {
+        **staged.tables,
+        "source": staged.source,
+        "links": links,
+        "all_tags": tags,
+    }.items():
         stage(store, run, name, table)
     tables = {name: table.num_rows for name, table in staged.tables.items()}
     counts = counts_of(staged.tables["images"])
-    summary = {"version": version or f"v-{run}", "run": run, "tables": tables, "published": True, **counts}
+    summary = {
+        "version": version or f"v-{run}",
+        "run": run,
+        "tables": tables,
+        "published": True,
+        **counts,
+    }
     save_json(store, run_key(run, "summary.json"), summary)
     store.write(run_key(run, "report.html"), b"<!doctype html>", "text/html")
     return summary
@@ -41,7 +54,13 @@ def image_id_of(number):
 
 
 def a_tag(image, kind, rank, name, **more):
-    plain = {"image_id": image_id_of(image), "kind": kind, "rank": rank, "name": name, "confidence": 90.0}
+    plain = {
+        "image_id": image_id_of(image),
+        "kind": kind,
+        "rank": rank,
+        "name": name,
+        "confidence": 90.0,
+    }
     return {
         **plain,
         "parents": [],
@@ -53,13 +72,18 @@ def a_tag(image, kind, rank, name, **more):
 
 
 def tags_of(image):
-    """Four labels with a box on the first, two words with their line; every fifth image also has a celebrity."""
+    """Four labels with a box on the first, two words with their line; every fifth image also has a
+    celebrity.
+    """
     box = {"left": 0.1, "top": 0.2, "width": 0.5, "height": 0.8}
     names = ("Cat", "Animal", "Pet", f"Thing {image % 7}")
     tags = [
-        a_tag(image, "label", n, name, confidence=100.0 - n, **(box if n == 1 else {})) for n, name in enumerate(names, 1)
+        a_tag(image, "label", n, name, confidence=100.0 - n, **(box if n == 1 else {}))
+        for n, name in enumerate(names, 1)
     ]
-    tags += [a_tag(image, "word", n, name, **box) for n, name in enumerate(("SALE", f"{image}%"), 1)]
+    tags += [
+        a_tag(image, "word", n, name, **box) for n, name in enumerate(("SALE", f"{image}%"), 1)
+    ]
     tags += [a_tag(image, "line", 1, f"SALE {image}%", **box)]
     return tags + ([a_tag(image, "celebrity", 1, "Grace Hopper", **box)] if image % 5 == 0 else [])
 
@@ -67,8 +91,8 @@ def tags_of(image):
 class Staged:
     """A whole run's tables that pass the gate; tests break one thing each.
 
-    Rows 0, 10, 20, ... have no link, rows 1, 11, ... two links of which the second is rejected; the others lead to one
-    picture each, the last two rows to the same.
+    Rows 0, 10, 20, ... have no link, rows 1, 11, ... two links of which the second is rejected; the
+    others lead to one picture each, the last two rows to the same.
 
     Args:
         rows: rows of the source, which has the columns `likes` and `url`.
@@ -82,7 +106,16 @@ class Staged:
     """
 
     def __init__(
-        self, rows=30, cleaning=None, last=None, *, reachable=True, metrics=(), rename=None, more=None, **thresholds
+        self,
+        rows=30,
+        cleaning=None,
+        last=None,
+        *,
+        reachable=True,
+        metrics=(),
+        rename=None,
+        more=None,
+        **thresholds,
     ):
         self.cleaning = cleaning or CleaningSettings()
         self.thresholds = CheckSettings(**thresholds)
@@ -107,16 +140,26 @@ class Staged:
             picture = Picture(image, f"images/{image[:2]}/{image}.jpg", 900, 320, 240)
             fetched[urls[row]] = Fetched(urls[row], picture, "JPEG", 900)
         if not reachable:
-            fetched |= {url: Fetched(url, reason=Reason.NOT_FOUND, detail="404") for url in urls if url}
+            fetched |= {
+                url: Fetched(url, reason=Reason.NOT_FOUND, detail="404") for url in urls if url
+            }
         self.read = sorted(set(picture_of.values())) if reachable else []
-        verdicts = {image_id_of(image): Verdict(image_id_of(image), Status.TAGGED) for image in self.read}
+        verdicts = {
+            image_id_of(image): Verdict(image_id_of(image), Status.TAGGED) for image in self.read
+        }
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
-        long, dropped = clean(pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning)
+        long, dropped = clean(
+            pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning
+        )
         images = images_table(rows, self.links, fetched, verdicts, "store/{}".format)
         wide = wide_table(long, list(verdicts), WIDTHS)
         self.tables = dict(
-            zip(PUBLISHED, (images, long, dropped, wide, tagged_table(self.source, images, wide)), strict=True)
+            zip(
+                PUBLISHED,
+                (images, long, dropped, wide, tagged_table(self.source, images, wide)),
+                strict=True,
+            )
         )
 
         if metrics:
@@ -124,7 +167,9 @@ class Staged:
             self.tables["tag_effects"] = tag_effects(self.source, images, long, metrics, effects)
 
     def change(self, table, column, values):
-        """Put other values into a column: a function of the row number and the old value, or None for 'leave it'."""
+        """Put other values into a column: a function of the row number and the old value, or None
+        for 'leave it'.
+        """
         old = self.tables[table]
         at = old.schema.get_field_index(column)
         field = old.schema.field(at)

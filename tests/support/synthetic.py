@@ -12,11 +12,17 @@ def picture(size: tuple[int, int] = (160, 120), mode: str = "RGB", seed: int = 0
     coarse = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     grain = random.normal(0, 6, (size[1], size[0], 1))
-    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)).convert(mode)
+    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)).convert(
+        mode
+    )
 
 
 def encoded(
-    file_format: str = "JPEG", size: tuple[int, int] = (160, 120), mode: str = "RGB", seed: int = 0, **options: object
+    file_format: str = "JPEG",
+    size: tuple[int, int] = (160, 120),
+    mode: str = "RGB",
+    seed: int = 0,
+    **options: object,
 ) -> bytes:
     """Its bytes in one of Pillow's formats."""
     out = BytesIO()

@@ -7,13 +7,18 @@ from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 
 
 class Analyzer(Protocol):
-    """Answers operations in Rekognition's response shape. All methods may be called from many threads."""
+    """Answers operations in Rekognition's response shape.
+
+    All methods may be called from many threads.
+    """
 
     name: str
     """`local` or `rekognition`."""
 
     def settings_of(self, operation: str) -> JsonObject:
-        """Everything that an answer depends on besides the picture; its fingerprint names the ledger's folder."""
+        """Everything that an answer depends on besides the picture; its fingerprint names the
+        ledger's folder.
+        """
 
     def threads(self, operation: str) -> int:
         """How many calls at the same time are worth while."""
@@ -22,4 +27,8 @@ class Analyzer(Protocol):
         """Why this operation cannot take this picture, known without asking; None if it can."""
 
     def answer(self, operation: str, picture: Picture) -> Answer:
-        """Ask. Raises Rejected (this picture will not do), Passing (after retries) or StopRun (nothing can go on)."""
+        """Ask.
+
+        Raises Rejected (this picture will not do), Passing (after retries) or StopRun (nothing can
+        go on).
+        """

@@ -1,8 +1,9 @@
 """One pace an operation, shared by every thread of the process.
 
-Why not a library: pyrate-limiter, throttled-py and limits answer "may I, now?", so threads that wait wake up together, one
-gets through, and time is lost while the others fall asleep again: of 49 evenly spaced calls a second, pyrate-limiter 4.5
-(GCRA, burst 1) let 20 threads make 28. Here they queue, and one at a time waits for its slot.
+Why not a library: pyrate-limiter, throttled-py and limits answer "may I, now?", so threads that
+wait wake up together, one gets through, and time is lost while the others fall asleep again: of 49
+evenly spaced calls a second, pyrate-limiter 4.5 (GCRA, burst 1) let 20 threads make 28. Here they
+queue, and one at a time waits for its slot.
 """
 
 import threading
@@ -11,7 +12,9 @@ from collections import deque
 from collections.abc import Callable
 
 UNDER_QUOTA = 0.985
-"""The share of the quota that is used: leaves 15 ms a second for calls that arrive closer together than they left."""
+"""The share of the quota that is used: leaves 15 ms a second for calls that arrive closer together
+than they left.
+"""
 
 FASTER = 1.2
 """How much faster than the pace calls may go while time lost in a stall is made up for."""
@@ -21,11 +24,13 @@ CREDIT = 0.2
 
 
 class Pacer:
-    """Lets callers through one by one, evenly, just under `quota` calls a second; no second ever holds more than the quota.
+    """Lets callers through one by one, evenly, just under `quota` calls a second; no second ever
+    holds more than the quota.
 
-    When the other side refuses although the pace is kept, slots stay empty: one for the first refusal within a second, as
-    that may be an accident of the network; one more for each further one, as then others use the same quota. With a quota
-    half of what was thought, some 15% of the calls are refused, and the rest goes through at that half.
+    When the other side refuses although the pace is kept, slots stay empty: one for the first
+    refusal within a second, as that may be an accident of the network; one more for each further
+    one, as then others use the same quota. With a quota half of what was thought, some 15% of the
+    calls are refused, and the rest goes through at that half.
     """
 
     def __init__(

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
-"""Regions with the larger default quotas (AWS General Reference, "Amazon Rekognition endpoints and quotas")."""
+"""Regions with the larger default quotas (AWS General Reference, "Amazon Rekognition endpoints and
+quotas").
+"""
 
 
-def quotas_for(settings: AnalysisSettings, session: boto3.Session, operations: Iterable[str]) -> dict[str, float]:
-    """Calls a second that this process may make, by operation: set by hand, the account's, or the region's published."""
+def quotas_for(
+    settings: AnalysisSettings, session: boto3.Session, operations: Iterable[str]
+) -> dict[str, float]:
+    """Calls a second that this process may make, by operation: set by hand, the account's, or the
+    region's published.
+    """
     names = list(operations)
     quotas = {name: settings.tps or published_quota(name, session.region_name) for name in names}
     if settings.tps is None and settings.tps_from_service_quotas:
@@ -36,8 +42,12 @@ def published_quota(operation: str, region: str) -> float:
 
 
 def account_quotas(client: "ServiceQuotasClient", operations: Iterable[str]) -> dict[str, float]:
-    """The account's own quotas; operations that Service Quotas does not list, or does not let us see, are missing."""
-    wanted = {name: re.compile(rf"\b{name.replace('_', '')}\b", re.IGNORECASE) for name in operations}
+    """The account's own quotas; operations that Service Quotas does not list, or does not let us
+    see, are missing.
+    """
+    wanted = {
+        name: re.compile(rf"\b{name.replace('_', '')}\b", re.IGNORECASE) for name in operations
+    }
     found: dict[str, float] = {}
     try:
         for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="rekognition"):
@@ -48,7 +58,12 @@ def account_quotas(client: "ServiceQuotasClient", operations: Iterable[str]) -> 
                         # Should more than one quota name the operation, the tightest holds.
                         found[name] = min(value, found.get(name, value))
     except AWS_ERRORS as error:
-        logger.warning("Service Quotas cannot be read (%s): it needs servicequotas:ListServiceQuotas.", code_of(error))
+        logger.warning(
+            "Service Quotas cannot be read (%s): it needs servicequotas:ListServiceQuotas.",
+            code_of(error),
+        )
     for name in wanted.keys() - found.keys():
-        logger.warning("Service Quotas gives no rate for %s: keeping to the region's published quota.", name)
+        logger.warning(
+            "Service Quotas gives no rate for %s: keeping to the region's published quota.", name
+        )
     return found

@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 
 S3_LIMIT = 15 * 1024 * 1024
 BYTES_LIMIT = 5 * 1024 * 1024
-"""Bytes of a picture, as an S3 object and in the request ("Guidelines and quotas in Amazon Rekognition")."""
+"""Bytes of a picture, as an S3 object and in the request ("Guidelines and quotas in Amazon
+Rekognition").
+"""
 
 MIN_SIDE = 80
 """px; same source."""
@@ -54,13 +56,21 @@ FINAL = (
     "InvalidImageFormatException",
     "ValidationException",
 )
-"""The service's codes for a picture that will not do (API Reference: errors of the operations, common errors)."""
+"""The service's codes for a picture that will not do (API Reference: errors of the operations,
+common errors).
+"""
 
-THROTTLED = ("ThrottlingException", "ProvisionedThroughputExceededException", "Throttling", "TooManyRequestsException")
+THROTTLED = (
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "Throttling",
+    "TooManyRequestsException",
+)
 
 
 class Rekognition:
-    """Answers operations by asking Amazon Rekognition. See image_tags.tasks.adapters.analyzers.analyzer.Analyzer.
+    """Answers operations by asking Amazon Rekognition. See
+    image_tags.tasks.adapters.analyzers.analyzer.Analyzer.
 
     Args:
         settings: what to ask, how fast, how often again.
@@ -73,7 +83,11 @@ class Rekognition:
     name = "rekognition"
 
     def __init__(
-        self, settings: AnalysisSettings, store: Store, region: str | None, sleep: Callable[[float], None] = time.sleep
+        self,
+        settings: AnalysisSettings,
+        store: Store,
+        region: str | None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -97,20 +111,32 @@ class Rekognition:
 
     def threads(self, operation: str) -> int:
         """See Analyzer."""
-        return self._settings.analyzer_threads or min(64, 1 + math.ceil(self._quotas[operation] * LATENCY))
+        return self._settings.analyzer_threads or min(
+            64, 1 + math.ceil(self._quotas[operation] * LATENCY)
+        )
 
     def refusal(self, operation: str, picture: Picture) -> LinkError | None:
-        """See Analyzer. Bytes never are a reason: what is too large for the service is re-encoded."""
+        """See Analyzer.
+
+        Bytes never are a reason: what is too large for the service is re-encoded.
+        """
         size = f"this one is {picture.width} x {picture.height} px"
         limit = OPERATIONS[operation].max_side
         if min(picture.width, picture.height) < MIN_SIDE:
-            return Rejected(Reason.TOO_SMALL, f"{operation} needs at least {MIN_SIDE} x {MIN_SIDE} px; {size}.")
+            return Rejected(
+                Reason.TOO_SMALL, f"{operation} needs at least {MIN_SIDE} x {MIN_SIDE} px; {size}."
+            )
         if limit and max(picture.width, picture.height) > limit:
-            return Rejected(Reason.TOO_LARGE, f"{operation} takes at most {limit:,} px a side; {size}.")
+            return Rejected(
+                Reason.TOO_LARGE, f"{operation} takes at most {limit:,} px a side; {size}."
+            )
         return None
 
     def answer(self, operation: str, picture: Picture) -> Answer:
-        """See Analyzer. The first call of an operation goes alone: what only a person can fix then fails once."""
+        """See Analyzer.
+
+        The first call of an operation goes alone: what only a person can fix then fails once.
+        """
         if operation not in self._tried:
             with self._first[operation]:
                 if operation not in self._tried:
@@ -136,9 +162,15 @@ class Rekognition:
                 metadata: JsonObject = response.pop("ResponseMetadata", {})
                 kind = metadata.get("HTTPHeaders", {}).get("content-type", "")
                 if response or "json" in kind:
-                    return Answer(response, response.get(OPERATIONS[operation].version or ""), remark)
-                # A proxy's or network's own page: botocore takes any text with status 200 for an answer without members.
-                problem = Passing(Reason.ANALYZER_UNAVAILABLE, f"No answer (something of type {kind or 'unknown'}).")
+                    return Answer(
+                        response, response.get(OPERATIONS[operation].version or ""), remark
+                    )
+                # A proxy's or network's own page: botocore takes any text with status 200 for an
+                # answer without members.
+                problem = Passing(
+                    Reason.ANALYZER_UNAVAILABLE,
+                    f"No answer (something of type {kind or 'unknown'}).",
+                )
             if isinstance(problem, StopRun):
                 self._stopped = self._stopped or problem
                 self._go_on()
@@ -161,10 +193,14 @@ class Rekognition:
             try:
                 data, remark = shrink(data, BYTES_LIMIT)
             except UNREADABLE as error:
-                raise Rejected(Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}") from None
+                raise Rejected(
+                    Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}"
+                ) from None
         return {"Bytes": data}, remark
 
-    def _problem(self, operation: str, picture: Picture, image: JsonObject, error: Exception) -> LinkError | StopRun:
+    def _problem(
+        self, operation: str, picture: Picture, image: JsonObject, error: Exception
+    ) -> LinkError | StopRun:
         """What an error of the call means."""
         action = f"rekognition:{self._client.meta.method_to_api_mapping[operation]}"
         code = code_of(error)
@@ -178,7 +214,9 @@ class Rekognition:
         if stop:
             return stop
         if code in FINAL:
-            says = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+            says = (
+                error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+            )
             return Rejected(Reason.REFUSED_BY_ANALYZER, f"{code}: {says[:300]}")
         if code in THROTTLED:
             return Passing(Reason.THROTTLED, f"Throttled ({code}).")
@@ -191,7 +229,9 @@ class Rekognition:
             raise type(self._stopped)(str(self._stopped))
 
     def _pace(self, operation: str) -> None:
-        """Let every try of the operation, botocore's own too, wait for its turn, and slow down when throttled."""
+        """Let every try of the operation, botocore's own too, wait for its turn, and slow down when
+        throttled.
+        """
         meta = self._client.meta
         pacer: Pacer = shared_pacer(meta.endpoint_url, operation, self._quotas[operation])
 

@@ -6,7 +6,14 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError, ProfileNotFound
 
-from image_tags.tasks.adapters.aws.client import AWS_ERRORS, NO_CREDENTIALS, client_config, code_of, status_of, stop_for
+from image_tags.tasks.adapters.aws.client import (
+    AWS_ERRORS,
+    NO_CREDENTIALS,
+    client_config,
+    code_of,
+    status_of,
+    stop_for,
+)
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.adapters.store.s3_errors import explain
 from image_tags.tasks.adapters.store.store import Store
@@ -56,16 +63,22 @@ def credentials_kind() -> str:
 
 
 def identity(region: str | None) -> str | None:
-    """The account and who we are in it; None if that cannot be asked. StopRun if AWS does not accept the credentials."""
+    """The account and who we are in it; None if that cannot be asked.
+
+    StopRun if AWS does not accept the credentials.
+    """
     config = client_config(1)
     try:
-        client = boto3.Session(region_name=region or boto3.Session().region_name or "us-east-1").client(
-            "sts", config=config
-        )
+        client = boto3.Session(
+            region_name=region or boto3.Session().region_name or "us-east-1"
+        ).client("sts", config=config)
         who = client.get_caller_identity()
     except AWS_ERRORS as error:
-        # Only AWS itself can say that credentials are wrong; what it says of a network is no finding about them.
-        if isinstance(error, ClientError) and (stop := stop_for(error, "sts:GetCallerIdentity", region or "")):
+        # Only AWS itself can say that credentials are wrong; what it says of a network is no
+        # finding about them.
+        if isinstance(error, ClientError) and (
+            stop := stop_for(error, "sts:GetCallerIdentity", region or "")
+        ):
             raise stop from None
         return None
     return f"account {who['Account']}, {who['Arn']}"
@@ -80,15 +93,22 @@ def is_elsewhere(store: Store) -> bool:
 
 
 def bucket_region(store: S3Store) -> str | None:
-    """The region of the store's bucket; None where the server does not say. NoBucket, or StopRun if it cannot be used."""
+    """The region of the store's bucket; None where the server does not say.
+
+    NoBucket, or StopRun if it cannot be used.
+    """
     try:
         answer: Any = store.client.head_bucket(Bucket=store.bucket)
     except AWS_ERRORS as error:
-        if status_of(error) == 404:  # the answer to a HEAD request has no body: it says neither what was not found
+        if (
+            status_of(error) == 404
+        ):  # the answer to a HEAD request has no body: it says neither what was not found
             gone = ClientError({"Error": {"Code": "NoSuchBucket"}}, "HeadBucket")
             raise NoBucket(str(explain(gone, "", store.bucket, store.address, ""))) from None
         if status_of(error) != 403 or not isinstance(error, ClientError):
-            raise explain(error, "s3:ListBucket", store.bucket, store.address, store.region) from None
+            raise explain(
+                error, "s3:ListBucket", store.bucket, store.address, store.region
+            ) from None
         next(store.keys(".check/"), None)  # nor why it is forbidden, as this will
         answer = error.response
     region: str | None = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
@@ -105,7 +125,9 @@ def create_bucket(store: S3Store) -> None:
         store.client.create_bucket(Bucket=store.bucket, **where)
     except AWS_ERRORS as error:
         if code_of(error) == "BucketAlreadyExists":
-            raise StopRun(f"The name {store.bucket!r} is taken by somebody else's bucket: choose another.") from None
+            raise StopRun(
+                f"The name {store.bucket!r} is taken by somebody else's bucket: choose another."
+            ) from None
         if code_of(error) == "AccessDenied":
             raise StopRun(
                 "The AWS credentials in use may not do s3:CreateBucket: let an administrator create the bucket."
@@ -116,6 +138,11 @@ def create_bucket(store: S3Store) -> None:
 def block_public_access(store: S3Store) -> None:
     """See to it that nothing in the bucket can be made public."""
     try:
-        store.client.put_public_access_block(Bucket=store.bucket, PublicAccessBlockConfiguration=EVERYONE_OUT)  # type: ignore[arg-type]
+        store.client.put_public_access_block(
+            Bucket=store.bucket,
+            PublicAccessBlockConfiguration=EVERYONE_OUT,  # type: ignore[arg-type]
+        )
     except AWS_ERRORS as error:
-        raise explain(error, "s3:PutBucketPublicAccessBlock", store.bucket, store.address, store.region) from None
+        raise explain(
+            error, "s3:PutBucketPublicAccessBlock", store.bucket, store.address, store.region
+        ) from None

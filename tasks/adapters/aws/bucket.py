@@ -12,16 +12,22 @@ if TYPE_CHECKING:
 
 
 def bucket_problem(client: "S3Client", bucket: str, region: str) -> StopRun | None:
-    """What keeps Amazon Rekognition in `region` from every object of the bucket; None if nothing of that kind is found."""
+    """What keeps Amazon Rekognition in `region` from every object of the bucket; None if nothing of
+    that kind is found.
+    """
     try:
         metadata: Any = client.head_bucket(Bucket=bucket)["ResponseMetadata"]
     except ClientError as error:
         if status_of(error) == 404:
-            return StopRun(f"The bucket {bucket} is gone: create it again, or choose another with --store.")
+            return StopRun(
+                f"The bucket {bucket} is gone: create it again, or choose another with --store."
+            )
         metadata = error.response.get("ResponseMetadata", {})
     except BotoCoreError:  # no answer about the bucket is no answer about what is wrong with it
         return None
     home = metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", region)
     if home == region:
         return None
-    return StopRun(f"The bucket {bucket} is in {home}, Amazon Rekognition was asked in {region}: use --region {home}.")
+    return StopRun(
+        f"The bucket {bucket} is in {home}, Amazon Rekognition was asked in {region}: use --region {home}."
+    )

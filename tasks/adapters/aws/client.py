@@ -32,22 +32,27 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
-"""Seconds. botocore waits 60 for either, so that one lost answer would hold a thread for a minute."""
+"""Seconds.
 
-NO_CREDENTIALS = (
-    "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in AWS_PROFILE."
-)
+botocore waits 60 for either, so that one lost answer would hold a thread for a minute.
+"""
+
+NO_CREDENTIALS = "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in AWS_PROFILE."
 EXPIRED = "The AWS credentials have expired: sign in again (`aws sso login`, or renew the session token) and run again."
 UNKNOWN_KEY = "AWS does not know this access key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names."
 BAD_SIGNATURE = (
     "AWS refuses the signature: the secret key does not belong to the access key, the region in it is not the endpoint's, "
     "or this machine's clock is wrong."
 )
-UNREADABLE = "The AWS credentials cannot be read ({}): sign in again, or check the profile and its role."
+UNREADABLE = (
+    "The AWS credentials cannot be read ({}): sign in again, or check the profile and its role."
+)
 ALLOW = "allow it in the IAM policy (`image-tags policy` prints one)."
 REACH = "check the region, the network and any AWS_ENDPOINT_URL."
 NOT_SIGNED_UP = "This AWS account has not signed up for Amazon Rekognition: open its console once, then run again."
-NOT_THE_SERVICE = "The endpoint does not know this operation: check AWS_ENDPOINT_URL_REKOGNITION and the region."
+NOT_THE_SERVICE = (
+    "The endpoint does not know this operation: check AWS_ENDPOINT_URL_REKOGNITION and the region."
+)
 
 _SENTENCES = {
     "ExpiredToken": EXPIRED,
@@ -72,7 +77,9 @@ _DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "No
 
 
 def open_session(region: str | None) -> boto3.Session:
-    """A session in the region, or in the one that boto3 finds by itself; UsageError if there is none."""
+    """A session in the region, or in the one that boto3 finds by itself; UsageError if there is
+    none.
+    """
     try:
         session = boto3.Session(region_name=region)
     except ProfileNotFound as error:
@@ -102,7 +109,8 @@ def code_of(error: Exception) -> str:
 def code_in(response: Mapping[str, Any]) -> str:
     """The service's error code in a response that botocore has parsed; empty if it is no error.
 
-    botocore's parser of JSON 1.1 leaves out the header in which that protocol may give the code, and puts the status there.
+    botocore's parser of JSON 1.1 leaves out the header in which that protocol may give the code,
+    and puts the status there.
     """
     if "Error" not in response:
         return ""
@@ -121,7 +129,8 @@ def status_of(error: Exception) -> int:
 def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
     """The StopRun for an error that only a person can fix; None for any other.
 
-    The service's own message is left out: with some of these errors it repeats signed headers, session token included.
+    The service's own message is left out: with some of these errors it repeats signed headers,
+    session token included.
 
     Args:
         error: from botocore.
@@ -153,7 +162,9 @@ def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
 
 
 def _unknown_host(error: BaseException | None) -> bool:
-    """Whether the name lookup said that there is no such host; a lookup that failed for now is not that."""
+    """Whether the name lookup said that there is no such host; a lookup that failed for now is not
+    that.
+    """
     while error is not None:
         if isinstance(error, socket.gaierror):
             return error.errno != socket.EAI_AGAIN

@@ -33,10 +33,13 @@ def policy(
     """
     unknown = [name for name in operations if name not in OPERATIONS]
     if unknown:
-        raise UsageError(f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}.")
+        raise UsageError(
+            f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}."
+        )
     root = f"arn:aws:s3:::{bucket}"
     folder = prefix.strip("/")
-    # IfExists, as a request for an object names no prefix: who may not list gets 403 instead of 404 for what is missing.
+    # IfExists, as a request for an object names no prefix: who may not list gets 403 instead of 404
+    # for what is missing.
     below = {"StringLikeIfExists": {"s3:prefix": f"{folder}/*"}} if folder else None
     statements = [
         _allow("ListTheStore", ["s3:ListBucket"], root, below),
@@ -45,7 +48,8 @@ def policy(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             f"{root}/{folder}/*" if folder else f"{root}/*",
         ),
-        # Rekognition has no resources to name here, and reads the pictures with the caller's own right to them.
+        # Rekognition has no resources to name here, and reads the pictures with the caller's own
+        # right to them.
         _allow("AskRekognition", [f"rekognition:{api_name(name)}" for name in operations], "*"),
     ]
     if kms_key:
@@ -60,6 +64,8 @@ def api_name(operation: str) -> str:
     return operation.title().replace("_", "")
 
 
-def _allow(sid: str, actions: list[str], resource: str, condition: JsonObject | None = None) -> JsonObject:
+def _allow(
+    sid: str, actions: list[str], resource: str, condition: JsonObject | None = None
+) -> JsonObject:
     statement: JsonObject = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
     return {**statement, "Condition": condition} if condition else statement

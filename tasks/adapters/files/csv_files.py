@@ -1,4 +1,6 @@
-"""Tables as CSV: what a list or a nested value says is JSON text in its cell; an empty cell is null, `""` an empty text."""
+"""Tables as CSV: what a list or a nested value says is JSON text in its cell; an empty cell is
+null, `""` an empty text.
+"""
 
 import base64
 import io
@@ -20,13 +22,16 @@ def csv_bytes(table: pa.Table, *, for_spreadsheets: bool = False) -> bytes:
 
     Args:
         table: any table, also with columns of the user's own.
-        for_spreadsheets: put an apostrophe before texts that a spreadsheet would run as a formula. That changes them,
-            so it is not the default: a file for machines says what the table says.
+        for_spreadsheets: put an apostrophe before texts that a spreadsheet would run as a formula.
+            That changes them, so it is not the default: a file for machines says what the table
+            says.
     """
     columns = [_plain(column, for_spreadsheets) for column in table.columns]
     names = [_harmless(name) if for_spreadsheets else name for name in table.column_names]
     sink = io.BytesIO()
-    pyarrow.csv.write_csv(pa.table(columns, names=names), sink, pyarrow.csv.WriteOptions(quoting_style="needed"))
+    pyarrow.csv.write_csv(
+        pa.table(columns, names=names), sink, pyarrow.csv.WriteOptions(quoting_style="needed")
+    )
     return sink.getvalue()
 
 
@@ -38,11 +43,17 @@ def _plain(column: pa.ChunkedArray, for_spreadsheets: bool) -> pa.ChunkedArray:
         return column
     if pa.types.is_time(kind):
         column = column.cast(pa.string())  # Python's own times know no nanoseconds
-    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    elif not (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    ):
         texts = [None if value is None else _text(value) for value in column.to_pylist()]
         column = pa.chunked_array([pa.array(texts, pa.string())])
     if for_spreadsheets:
-        column = pc.if_else(pc.match_substring_regex(column, FORMULA), pc.binary_join_element_wise("'", column, ""), column)
+        column = pc.if_else(
+            pc.match_substring_regex(column, FORMULA),
+            pc.binary_join_element_wise("'", column, ""),
+            column,
+        )
     return column
 
 

@@ -1,4 +1,6 @@
-"""What the names of files say: which are tables, which a pattern means, in which order they are read. Local or on S3."""
+"""What the names of files say: which are tables, which a pattern means, in which order they are
+read. Local or on S3.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,7 +8,10 @@ from fnmatch import fnmatchcase
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-"""Only gzip is read. The others are found all the same, so that a sentence says so and nothing is missing in silence."""
+"""Only gzip is read.
+
+The others are found all the same, so that a sentence says so and nothing is missing in silence.
+"""
 WILD = re.compile(r"[*?[]")
 
 
@@ -21,7 +26,8 @@ def is_table_name(name: str) -> bool:
 def tables_of(names: Iterable[str]) -> list[str]:
     """Of paths below a folder, the tables in natural order: `part-2` before `part-10`.
 
-    Names that begin with `.` or `_`, also of folders, are left out: what tools keep for themselves, such as `_SUCCESS`.
+    Names that begin with `.` or `_`, also of folders, are left out: what tools keep for themselves,
+    such as `_SUCCESS`.
     """
     return sorted((name for name in _shown(names) if is_table_name(_last(name))), key=_natural)
 
@@ -36,19 +42,27 @@ def chosen(names: Iterable[str]) -> list[str]:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a pattern means a path, as `glob` has it: a sign stays within a folder, `**` stands for any number."""
+    """Whether a pattern means a path, as `glob` has it: a sign stays within a folder, `**` stands
+    for any number.
+    """
     return _matches(name.split("/"), pattern.split("/"))
 
 
 def fixed_folder(pattern: str) -> tuple[str, str]:
     """A pattern's folders that hold no sign of one, with the `/` after them, and the rest."""
     parts = pattern.split("/")
-    wild = next((place for place, part in enumerate(parts[:-1]) if WILD.search(part)), len(parts) - 1)
+    wild = next(
+        (place for place, part in enumerate(parts[:-1]) if WILD.search(part)), len(parts) - 1
+    )
     return "".join(f"{part}/" for part in parts[:wild]), "/".join(parts[wild:])
 
 
 def _shown(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not any(part.startswith((".", "_")) or not part for part in name.split("/"))]
+    return [
+        name
+        for name in names
+        if not any(part.startswith((".", "_")) or not part for part in name.split("/"))
+    ]
 
 
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -64,4 +78,6 @@ def _last(name: str) -> str:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
+    return [
+        (int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)
+    ]

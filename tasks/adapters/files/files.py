@@ -9,11 +9,13 @@ from image_tags.tasks.contracts.errors import UsageError
 
 
 def expand(address: str, beside: str | None = None) -> list[str]:
-    """The files that an address names: itself, or, for a folder or a pattern, what is in it, in natural order.
+    """The files that an address names: itself, or, for a folder or a pattern, what is in it, in
+    natural order.
 
     Args:
         address: of a file, a folder or a pattern.
-        beside: a store; what lies in it is not taken for a part of a folder, as its tables are made from the source.
+        beside: a store; what lies in it is not taken for a part of a folder, as its tables are made
+            from the source.
 
     Raises:
         UsageError: nothing is there.
@@ -28,13 +30,24 @@ def expand(address: str, beside: str | None = None) -> list[str]:
     if path.is_dir():
         below = _apart((one for one in path.rglob("*") if one.is_file()), beside)
         found = tables_of(one.relative_to(path).as_posix() for one in below)
-        return _some(path, found, f"There is no CSV, TSV, JSON Lines or Parquet file in the folder {address!r}.")
+        return _some(
+            path,
+            found,
+            f"There is no CSV, TSV, JSON Lines or Parquet file in the folder {address!r}.",
+        )
     if WILD.search(address):
         folder, _ = fixed_folder(str(path))
         # Path.glob takes no absolute pattern.
-        below = _apart((Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()), beside)  # noqa: PTH207
+        below = _apart(
+            (Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()),
+            beside,
+        )
         found = chosen(one.relative_to(folder).as_posix() for one in below)
-        return _some(Path(folder), found, f"No file matches {address!r} (names that begin with . or _ are left out).")
+        return _some(
+            Path(folder),
+            found,
+            f"No file matches {address!r} (names that begin with . or _ are left out).",
+        )
     if path.exists():
         raise UsageError(f"The source {address!r} is not a file or folder.")
     raise UsageError(f"There is no file {address!r}.")

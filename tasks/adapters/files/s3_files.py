@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from image_tags.tasks.adapters.files.file_names import WILD, chosen, fixed_folder, matches, tables_of
+from image_tags.tasks.adapters.files.file_names import (
+    WILD,
+    chosen,
+    fixed_folder,
+    matches,
+    tables_of,
+)
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.adapters.store.store import NotInStore
 from image_tags.tasks.contracts.errors import StopRun, UsageError
@@ -10,7 +16,8 @@ from image_tags.tasks.contracts.settings import StoreSettings
 
 
 def expand_s3(address: str, beside: str | None = None) -> list[str]:
-    """The files that an `s3://` address names: itself, a folder with or without `/` at its end, or a pattern.
+    """The files that an `s3://` address names: itself, a folder with or without `/` at its end, or
+    a pattern.
 
     Raises:
         UsageError: nothing is there, or it cannot be asked.
@@ -18,13 +25,16 @@ def expand_s3(address: str, beside: str | None = None) -> list[str]:
     """
     bucket, key = _parts(address)
     try:
-        # A key may hold these signs; `*` is asked for as a pattern at once, as that needs no right but to list.
+        # A key may hold these signs; `*` is asked for as a pattern at once, as that needs no right
+        # but to list.
         if key and not key.endswith("/") and "*" not in key and _bucket(bucket).exists(key):
             return [address]
         if WILD.search(key):
             folder, pattern = fixed_folder(key)
             literal = WILD.split(key, maxsplit=1)[0]
-            found = chosen(name for name in _below(bucket, literal, folder, beside) if matches(name, pattern))
+            found = chosen(
+                name for name in _below(bucket, literal, folder, beside) if matches(name, pattern)
+            )
             otherwise = f"No file matches {address!r} (names that begin with . or _ are left out)."
         else:
             folder = f"{key.rstrip('/')}/" if key else ""
@@ -64,7 +74,9 @@ def _below(bucket: str, prefix: str, folder: str, beside: str | None) -> Iterato
 def _parts(address: str) -> tuple[str, str]:
     bucket, _, key = address.removeprefix("s3://").partition("/")
     if key.startswith("/") or ".." in key.split("/"):
-        raise UsageError(f"The source {address!r} cannot be read: its key begins with / or leads up by `..`.")
+        raise UsageError(
+            f"The source {address!r} cannot be read: its key begins with / or leads up by `..`."
+        )
     return bucket, key
 
 

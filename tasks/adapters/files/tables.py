@@ -1,4 +1,7 @@
-"""Tables as bytes: CSV, TSV, JSON Lines and Parquet in, Parquet out. Nothing in a cell is changed on the way."""
+"""Tables as bytes: CSV, TSV, JSON Lines and Parquet in, Parquet out.
+
+Nothing in a cell is changed on the way.
+"""
 
 import gzip
 import io
@@ -8,7 +11,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from image_tags.tasks.adapters.files.text_tables import json_lines, separated, separator_in, unique_names
+from image_tags.tasks.adapters.files.text_tables import (
+    json_lines,
+    separated,
+    separator_in,
+    unique_names,
+)
 from image_tags.tasks.contracts.errors import UsageError
 
 UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -22,7 +30,8 @@ class EmptyFile(UsageError):
 def table_from(name: str, data: bytes) -> pa.Table:
     """One file as an Arrow table; the name's ending says what it should be, its bytes decide.
 
-    Text columns of CSV and TSV become numbers only where every number, written out again, is the same text.
+    Text columns of CSV and TSV become numbers only where every number, written out again, is the
+    same text.
 
     Raises:
         EmptyFile: nothing is in it.
@@ -61,7 +70,9 @@ def _unpacked(name: str, data: bytes) -> bytes:
         if data.startswith(start):
             raise UsageError(f"The file {name!r} is packed by {packer}; only gzip is read.")
     if data.startswith(b"PK\x03\x04"):
-        raise UsageError(f"The file {name!r} is a zip archive or a spreadsheet, not a table: save it as CSV.")
+        raise UsageError(
+            f"The file {name!r} is a zip archive or a spreadsheet, not a table: save it as CSV."
+        )
     if not data.startswith(b"\x1f\x8b"):
         return data
     try:
@@ -85,14 +96,20 @@ def _text(name: str, data: bytes) -> str:
 
 def _parquet(name: str, data: bytes) -> pa.Table:
     try:
-        table = pq.ParquetFile(io.BytesIO(data)).read()  # unlike read_table, it takes two columns of one name
+        table = pq.ParquetFile(
+            io.BytesIO(data)
+        ).read()  # unlike read_table, it takes two columns of one name
     except (pa.ArrowException, OSError):
         raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
-    return pa.table(list(map(_rows_can_be_taken, table.columns)), names=unique_names(table.column_names))
+    return pa.table(
+        list(map(_rows_can_be_taken, table.columns)), names=unique_names(table.column_names)
+    )
 
 
 def _rows_can_be_taken(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows from."""
+    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows
+    from.
+    """
     plain = _without_views(column.type)
     return column if plain == column.type else column.cast(plain)
 

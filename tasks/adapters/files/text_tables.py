@@ -18,13 +18,16 @@ QUOTED = re.compile(r'"[^"]*"')
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon"}
 
 DEEPEST = 50
-"""Levels of lists and objects in a cell; what is deeper stays JSON text: not every reader of Parquet goes down there."""
+"""Levels of lists and objects in a cell; what is deeper stays JSON text: not every reader of
+Parquet goes down there.
+"""
 
 
 def separator_in(name: str, text: str) -> str:
     """What parts the cells: by the name's ending, else by the first line.
 
-    Where decimals have a comma, spreadsheets part cells by semicolons: these count if the first line has no comma.
+    Where decimals have a comma, spreadsheets part cells by semicolons: these count if the first
+    line has no comma.
     """
     first = QUOTED.sub("", text.lstrip("\r\n").split("\n", 1)[0])
     if name.endswith(".tsv") or (not name.endswith(".csv") and "\t" in first):
@@ -33,7 +36,8 @@ def separator_in(name: str, text: str) -> str:
 
 
 def separated(name: str, text: str, separator: str) -> pa.Table:
-    """CSV, or its like with another separator: a header and rows, of which short ones are filled up.
+    """CSV, or its like with another separator: a header and rows, of which short ones are filled
+    up.
 
     Raises:
         UsageError: a row is too long, or a quote is never closed.
@@ -54,13 +58,16 @@ def separated(name: str, text: str, separator: str) -> pa.Table:
 def _lines(name: str, text: str, separator: str) -> list[list[str]]:
     csv.field_size_limit(sys.maxsize)
     for strict in (True, False):
-        # A stray quote inside a cell is read as it stands; a quote that is never closed would swallow the rest.
+        # A stray quote inside a cell is read as it stands; a quote that is never closed would
+        # swallow the rest.
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
             return [line for line in reader if line]
         except csv.Error as error:
             if "unexpected end of data" in str(error):
-                raise UsageError(f"The file {name!r} is not a table: a quote is opened and never closed.") from None
+                raise UsageError(
+                    f"The file {name!r} is not a table: a quote is opened and never closed."
+                ) from None
     raise UsageError(f"The file {name!r} is not a table.")
 
 
@@ -73,15 +80,24 @@ def json_lines(name: str, text: str) -> pa.Table:
     rows: list[dict[str, Any]] = []
     try:
         whole = json.loads(text) if text.lstrip()[:1] == "[" else None
-        found = whole if isinstance(whole, list) else [json.loads(line) for line in text.split("\n") if line.strip()]
+        found = (
+            whole
+            if isinstance(whole, list)
+            else [json.loads(line) for line in text.split("\n") if line.strip()]
+        )
     except (json.JSONDecodeError, RecursionError) as error:
         raise UsageError(f"The file {name!r} is not JSON Lines: {_first_line(error)}.") from None
     for number, row in enumerate(found, 1):
         if not isinstance(row, dict):
-            raise UsageError(f"The file {name!r} is not JSON Lines: record {number} is not an object.")
+            raise UsageError(
+                f"The file {name!r} is not JSON Lines: record {number} is not an object."
+            )
         rows.append(row)
     names = list(dict.fromkeys(key for row in rows for key in row))
-    return pa.table([_column([row.get(key) for row in rows]) for key in names], names=unique_names(list(map(_utf8, names))))
+    return pa.table(
+        [_column([row.get(key) for row in rows]) for key in names],
+        names=unique_names(list(map(_utf8, names))),
+    )
 
 
 def _typed(values: list[str]) -> pa.Array:
@@ -111,12 +127,19 @@ def _column(values: list[Any]) -> pa.Array:
         pass
     # Mixed types in one column, half a character: each value as its JSON text, strings as they are.
     return pa.array(
-        [v if v is None else _utf8(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for v in values]
+        [
+            v
+            if v is None
+            else _utf8(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))
+            for v in values
+        ]
     )
 
 
 def _faithful(kind: pa.DataType, values: list[Any], depth: int = 0) -> bool:
-    """Whether the type says what the values say: Arrow takes true for 1.0 among decimals, Parquet has no empty objects."""
+    """Whether the type says what the values say: Arrow takes true for 1.0 among decimals, Parquet
+    has no empty objects.
+    """
     if pa.types.is_list(kind):
         return depth < DEEPEST and _faithful(
             kind.value_type, [one for v in values if v is not None for one in v], depth + 1
@@ -124,7 +147,11 @@ def _faithful(kind: pa.DataType, values: list[Any], depth: int = 0) -> bool:
     if pa.types.is_struct(kind):
         objects = [value for value in values if value is not None]
         members = ((field.type, [one.get(field.name) for one in objects]) for field in kind)
-        return kind.num_fields > 0 and depth < DEEPEST and all(_faithful(of, held, depth + 1) for of, held in members)
+        return (
+            kind.num_fields > 0
+            and depth < DEEPEST
+            and all(_faithful(of, held, depth + 1) for of, held in members)
+        )
     return not pa.types.is_floating(kind) or not any(isinstance(value, bool) for value in values)
 
 

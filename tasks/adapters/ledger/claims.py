@@ -1,17 +1,23 @@
-"""Claims: who is asking about which image right now, so that two runs on one store never pay for the same call.
+"""Claims: who is asking about which image right now, so that two runs on one store never pay for
+the same call.
 
-A claim is a small object made with `Store.add`, which only one caller can win. Only its maker ever writes it again: it
-beats (is rewritten) while a call lasts, and says so when a failed call gives it back. A claim counts as free when
+A claim is a small object made with `Store.add`, which only one caller can win. Only its maker ever
+writes it again: it beats (is rewritten) while a call lasts, and says so when a failed call gives it
+back. A claim counts as free when
 
 - it says that it was given back, or
-- its holder was a process of this machine that has ended (see `image_tags.tasks.adapters.ledger.owner`), or
-- it has not beaten for LEASE seconds of the watcher's own monotonic clock: clocks of two machines are never compared.
+- its holder was a process of this machine that has ended (see
+  `image_tags.tasks.adapters.ledger.owner`), or
+- it has not beaten for LEASE seconds of the watcher's own monotonic clock: clocks of two machines
+  are never compared.
 
-Who finds claim 0 of an image free adds claim 1, and so on: taking over is as exclusive as claiming, and If-None-Match is
-all that it asks of a store. Claims are removed only once the response is in the ledger, where who gets a claim looks first.
+Who finds claim 0 of an image free adds claim 1, and so on: taking over is as exclusive as claiming,
+and If-None-Match is all that it asks of a store. Claims are removed only once the response is in
+the ledger, where who gets a claim looks first.
 
-LEASE is 60 s: four missed beats, as long as an outage of the store is waited out, and the most that a machine killed in
-the middle holds up another one. How long a call takes does not matter: claims beat for as long as their process lives.
+LEASE is 60 s: four missed beats, as long as an outage of the store is waited out, and the most that
+a machine killed in the middle holds up another one. How long a call takes does not matter: claims
+beat for as long as their process lives.
 """
 
 import json
@@ -43,7 +49,8 @@ class Claim:
     """One claim held by this process: number `n` on the image.
 
     Attributes:
-        beaten: when it was last known to beat, by the holder's monotonic clock, from before the write was sent.
+        beaten: when it was last known to beat, by the holder's monotonic clock, from before the
+            write was sent.
         beats: how often; it makes each write differ, so that a watcher sees the claim move.
         over: it was given back, settled or lost; it beats no more.
         lock: keeps a beat from crossing the end.
@@ -66,7 +73,10 @@ class Claim:
 
 
 class Claims:
-    """The claims of one operation under one folder of the store. All methods may be called from many threads."""
+    """The claims of one operation under one folder of the store.
+
+    All methods may be called from many threads.
+    """
 
     def __init__(
         self,
@@ -102,12 +112,16 @@ class Claims:
         self._beating: threading.Thread | None = None
 
     def take(self, image_id: str, run: str) -> Claim | None:
-        """The claim on an image, or None if someone else holds it: look into the ledger, wait, try again."""
+        """The claim on an image, or None if someone else holds it: look into the ledger, wait, try
+        again.
+        """
         n = 0
         while True:
             claim = Claim(image_id, run, n, self._clock())
             # No claim needs to outlive a power cut: its holder does not either.
-            if self._store.add(self._key(image_id, n), claim.record(self._me()), JSON, durable=False):
+            if self._store.add(
+                self._key(image_id, n), claim.record(self._me()), JSON, durable=False
+            ):
                 return self._keep(claim)
             try:
                 data = self._store.read(self._key(image_id, n))
@@ -122,7 +136,10 @@ class Claims:
         return not claim.over and self._clock() - claim.beaten < LEASE - BEAT
 
     def settled(self, claim: Claim) -> None:
-        """End a claim on an image whose response is in the ledger. It is removed later, with many others: see `tidy`."""
+        """End a claim on an image whose response is in the ledger.
+
+        It is removed later, with many others: see `tidy`.
+        """
         self._end(claim)
         with self._lock:
             self._done += [self._key(claim.image_id, n) for n in range(claim.n + 1)]
@@ -136,19 +153,31 @@ class Claims:
         try:
             self._write(claim, free=True)
         except StopRun as error:  # the call has failed already; the lease sees to the rest
-            log.warning("The claim %s could not be given back: %s", self._key(claim.image_id, claim.n), error)
+            log.warning(
+                "The claim %s could not be given back: %s",
+                self._key(claim.image_id, claim.n),
+                error,
+            )
 
     def tidy(self) -> None:
-        """Remove settled claims. One that stays is in nobody's way, as its image is in the ledger."""
+        """Remove settled claims.
+
+        One that stays is in nobody's way, as its image is in the ledger.
+        """
         with self._lock:
             done, self._done = self._done, []
         try:
             self._store.delete_all(done)
         except StopRun as error:
-            log.warning("%d claims below %s could not be removed: %s", len(done), self._folder, error)
+            log.warning(
+                "%d claims below %s could not be removed: %s", len(done), self._folder, error
+            )
 
     def beat(self) -> None:
-        """Renew the claims that are due. One that was due for too long is lost for good: someone may have taken it over."""
+        """Renew the claims that are due.
+
+        One that was due for too long is lost for good: someone may have taken it over.
+        """
         with self._lock:
             held = list(self._held.values())
         for claim in held:
@@ -172,7 +201,9 @@ class Claims:
             self._write(claim)
             claim.beaten = now
         except StopRun as error:
-            log.warning("The claim %s could not be renewed: %s", self._key(claim.image_id, claim.n), error)
+            log.warning(
+                "The claim %s could not be renewed: %s", self._key(claim.image_id, claim.n), error
+            )
 
     def _free(self, key: str, data: bytes) -> bool:
         said = _said(data)
@@ -189,7 +220,9 @@ class Claims:
         with self._lock:
             self._held[claim.nonce] = claim
             if self._heartbeat and self._beating is None:
-                self._beating = threading.Thread(target=self._keep_beating, name=f"beat {self._folder}", daemon=True)
+                self._beating = threading.Thread(
+                    target=self._keep_beating, name=f"beat {self._folder}", daemon=True
+                )
                 self._beating.start()
         return claim
 

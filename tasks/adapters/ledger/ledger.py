@@ -1,7 +1,8 @@
 """The ledger: every response in the store. What is in it is never asked, or paid for, again.
 
-One ledger is one operation under one set of settings: `responses/<operation>-<fingerprint>/<aa>/<sha256>.json`, an entry an
-image. An entry is saved the moment the response arrives. A final refusal by the analyzer is kept too.
+One ledger is one operation under one set of settings:
+`responses/<operation>-<fingerprint>/<aa>/<sha256>.json`, an entry an image. An entry is saved the
+moment the response arrives. A final refusal by the analyzer is kept too.
 """
 
 import hashlib
@@ -28,7 +29,8 @@ THREADS = 16
 FEW = 3
 """Up to so many images of one shard are asked about one by one; above, the shard is listed."""
 PAGE = 1000
-"""Keys in one page of an S3 listing: listing a page costs a request, as asking about one key does."""
+"""Keys in one page of an S3 listing: listing a page costs a request, as asking about one key does.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,10 @@ class Settled:
 
 
 class Ledger:
-    """All responses to one operation under one set of settings. All methods may be called from many threads."""
+    """All responses to one operation under one set of settings.
+
+    All methods may be called from many threads.
+    """
 
     def __init__(
         self,
@@ -61,9 +66,11 @@ class Ledger:
         Args:
             store: where it lies.
             operation: as in `--operations`.
-            settings: everything that an answer depends on besides the picture (`Analyzer.settings_of`).
+            settings: everything that an answer depends on besides the picture
+                (`Analyzer.settings_of`).
             analyzer: its name; by default what `settings["analyzer"]` says.
-            paid: whether a call costs money; if so no two callers ask about one image at the same time.
+            paid: whether a call costs money; if so no two callers ask about one image at the same
+                time.
             claims: who is asking; made here unless a test brings its own.
             since: entries from before count as absent and are replaced; None if none is too old.
             wait: pauses for so many seconds.
@@ -77,13 +84,27 @@ class Ledger:
         self._folder = f"responses/{operation}-{self.fingerprint}"
         self._since = since
         self._wait = wait
-        self._claims = (claims or Claims(store, f"claims/{operation}-{self.fingerprint}")) if paid else None
+        self._claims = (
+            (claims or Claims(store, f"claims/{operation}-{self.fingerprint}")) if paid else None
+        )
 
     @classmethod
-    def of(cls, store: Store, analyzer: Analyzer, operation: str, since: datetime | None = None) -> "Ledger":
-        """The ledger of an analyzer's operation. Local models cost nothing, so nobody claims their calls."""
+    def of(
+        cls, store: Store, analyzer: Analyzer, operation: str, since: datetime | None = None
+    ) -> "Ledger":
+        """The ledger of an analyzer's operation.
+
+        Local models cost nothing, so nobody claims their calls.
+        """
         settings = analyzer.settings_of(operation)
-        return cls(store, operation, settings, analyzer=analyzer.name, paid=analyzer.name != "local", since=since)
+        return cls(
+            store,
+            operation,
+            settings,
+            analyzer=analyzer.name,
+            paid=analyzer.name != "local",
+            since=since,
+        )
 
     def key(self, image_id: str) -> str:
         """Where an image's entry lies in the store."""
@@ -92,7 +113,8 @@ class Ledger:
     def have(self, image_ids: Iterable[str]) -> set[str]:
         """Which of the images have an entry.
 
-        A shard that holds many of them is listed, but never for more pages than there are images to ask about.
+        A shard that holds many of them is listed, but never for more pages than there are images to
+        ask about.
         """
         shards: dict[str, list[str]] = {}
         for image_id in sorted(set(image_ids)):
@@ -103,7 +125,8 @@ class Ledger:
     def read(self, image_id: str) -> Entry | None:
         """The image's entry; None if there is none.
 
-        One that cannot be read counts as absent: it is logged and set aside, so that the next plan has the image asked.
+        One that cannot be read counts as absent: it is logged and set aside, so that the next plan
+        has the image asked.
         """
         key = self.key(image_id)
         try:
@@ -112,13 +135,17 @@ class Ledger:
         except NotInStore:
             return None
         except Unreadable as error:
-            log.warning("%s cannot be read and counts as absent: %s", self._store.locate(key), error)
+            log.warning(
+                "%s cannot be read and counts as absent: %s", self._store.locate(key), error
+            )
             self._set_aside(image_id, data)
             return None
         return entry if self._since is None or entry.moment >= self._since else None
 
     def read_many(self, image_ids: Iterable[str]) -> Iterator[Entry]:
-        """The entries of the images that have one, in the order given; only a few are in memory at a time."""
+        """The entries of the images that have one, in the order given; only a few are in memory at
+        a time.
+        """
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ledger") as pool:
             ahead: deque[Future[Entry | None]] = deque()
             try:
@@ -133,10 +160,12 @@ class Ledger:
                 pool.shutdown(cancel_futures=True)
 
     def settle(self, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
-        """The image's entry: from the ledger if it is there, else by asking, saved the moment the response arrives.
+        """The image's entry: from the ledger if it is there, else by asking, saved the moment the
+        response arrives.
 
-        At most one caller asks about an image at any time, whatever threads and runs share the store. A final refusal
-        (Rejected out of `ask`) is saved and returned; whatever else `ask` raises saves nothing and goes on to the caller.
+        At most one caller asks about an image at any time, whatever threads and runs share the
+        store. A final refusal (Rejected out of `ask`) is saved and returned; whatever else `ask`
+        raises saves nothing and goes on to the caller.
         """
         if self._claims is not None:
             return self._settle_claimed(self._claims, picture, run, ask)
@@ -149,10 +178,13 @@ class Ledger:
         if self._claims is not None:
             self._claims.tidy()
 
-    def _settle_claimed(self, claims: Claims, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
+    def _settle_claimed(
+        self, claims: Claims, picture: Picture, run: str, ask: Callable[[], Answer]
+    ) -> Settled:
         delay = 0.1
         while True:
-            # The claim comes before the look: as a rule the plan has found nothing there, and one look must do.
+            # The claim comes before the look: as a rule the plan has found nothing there, and one
+            # look must do.
             claim = claims.take(picture.image_id, run)
             try:
                 if entry := self.read(picture.image_id):
@@ -196,7 +228,9 @@ class Ledger:
         return entry
 
     def _set_aside(self, image_id: str, damaged: bytes) -> None:
-        """Move a damaged entry away, under a claim: else it could be the answer that takes its place that is removed."""
+        """Move a damaged entry away, under a claim: else it could be the answer that takes its
+        place that is removed.
+        """
         claim = self._claims.take(image_id, "set aside") if self._claims else None
         if self._claims and claim is None:  # who holds the claim is about to replace it
             return
@@ -231,4 +265,6 @@ class Ledger:
 
 def fingerprint(settings: JsonObject) -> str:
     """A short name for settings: the same for the same settings in whatever order they are given."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()[:16]

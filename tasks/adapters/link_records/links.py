@@ -1,4 +1,6 @@
-"""What is known of each link, in the store: one small record a distinct URL, written the moment it is known."""
+"""What is known of each link, in the store: one small record a distinct URL, written the moment it
+is known.
+"""
 
 import hashlib
 import json
@@ -39,12 +41,21 @@ def rests_on(reason: Reason | None, settings: FetchSettings) -> JsonObject:
 def remember(store: Store, fetched: Fetched, settings: FetchSettings) -> None:
     """Write down what became of a link."""
     picture = vars(fetched.picture) if fetched.picture else None
-    record = {"schema": SCHEMA, "rests_on": rests_on(fetched.reason, settings), **vars(fetched), "picture": picture}
-    store.write(key_of(fetched.url), json.dumps(record, ensure_ascii=True).encode(), JSON, durable=False)
+    record = {
+        "schema": SCHEMA,
+        "rests_on": rests_on(fetched.reason, settings),
+        **vars(fetched),
+        "picture": picture,
+    }
+    store.write(
+        key_of(fetched.url), json.dumps(record, ensure_ascii=True).encode(), JSON, durable=False
+    )
 
 
 def recall(store: Store, url: str, settings: FetchSettings) -> tuple[Fetched, bool] | None:
-    """What is known of a link, and whether it was found under the same settings; None if nothing, or nothing readable."""
+    """What is known of a link, and whether it was found under the same settings; None if nothing,
+    or nothing readable.
+    """
     try:
         record = json.loads(store.read(key_of(url)))
         fetched = _read(record)

@@ -1,4 +1,6 @@
-"""A Dask cluster that mapped task runs are sent to: processes on this machine, or a cluster that is there."""
+"""A Dask cluster that mapped task runs are sent to: processes on this machine, or a cluster that is
+there.
+"""
 
 import sys
 from collections.abc import Callable
@@ -40,16 +42,24 @@ class Dask:
         if settings.dask_address:
             self._address, self._security = settings.dask_address, None
         else:
-            # Whoever reaches a scheduler runs code as its user: only this run's processes get in. No dashboard for others.
+            # Whoever reaches a scheduler runs code as its user: only this run's processes get in.
+            # No dashboard for others.
             self._cluster = LocalCluster(
-                n_workers=settings.dask_processes, threads_per_worker=threads, dashboard_address=None, security=True
+                n_workers=settings.dask_processes,
+                threads_per_worker=threads,
+                dashboard_address=None,
+                security=True,
             )
             self._address, self._security = self._cluster.scheduler_address, self._cluster.security
         try:
-            self._client = Client(self._address, security=self._security, set_as_default=False, timeout=JOIN)
+            self._client = Client(
+                self._address, security=self._security, set_as_default=False, timeout=JOIN
+            )
             self._client.wait_for_workers(1, timeout=JOIN)
         except (OSError, TimeoutError) as error:
-            raise StopRun(f"There is no Dask cluster with workers at {self._address!r}: {error}.") from None
+            raise StopRun(
+                f"There is no Dask cluster with workers at {self._address!r}: {error}."
+            ) from None
         self.processes = len(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def runner(self) -> "DaskTaskRunner":

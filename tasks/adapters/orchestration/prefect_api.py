@@ -1,4 +1,6 @@
-"""The Prefect server while a step works: what is only shown there never holds the work up, and never breaks it."""
+"""The Prefect server while a step works: what is only shown there never holds the work up, and
+never breaks it.
+"""
 
 import logging
 import queue
@@ -23,7 +25,9 @@ def if_it_answers() -> Iterator[None]:
 
 
 def drop_events() -> None:
-    """Forget what could not be told to the server: at its end, this process would try each event for ten seconds."""
+    """Forget what could not be told to the server: at its end, this process would try each event
+    for ten seconds.
+    """
     for service in tuple(EventsWorker._instances.values()):  # type: ignore[misc]  # all of them, whatever their kind
         with suppress(queue.Empty):
             while True:

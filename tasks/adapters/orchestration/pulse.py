@@ -1,4 +1,6 @@
-"""A sign of life in the store: a small object that changes while a process works, for whoever waits on another machine."""
+"""A sign of life in the store: a small object that changes while a process works, for whoever waits
+on another machine.
+"""
 
 import logging
 import threading
@@ -34,7 +36,10 @@ def beating(store: Store, key: str, every: float) -> Iterator[None]:
 
 
 def pulse(store: Store, key: str) -> bytes:
-    """What the object says now; empty if it is not there. Who sees it change knows that someone lives."""
+    """What the object says now; empty if it is not there.
+
+    Who sees it change knows that someone lives.
+    """
     try:
         return store.read(key)
     except NotInStore:

@@ -38,7 +38,9 @@ def pool_of(deployment: str) -> str:
     except ObjectNotFound:
         raise UsageError(f"There is no deployment {deployment!r} for shards: {deploy}.") from None
     except ValueError:
-        raise UsageError(f"--shard-deployment is named as flow/deployment, not {deployment!r}.") from None
+        raise UsageError(
+            f"--shard-deployment is named as flow/deployment, not {deployment!r}."
+        ) from None
     if pool is None:
         raise UsageError(f"The deployment {deployment!r} has no work pool: {deploy}.")
     return pool
@@ -53,10 +55,15 @@ def start(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
 
 
 def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
-    """The states of flow runs; one that was deleted is not among them. None if the server does not answer."""
+    """The states of flow runs; one that was deleted is not among them.
+
+    None if the server does not answer.
+    """
     try:
         with get_client(sync_client=True) as client:
-            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(ids))))
+            found = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(ids)))
+            )
     except httpx.TransportError:
         return None
     return {run.id: run.state for run in found if run.state}
@@ -65,7 +72,9 @@ def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
 def unfinished(parent: UUID | str) -> list[UUID]:
     """The parts of a flow run that have not ended."""
     over = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=sorted(TERMINAL_STATES)))
-    mine = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(str(parent))]), state=over)
+    mine = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(str(parent))]), state=over
+    )
     with get_client(sync_client=True) as client:
         return [run.id for run in client.read_flow_runs(flow_run_filter=mine)]
 
@@ -85,5 +94,8 @@ def _set(flow_run_id: UUID, state: State[Any], force: bool) -> None:
     try:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(flow_run_id, state, force=force)
-    except (httpx.TransportError, ObjectNotFound) as error:  # what it does meanwhile is saved, and not paid for again
+    except (
+        httpx.TransportError,
+        ObjectNotFound,
+    ) as error:  # what it does meanwhile is saved, and not paid for again
         log.warning("The shard %s could not be ended: %s", flow_run_id, error)

@@ -1,1 +1,3 @@
-"""Pictures: which kinds are accepted, their limits, verifying bytes before they are trusted, shrinking."""
+"""Pictures: which kinds are accepted, their limits, verifying bytes before they are trusted,
+shrinking.
+"""

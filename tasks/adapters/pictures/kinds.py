@@ -6,7 +6,9 @@ from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_DIB_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes that a BMP's second header can have
+_DIB_HEADERS = frozenset(
+    {12, 16, 40, 52, 56, 64, 108, 124}
+)  # sizes that a BMP's second header can have
 
 _READABLE = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -34,7 +36,12 @@ _OTHER_PICTURES = (
     (re.compile(rb"SIMPLE  ="), "FITS"),
     (re.compile(rb"P[1-7]\s"), "Netpbm"),
     (re.compile(rb"\xd7\xcd\xc6\x9a"), "Windows metafile"),
-    (re.compile(rb"\s*(<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE svg[^>]*>|\s)*<(\w+:)?svg[\s>]", re.DOTALL), "SVG"),
+    (
+        re.compile(
+            rb"\s*(<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE svg[^>]*>|\s)*<(\w+:)?svg[\s>]", re.DOTALL
+        ),
+        "SVG",
+    ),
 )
 _NO_PICTURES = (
     (re.compile(rb"\s*<"), "a web page"),
@@ -47,7 +54,9 @@ _NO_PICTURES = (
 
 
 def recognise(body: bytes) -> str:
-    """Pillow's name of the format; Rejected (`not_an_image`, `unsupported_format`) if it is none that can be read."""
+    """Pillow's name of the format; Rejected (`not_an_image`, `unsupported_format`) if it is none
+    that can be read.
+    """
     if not body:
         raise Rejected(Reason.NOT_AN_IMAGE, "the answer is empty")
     head = body[:4096].removeprefix(b"\xef\xbb\xbf")
@@ -60,7 +69,10 @@ def recognise(body: bytes) -> str:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS:
         return "BMP"
     if brands & _HEIF_BRANDS:
-        raise Rejected(Reason.UNSUPPORTED_FORMAT, "a HEIF picture; JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read")
+        raise Rejected(
+            Reason.UNSUPPORTED_FORMAT,
+            "a HEIF picture; JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read",
+        )
     for magic, name in _OTHER_PICTURES:
         if magic.match(head):
             detail = f"a picture in the format {name}; JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read"

@@ -12,16 +12,29 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 MIN_SIDE = 80
-"""px. Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 pixels for both height and width."""
+"""px.
+
+Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 pixels for both height and
+width.
+"""
 
 MAX_SCANS = 25
-"""Passes over the largest picture allowed that a progressive JPEG may ask of its decoder. Encoders write about ten."""
+"""Passes over the largest picture allowed that a progressive JPEG may ask of its decoder.
+
+Encoders write about ten.
+"""
 
 MAX_BLOCKS = 1_000_000
-"""Blocks of a GIF that are counted. Encoders fill them with 255 bytes: these are more than 200 MB."""
+"""Blocks of a GIF that are counted.
+
+Encoders fill them with 255 bytes: these are more than 200 MB.
+"""
 
 MAX_READS = 1_000_000
-"""Reads that a picture may take: some three for each segment, chunk or block. Encoders write some thousands of these."""
+"""Reads that a picture may take: some three for each segment, chunk or block.
+
+Encoders write some thousands of these.
+"""
 
 SHORTEST_SCAN = 10
 """Bytes of a JPEG's scan with nothing in it (ITU-T T.81, B.2.3)."""
@@ -32,12 +45,15 @@ HARMLESS = 100_000
 _SCAN = b"\xff\xda"
 
 _ONCE = {"JPEG": (b"Exif\0\0", 100), "PNG": (b"iCCP", 10)}
-"""What a format has once, and how often at most it is read: each Exif segment copies those before it, each profile of a
-PNG unpacks to a megabyte."""
+"""What a format has once, and how often at most it is read: each Exif segment copies those before
+it, each profile of a PNG unpacks to a megabyte.
+"""
 
 
 class Measured(BytesIO):
-    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow reads headers without end."""
+    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow reads
+    headers without end.
+    """
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -47,7 +63,9 @@ class Measured(BytesIO):
         """The next bytes; Rejected (`too_large`) if there were too many reads before."""
         self._left -= 1
         if self._left < 0:
-            raise Rejected(Reason.TOO_LARGE, "the picture is in far more pieces than any program writes")
+            raise Rejected(
+                Reason.TOO_LARGE, "the picture is in far more pieces than any program writes"
+            )
         return super().read(size)
 
 
@@ -58,41 +76,63 @@ def check_repeats(kind: str, body: bytes) -> None:
     mark, most = _ONCE[kind]
     times = body.count(mark)
     if times > most:
-        raise Rejected(Reason.DECOMPRESSION_BOMB, f"a {kind} of {times:,} {mark[:4].decode()} sections; it should have one")
+        raise Rejected(
+            Reason.DECOMPRESSION_BOMB,
+            f"a {kind} of {times:,} {mark[:4].decode()} sections; it should have one",
+        )
 
 
 def check_size(size: tuple[int, int], settings: FetchSettings) -> None:
-    """Rejected (`decompression_bomb`, `too_large`, `too_small`) unless width and height in px are within the limits."""
+    """Rejected (`decompression_bomb`, `too_large`, `too_small`) unless width and height in px are
+    within the limits.
+    """
     width, height = size
     if width * height > settings.max_pixels:
         # Pillow draws the line between large and malicious at the same place: twice the limit.
         bomb = width * height > 2 * settings.max_pixels
         reason = Reason.DECOMPRESSION_BOMB if bomb else Reason.TOO_LARGE
-        raise Rejected(reason, f"{width} x {height} px, more than {settings.max_pixels:,} pixels (max_pixels)")
+        raise Rejected(
+            reason, f"{width} x {height} px, more than {settings.max_pixels:,} pixels (max_pixels)"
+        )
     if min(size) < MIN_SIDE:
-        raise Rejected(Reason.TOO_SMALL, f"{width} x {height} px; the analyzer needs {MIN_SIDE} px a side")
+        raise Rejected(
+            Reason.TOO_SMALL, f"{width} x {height} px; the analyzer needs {MIN_SIDE} px a side"
+        )
 
 
 def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> None:
-    """Rejected (`too_large`, `decompression_bomb`) if an animation has too many frames, or a JPEG too many scans."""
+    """Rejected (`too_large`, `decompression_bomb`) if an animation has too many frames, or a JPEG
+    too many scans.
+    """
     allowed = MAX_SCANS * settings.max_pixels / (image.width * image.height)
-    if image.format == "JPEG" and len(body) / SHORTEST_SCAN > allowed:  # else there is no room for too many
+    if (
+        image.format == "JPEG" and len(body) / SHORTEST_SCAN > allowed
+    ):  # else there is no room for too many
         scans = body.count(_SCAN)
         if scans > allowed:
-            raise Rejected(Reason.DECOMPRESSION_BOMB, f"a JPEG of {scans:,} scans over {image.width} x {image.height} px")
+            raise Rejected(
+                Reason.DECOMPRESSION_BOMB,
+                f"a JPEG of {scans:,} scans over {image.width} x {image.height} px",
+            )
     if frames_of(image, body, settings.max_frames) > settings.max_frames:
         raise Rejected(Reason.TOO_LARGE, f"more than {settings.max_frames:,} frames (max_frames)")
 
 
 def frames_of(image: ImageFile.ImageFile, body: bytes, limit: int) -> int:
-    """How many frames an animation has; one more than the limit stands for more. Pages of a TIFF do not count."""
+    """How many frames an animation has; one more than the limit stands for more.
+
+    Pages of a TIFF do not count.
+    """
     if image.format == "GIF":
         return _gif_frames(body, limit)
     return getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP", "AVIF") else 1
 
 
 def _gif_frames(body: bytes, limit: int) -> int:
-    """Count a GIF's frames by its blocks (GIF89a specification). Pillow would go through all of them, however many."""
+    """Count a GIF's frames by its blocks (GIF89a specification).
+
+    Pillow would go through all of them, however many.
+    """
     at = 13 + _colours(body, 10)
     frames = blocks = 0
     while frames <= limit and at < len(body) and body[at] in (0x21, 0x2C):
@@ -117,7 +157,9 @@ def _colours(body: bytes, flags_at: int) -> int:
 
 
 class Decoding:
-    """Lets no more pixels be decoded at the same time than one picture may have, whatever the number of threads."""
+    """Lets no more pixels be decoded at the same time than one picture may have, whatever the
+    number of threads.
+    """
 
     def __init__(self) -> None:
         self._pixels = 0

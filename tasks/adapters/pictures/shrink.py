@@ -5,7 +5,9 @@ import io
 from PIL import Image, ImageOps
 
 QUALITIES = range(75, 96)
-"""JPEG qualities worth having: above 95 a file only grows (Pillow's documentation), below 75 fewer pixels keep more."""
+"""JPEG qualities worth having: above 95 a file only grows (Pillow's documentation), below 75 fewer
+pixels keep more.
+"""
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a picture that it cannot read."""
@@ -17,8 +19,8 @@ STEP = 0.85
 def shrink(data: bytes, limit: int) -> tuple[bytes, str]:
     """The picture as a JPEG of at most `limit` bytes, and a remark on what was done.
 
-    The highest quality that fits at full size is taken; only where none fits, the sides shrink. EXIF orientation is applied
-    to the pixels and transparency is laid on white.
+    The highest quality that fits at full size is taken; only where none fits, the sides shrink.
+    EXIF orientation is applied to the pixels and transparency is laid on white.
     """
     with Image.open(io.BytesIO(data)) as opened:
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
@@ -26,14 +28,25 @@ def shrink(data: bytes, limit: int) -> tuple[bytes, str]:
     picture, scale = full, 1.0
     while len(_jpeg(picture, QUALITIES[0], profile)) > limit:
         scale *= STEP
-        picture = full.resize((max(1, round(full.width * scale)), max(1, round(full.height * scale))))
+        picture = full.resize(
+            (max(1, round(full.width * scale)), max(1, round(full.height * scale)))
+        )
     low, high = QUALITIES[0], QUALITIES[-1]
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(_jpeg(picture, middle, profile)) <= limit else (low, middle - 1)
+        low, high = (
+            (middle, high) if len(_jpeg(picture, middle, profile)) <= limit else (low, middle - 1)
+        )
     fitting = _jpeg(picture, low, profile)
-    scaled = f", scaled from {full.width} x {full.height} to {picture.width} x {picture.height} px" if scale < 1 else ""
-    return fitting, f"re-encoded from {len(data):,} to {len(fitting):,} bytes: JPEG quality {low}{scaled}"
+    scaled = (
+        f", scaled from {full.width} x {full.height} to {picture.width} x {picture.height} px"
+        if scale < 1
+        else ""
+    )
+    return (
+        fitting,
+        f"re-encoded from {len(data):,} to {len(fitting):,} bytes: JPEG quality {low}{scaled}",
+    )
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

@@ -1,4 +1,6 @@
-"""Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take them."""
+"""Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take
+them.
+"""
 
 import os
 import re
@@ -23,7 +25,14 @@ from PIL import (
 )
 
 from image_tags.tasks.adapters.pictures.kinds import recognise
-from image_tags.tasks.adapters.pictures.limits import Decoding, Measured, check_frames, check_repeats, check_size, frames_of
+from image_tags.tasks.adapters.pictures.limits import (
+    Decoding,
+    Measured,
+    check_frames,
+    check_repeats,
+    check_size,
+    frames_of,
+)
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
@@ -41,8 +50,12 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "TIFF": TiffImagePlugin.TiffImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
-warnings.filterwarnings("ignore", module=r"PIL\.")  # its remarks on odd pictures are no use to a user
-_UNSUPPORTED = re.compile(r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available")  # Pillow's words
+warnings.filterwarnings(
+    "ignore", module=r"PIL\."
+)  # its remarks on odd pictures are no use to a user
+_UNSUPPORTED = re.compile(
+    r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available"
+)  # Pillow's words
 _KEPT = {"JPEG": "jpg", "PNG": "png"}
 
 
@@ -68,14 +81,17 @@ class Verified:
     remark: str | None = None
 
 
-# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding more would be no
-# faster, and each thread that has decoded keeps some megabytes of the allocator's.
+# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding
+# more would be no faster, and each thread that has decoded keeps some megabytes of the allocator's.
 _decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
 _decoding = Decoding()
 
 
 def verify(body: bytes, settings: FetchSettings) -> Verified:
-    """Decode the picture in full and say how to store it; Rejected if it will not do. Thread-safe."""
+    """Decode the picture in full and say how to store it; Rejected if it will not do.
+
+    Thread-safe.
+    """
     kind = recognise(body)
     check_repeats(kind, body)
     with _reading(kind), _PLUGINS[kind](Measured(body)) as image:
@@ -87,9 +103,11 @@ def verify(body: bytes, settings: FetchSettings) -> Verified:
 
 
 def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
-    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide and high.
+    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide
+    and high.
 
-    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the memory.
+    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the
+    memory.
     """
     width, height = image.size
     with _decoding.room_for(width * height, settings.max_pixels):
@@ -98,7 +116,9 @@ def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSett
     return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
 
 
-def _decoded(image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings) -> Verified:
+def _decoded(
+    image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings
+) -> Verified:
     with _decoding.room_for(image.width * image.height, settings.max_pixels):
         image.load()
         if _is_kept(image, kind, body):
@@ -121,10 +141,18 @@ def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verif
     if stored == "JPEG":
         plain.save(out, "JPEG", quality=JPEG_QUALITY, icc_profile=None)
     else:
-        plain.save(out, "PNG", compress_level=3, icc_profile=None)  # 3: half the time of 6 for 8 % more bytes
+        plain.save(
+            out, "PNG", compress_level=3, icc_profile=None
+        )  # 3: half the time of 6 for 8 % more bytes
     what = "a CMYK JPEG" if kind == "JPEG" else "a 16-bit PNG" if kind == "PNG" else kind
     first = f", first of {frames:,} frames" if frames > 1 else ""
-    return Verified(out.getvalue(), _KEPT[stored], kind, *plain.size, f"converted from {what} to {stored}{first}")
+    return Verified(
+        out.getvalue(),
+        _KEPT[stored],
+        kind,
+        *plain.size,
+        f"converted from {what} to {stored}{first}",
+    )
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -148,8 +176,16 @@ def _reading(kind: str) -> Iterator[None]:
     except Rejected:
         raise
     except Exception as error:  # noqa: BLE001 - on hostile bytes Pillow's plugins raise nearly anything
-        if isinstance(error, Image.DecompressionBombError | MemoryError) or "MAX_TEXT" in str(error):
-            raise Rejected(Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may") from None
+        if isinstance(error, Image.DecompressionBombError | MemoryError) or "MAX_TEXT" in str(
+            error
+        ):
+            raise Rejected(
+                Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may"
+            ) from None
         if _UNSUPPORTED.search(str(error)):
-            raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a {kind} that cannot be read here ({error})"[:200]) from None
-        raise Rejected(Reason.TRUNCATED, f"the {kind} is cut off or damaged ({error})"[:200]) from None
+            raise Rejected(
+                Reason.UNSUPPORTED_FORMAT, f"a {kind} that cannot be read here ({error})"[:200]
+            ) from None
+        raise Rejected(
+            Reason.TRUNCATED, f"the {kind} is cut off or damaged ({error})"[:200]
+        ) from None

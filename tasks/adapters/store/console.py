@@ -8,10 +8,16 @@ AWS = ".amazonaws.com"
 
 
 def console_page(store: Store, key: str) -> str | None:
-    """The AWS console's page of an object; None for a folder and for an S3 server that is not Amazon's."""
+    """The AWS console's page of an object; None for a folder and for an S3 server that is not
+    Amazon's.
+    """
     place = store.bucket_and_key(key)
     client = getattr(store, "client", None)
-    if place is None or client is None or not f".{urlsplit(client.meta.endpoint_url).hostname}".endswith(AWS):
+    if (
+        place is None
+        or client is None
+        or not f".{urlsplit(client.meta.endpoint_url).hostname}".endswith(AWS)
+    ):
         return None
     bucket, name = place
     region = client.meta.region_name

@@ -7,7 +7,9 @@ from typing import IO
 
 
 def opened_new(path: Path, durable: bool) -> IO[bytes]:
-    """A new file to write to, its folder made where it is missing, and if it is to be durable brought to disk."""
+    """A new file to write to, its folder made where it is missing, and if it is to be durable
+    brought to disk.
+    """
     try:
         return path.open("xb")
     except FileNotFoundError:
@@ -24,7 +26,10 @@ def sync(folder: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what some network file systems say of any folder
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+        ):  # what some network file systems say of any folder
             raise
     finally:
         os.close(handle)

@@ -15,7 +15,10 @@ from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 
 class FolderStore:
-    """A folder as store. A write goes to a temporary file, which then takes its target's place in one move."""
+    """A folder as store.
+
+    A write goes to a temporary file, which then takes its target's place in one move.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/") or "/"
@@ -60,7 +63,12 @@ class FolderStore:
                 raise self._stop(error, "read") from None
 
         walk = os.walk(self._path(prefix), onerror=failed)
-        found = (Path(folder, name) for folder, _, names in walk for name in names if not name.startswith("."))
+        found = (
+            Path(folder, name)
+            for folder, _, names in walk
+            for name in names
+            if not name.startswith(".")
+        )
         yield from sorted(path.relative_to(self._root).as_posix() for path in found)
 
     def delete(self, key: str) -> None:
@@ -116,7 +124,9 @@ class FolderStore:
             raise ValueError(f"not a key: {key!r}")
         return self._root.joinpath(*parts)
 
-    def _put(self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True) -> bool:
+    def _put(
+        self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True
+    ) -> bool:
         """Make a file of the data and move it to its place, if it may go there.
 
         Durable: the data is on disk before it is seen, and its name before it is said to be there.

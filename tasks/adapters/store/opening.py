@@ -13,5 +13,7 @@ def open_store(settings: StoreSettings) -> Store:
 
         return S3Store(settings)
     if "://" in settings.store:
-        raise UsageError(f"The store {settings.store!r} is neither a folder nor s3://bucket/prefix.")
+        raise UsageError(
+            f"The store {settings.store!r} is neither a folder nor s3://bucket/prefix."
+        )
     return FolderStore(settings.store)

@@ -29,14 +29,19 @@ T = TypeVar("T")
 
 
 class _Failed(Exception):
-    """A condition of a request does not hold; `retried`: an earlier try of it may have been done all the same."""
+    """A condition of a request does not hold; `retried`: an earlier try of it may have been done
+    all the same.
+    """
 
     def __init__(self, retried: bool) -> None:
         self.retried = retried
 
 
 class S3Store:
-    """A bucket, or a prefix in it, as store. Everything stays in memory; one client serves all threads."""
+    """A bucket, or a prefix in it, as store.
+
+    Everything stays in memory; one client serves all threads.
+    """
 
     def __init__(
         self,
@@ -77,7 +82,10 @@ class S3Store:
     def size(self, key: str) -> int | None:
         """See Store."""
         try:
-            head = self._do("s3:GetObject", lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)))
+            head = self._do(
+                "s3:GetObject",
+                lambda: self.client.head_object(Bucket=self.bucket, Key=self._full(key)),
+            )
         except NotInStore:
             return None
         return head["ContentLength"]
@@ -92,13 +100,19 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See Store."""
-        self._do("s3:DeleteObject", lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)))
+        self._do(
+            "s3:DeleteObject",
+            lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)),
+        )
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """See Store."""
         full = [self._full(key) for key in keys]
         for first in range(0, len(full), AT_ONCE):
-            names = {"Objects": [{"Key": key} for key in full[first : first + AT_ONCE]], "Quiet": True}
+            names = {
+                "Objects": [{"Key": key} for key in full[first : first + AT_ONCE]],
+                "Quiet": True,
+            }
             self._do("s3:DeleteObject", partial(self._delete_all, names))
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
@@ -109,7 +123,10 @@ class S3Store:
             return None
 
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
-        """See Store. As exclusive as the server's If-Match; `add` and a None token only need If-None-Match."""
+        """See Store.
+
+        As exclusive as the server's If-Match; `add` and a None token only need If-None-Match.
+        """
         if token is None:
             return self.add(key, data, content_type)
         return self._put_if(key, data, content_type, IfMatch=token)
@@ -135,7 +152,9 @@ class S3Store:
         except StopRun as error:
             raise UsageError(f"The store {self.address} cannot be used. {error}") from None
         if not added or again or not kept:
-            raise UsageError(f"The store {self.address} cannot be used: its server does not honour If-None-Match.")
+            raise UsageError(
+                f"The store {self.address} cannot be used: its server does not honour If-None-Match."
+            )
 
     def _full(self, key: str) -> str:
         if key.startswith("/") or ".." in key.split("/"):
@@ -148,7 +167,9 @@ class S3Store:
             raise ClientError({"Error": {"Code": failed[0].get("Code", "")}}, "DeleteObjects")
 
     def _page(self, full_prefix: str, after: str) -> tuple[list[str], bool]:
-        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=full_prefix, StartAfter=after)
+        found = self.client.list_objects_v2(
+            Bucket=self.bucket, Prefix=full_prefix, StartAfter=after
+        )
         return [one["Key"] for one in found.get("Contents", [])], found["IsTruncated"]
 
     def _get(self, key: str) -> tuple[bytes, str]:

@@ -19,15 +19,23 @@ LARGE = 64 * 1024
 
 
 def open_client(settings: StoreSettings) -> "S3Client":
-    """One client, for all threads. Asks nothing yet; UsageError if profile, region or endpoint cannot be right."""
+    """One client, for all threads.
+
+    Asks nothing yet; UsageError if profile, region or endpoint cannot be right.
+    """
     try:
-        client = boto3.Session(region_name=settings.region).client("s3", config=client_config(CONNECTIONS))
+        client = boto3.Session(region_name=settings.region).client(
+            "s3", config=client_config(CONNECTIONS)
+        )
     except ProfileNotFound as error:
         raise UsageError(f"{error}: correct AWS_PROFILE.") from None
     except BotoCoreError as error:
         known = stop_for(error, "s3", settings.region or "")
         raise UsageError(
-            str(known or f"AWS is not set up right for the store {settings.store}: {code_of(error)}.")
+            str(
+                known
+                or f"AWS is not set up right for the store {settings.store}: {code_of(error)}."
+            )
         ) from None
     except ValueError:
         raise UsageError(
@@ -38,7 +46,13 @@ def open_client(settings: StoreSettings) -> "S3Client":
 
 
 def _send_at_once(request: Any, **_: object) -> None:
-    """Do not ask the server whether a small body is welcome (botocore always does): it costs a way there and back."""
-    size = request.headers.get("X-Amz-Decoded-Content-Length") or request.headers.get("Content-Length") or LARGE
+    """Do not ask the server whether a small body is welcome (botocore always does): it costs a way
+    there and back.
+    """
+    size = (
+        request.headers.get("X-Amz-Decoded-Content-Length")
+        or request.headers.get("Content-Length")
+        or LARGE
+    )
     if int(size) < LARGE:
         del request.headers["Expect"]

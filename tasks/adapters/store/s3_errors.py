@@ -1,4 +1,6 @@
-"""What the errors of a request to S3 mean to the person who runs image-tags: one sentence each, with what to fix."""
+"""What the errors of a request to S3 mean to the person who runs image-tags: one sentence each,
+with what to fix.
+"""
 
 from botocore import exceptions as aws
 
@@ -53,18 +55,29 @@ def is_passing(error: Exception) -> bool:
     """Whether the same request may succeed a little later."""
     if code_of(error) in _SENTENCES or stop_for(error, "", ""):
         return False
-    return isinstance(error, _PASSING) or code_of(error) in _PASSING_CODES or status_of(error) >= 500
+    return (
+        isinstance(error, _PASSING) or code_of(error) in _PASSING_CODES or status_of(error) >= 500
+    )
 
 
 def explain(error: Exception, action: str, bucket: str, address: str, region: str) -> StopRun:
-    """The sentence for an error of one request; `action` as in an IAM policy (`s3:PutObject`). No secret is in it."""
+    """The sentence for an error of one request; `action` as in an IAM policy (`s3:PutObject`).
+
+    No secret is in it.
+    """
     code = code_of(error)
     if code in _SENTENCES:
         return StopRun(_SENTENCES[code].format(action=action, bucket=bucket, address=address))
     if code.startswith("KMS."):
-        return StopRun(f"S3 cannot use the KMS key ({code}): correct --sse-kms-key, or get the right to use it.")
+        return StopRun(
+            f"S3 cannot use the KMS key ({code}): correct --sse-kms-key, or get the right to use it."
+        )
     if stop := stop_for(error, action, region):
         return stop
     if is_passing(error):
-        return StoreUnreachable(f"The store {address} cannot be reached ({code}); nothing in it is lost, run again later.")
-    return StopRun(f"S3 refuses {action} on {address}: {code}; the list of its error codes says what that is.")
+        return StoreUnreachable(
+            f"The store {address} cannot be reached ({code}); nothing in it is lost, run again later."
+        )
+    return StopRun(
+        f"S3 refuses {action} on {address}: {code}; the list of its error codes says what that is."
+    )

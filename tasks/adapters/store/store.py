@@ -1,4 +1,7 @@
-"""The store: where images, responses, runs and published tables are kept. A folder (`folder.py`) or S3 (`s3.py`)."""
+"""The store: where images, responses, runs and published tables are kept.
+
+A folder (`folder.py`) or S3 (`s3.py`).
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -20,9 +23,10 @@ class StoreUnreachable(StopRun):
 class Store(Protocol):
     """The contract that a folder and S3 both keep; the same tests run against each.
 
-    Keys are relative POSIX paths such as `images/ab/abcd.jpg`. Every write is atomic: a reader sees the whole old or the
-    whole new object. All methods may be called from many threads. What is put with `durable=False` can be made again, and
-    need not outlive a power cut: it may then be gone or cut short, as `size` tells.
+    Keys are relative POSIX paths such as `images/ab/abcd.jpg`. Every write is atomic: a reader sees
+    the whole old or the whole new object. All methods may be called from many threads. What is put
+    with `durable=False` can be made again, and need not outlive a power cut: it may then be gone or
+    cut short, as `size` tells.
     """
 
     address: str
@@ -56,13 +60,19 @@ class Store(Protocol):
         """The object's bytes and a token for `swap`; None if there is none."""
 
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
-        """Put the object if it is still the one that `token` names (None: still absent); False if it is not."""
+        """Put the object if it is still the one that `token` names (None: still absent); False if
+        it is not.
+        """
 
     def locate(self, key: str) -> str:
         """The object's full address, for people and tables."""
 
     def bucket_and_key(self, key: str) -> tuple[str, str] | None:
-        """Bucket and full key for services that read from S3 themselves; None if the store is not on S3."""
+        """Bucket and full key for services that read from S3 themselves; None if the store is not
+        on S3.
+        """
 
     def check_writable(self) -> None:
-        """Write, read and remove a small object; UsageError with one sentence if that cannot be done."""
+        """Write, read and remove a small object; UsageError with one sentence if that cannot be
+        done.
+        """

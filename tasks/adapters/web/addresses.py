@@ -1,4 +1,7 @@
-"""Which links may be followed and which addresses may be connected to. Nothing here touches the network."""
+"""Which links may be followed and which addresses may be connected to.
+
+Nothing here touches the network.
+"""
 
 import ipaddress
 import re
@@ -23,11 +26,18 @@ MAX_HOST = 255
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 LOOPBACK, PRIVATE, SHARED = "a loopback address", "a private address", "a shared (CGNAT) address"
-METADATA, LINK_LOCAL, MULTICAST = "a cloud metadata address", "a link-local address", "a multicast address"
+METADATA, LINK_LOCAL, MULTICAST = (
+    "a cloud metadata address",
+    "a link-local address",
+    "a multicast address",
+)
 RESERVED = "a reserved address"
 
 LIFTED = (LOOPBACK, PRIVATE, SHARED)
-"""The kinds that --allow-private-addresses lets pass. No intranet keeps its pictures at the others."""
+"""The kinds that --allow-private-addresses lets pass.
+
+No intranet keeps its pictures at the others.
+"""
 
 # First match wins. From the IANA special-purpose registries (RFC 6890) and the clouds' own manuals.
 _KINDS = tuple(
@@ -86,7 +96,9 @@ class Target:
 def parse(link: str) -> Target:
     """The target of a link; Rejected (`invalid_url`, `unsafe_address`) if it is not one to follow."""
     if len(link) > MAX_LINK:
-        raise Rejected(Reason.INVALID_URL, f"the link has {len(link)} characters, more than {MAX_LINK}")
+        raise Rejected(
+            Reason.INVALID_URL, f"the link has {len(link)} characters, more than {MAX_LINK}"
+        )
     if not _SCHEME.match(link):
         raise Rejected(Reason.INVALID_URL, "the text does not begin with http:// or https://")
     if _CONTROL.search(link):
@@ -99,7 +111,9 @@ def parse(link: str) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except (requests.RequestException, ValueError):
-        raise Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed") from None
+        raise Rejected(
+            Reason.INVALID_URL, "the link cannot be read: its host or port is malformed"
+        ) from None
     if "@" in parts.netloc:
         raise Rejected(Reason.UNSAFE_ADDRESS, "the link carries a user name or password; remove it")
     if not host or len(host) > MAX_HOST or port == 0:
@@ -120,7 +134,9 @@ def kind_of(address: Address) -> str | None:
 
 
 def is_lifted(address: Address) -> bool:
-    """Whether --allow-private-addresses lets it pass; an IPv4-mapped address counts as the IPv4 address inside."""
+    """Whether --allow-private-addresses lets it pass; an IPv4-mapped address counts as the IPv4
+    address inside.
+    """
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return kind_of(mapped or address) in LIFTED
 
@@ -128,22 +144,36 @@ def is_lifted(address: Address) -> bool:
 def check_address(address: Address, port: int, settings: FetchSettings) -> None:
     """Rejected (`unsafe_address`) unless this address and port may be connected to.
 
-    The port rule guards public hosts: behind an address that --allow-private-addresses lets pass, any port will do.
+    The port rule guards public hosts: behind an address that --allow-private-addresses lets pass,
+    any port will do.
     """
     kind = kind_of(address)
     if kind and not (settings.allow_private_addresses and is_lifted(address)):
-        hint = "" if settings.allow_private_addresses or not is_lifted(address) else " (see --allow-private-addresses)"
-        raise Rejected(Reason.UNSAFE_ADDRESS, f"the link leads to {kind}, which is not allowed{hint}")
+        hint = (
+            ""
+            if settings.allow_private_addresses or not is_lifted(address)
+            else " (see --allow-private-addresses)"
+        )
+        raise Rejected(
+            Reason.UNSAFE_ADDRESS, f"the link leads to {kind}, which is not allowed{hint}"
+        )
     if kind:
         return
     check_port(port, settings)
     try:
-        filter_host(str(address), port, allow_loopback=False)  # a second opinion by requests-hardened
+        filter_host(
+            str(address), port, allow_loopback=False
+        )  # a second opinion by requests-hardened
     except InvalidIPAddress:
-        raise Rejected(Reason.UNSAFE_ADDRESS, "the link leads to an address that is not allowed") from None
+        raise Rejected(
+            Reason.UNSAFE_ADDRESS, "the link leads to an address that is not allowed"
+        ) from None
 
 
 def check_port(port: int, settings: FetchSettings) -> None:
     """Rejected (`unsafe_address`) unless a public host may be asked at this port."""
     if port not in (*DEFAULT_PORTS.values(), *settings.extra_ports):
-        raise Rejected(Reason.UNSAFE_ADDRESS, f"the link leads to port {port}, which is not allowed (see --extra-ports)")
+        raise Rejected(
+            Reason.UNSAFE_ADDRESS,
+            f"the link leads to port {port}, which is not allowed (see --extra-ports)",
+        )

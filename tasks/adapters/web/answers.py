@@ -1,4 +1,6 @@
-"""Reading one answer of a server: where it redirects to, its body within the cap, what it says of itself."""
+"""Reading one answer of a server: where it redirects to, its body within the cap, what it says of
+itself.
+"""
 
 import time
 from contextlib import suppress
@@ -23,33 +25,46 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
     """The decoded body, read no further than the cap."""
     packed = raw.headers.get("Content-Encoding", "").lower()
     for unknown in _NOT_UNPACKED.intersection(part.strip() for part in packed.split(",")):
-        raise Rejected(Reason.HTTP_ERROR, f"the body is packed as {unknown}, which was not asked for")
+        raise Rejected(
+            Reason.HTTP_ERROR, f"the body is packed as {unknown}, which was not asked for"
+        )
     cap = budget.settings.max_bytes
     too_large = Rejected(Reason.TOO_LARGE, f"more than {cap:,} bytes (max_bytes)")
     if raw.length_remaining is not None and raw.length_remaining > cap:
         raise too_large
-    # Chunked bodies carry more than their bytes, but never as much again unless somebody means harm.
+    # Chunked bodies carry more than their bytes, but never as much again unless somebody means
+    # harm.
     budget.allow(2 * cap + MAX_HEADER, too_large)
     body = raw.read(cap + 1, decode_content=True)
     if not body and raw.length_remaining is None and not raw.chunked:
-        raise CutShort(budget.heard, budget.heard)  # http.client takes a hang-up in the headers for their end
+        raise CutShort(
+            budget.heard, budget.heard
+        )  # http.client takes a hang-up in the headers for their end
     if len(body) <= cap:
         return body
     if packed:
-        raise Rejected(Reason.DECOMPRESSION_BOMB, f"the body unpacks to more than {cap:,} bytes (max_bytes)")
+        raise Rejected(
+            Reason.DECOMPRESSION_BOMB, f"the body unpacks to more than {cap:,} bytes (max_bytes)"
+        )
     raise too_large
 
 
 def redirected(target: Target, location: str) -> Target:
     """Where a redirect leads, if one may follow it."""
     with suppress(UnicodeError):
-        location = location.encode("latin-1").decode("utf-8")  # http.client reads headers as Latin-1
+        location = location.encode("latin-1").decode(
+            "utf-8"
+        )  # http.client reads headers as Latin-1
     try:
         url = urljoin(target.url, location)
     except ValueError:
-        raise Rejected(Reason.HTTP_ERROR, "the server redirects to a link that cannot be read") from None
+        raise Rejected(
+            Reason.HTTP_ERROR, "the server redirects to a link that cannot be read"
+        ) from None
     if not url.lower().startswith(("http://", "https://")):
-        raise Rejected(Reason.UNSAFE_ADDRESS, "the server redirects to something other than http or https")
+        raise Rejected(
+            Reason.UNSAFE_ADDRESS, "the server redirects to something other than http or https"
+        )
     try:
         return parse(url)
     except Rejected as error:
@@ -58,7 +73,9 @@ def redirected(target: Target, location: str) -> Target:
 
 
 def discard(raw: HTTPResponse) -> None:
-    """Read a short body that nobody needs, so that the connection can be used again; if that fails it is closed."""
+    """Read a short body that nobody needs, so that the connection can be used again; if that fails
+    it is closed.
+    """
     if raw.length_remaining is not None and raw.length_remaining <= MAX_HEADER:
         with suppress(*NETWORK_ERRORS, LinkError):
             raw.read(decode_content=False)
@@ -72,4 +89,6 @@ def retry_after(response: Response) -> float | None:
 def validator(response: Response, name: str) -> str | None:
     """A header to send back in a conditional request, if it is one that can be sent."""
     value = response.headers.get(name)
-    return value if value and len(value) <= 1024 and value.isascii() and value.isprintable() else None
+    return (
+        value if value and len(value) <= 1024 and value.isascii() and value.isprintable() else None
+    )

@@ -33,7 +33,9 @@ class Budget:
         """Seconds left; Passing (`timeout`) if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Passing(Reason.TIMEOUT, f"not done within {self.settings.deadline:g} s (deadline)")
+            raise Passing(
+                Reason.TIMEOUT, f"not done within {self.settings.deadline:g} s (deadline)"
+            )
         return left
 
     def to_connect(self) -> float:

@@ -1,4 +1,6 @@
-"""Following links on the open web: each answer judged, redirects and retries within one deadline a link."""
+"""Following links on the open web: each answer judged, redirects and retries within one deadline a
+link.
+"""
 
 import random
 import time
@@ -38,7 +40,10 @@ class Page:
 
 
 class Web:
-    """Fetches links; one for a process and its settings. Thread-safe. Proxy settings of the environment are ignored."""
+    """Fetches links; one for a process and its settings. Thread-safe.
+
+    Proxy settings of the environment are ignored.
+    """
 
     def __init__(self, settings: FetchSettings, lookup: Lookup | None = None) -> None:
         self.settings = settings
@@ -48,7 +53,8 @@ class Web:
         self._session = Session(settings, self._resolver)
 
     def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
-        """The page behind a link, after redirects and retries; LinkError (Rejected or Passing) if there is none.
+        """The page behind a link, after redirects and retries; LinkError (Rejected or Passing) if
+        there is none.
 
         With `etag` or `last_modified` the server is asked only for what changed since.
         """
@@ -83,7 +89,9 @@ class Web:
 
     def _back_off(self, attempt: int, failure: Passing, budget: Budget) -> None:
         """Wait for the next try; raise the failure if there is none, or none in time."""
-        wait = max(FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0)
+        wait = max(
+            FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0
+        )
         if attempt >= self.settings.fetch_retries or time.monotonic() + wait >= budget.deadline:
             raise failure
         time.sleep(wait)
@@ -91,15 +99,24 @@ class Web:
     def _followed(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
         for _ in range(self.settings.max_redirects + 1):
             if self.settings.respect_robots_txt:
-                self._robots.check(target.url, lambda url: self._robots_txt(url, budget), budget.left)
-            outcome = self._exchange(target, asked, budget, lambda answer: self._page(answer, bool(asked), budget))
+                self._robots.check(
+                    target.url, lambda url: self._robots_txt(url, budget), budget.left
+                )
+            outcome = self._exchange(
+                target, asked, budget, lambda answer: self._page(answer, bool(asked), budget)
+            )
             if isinstance(outcome, Page):
                 return outcome
             target = outcome
-        raise Rejected(Reason.TOO_MANY_REDIRECTS, f"more than {self.settings.max_redirects} redirects (max_redirects)")
+        raise Rejected(
+            Reason.TOO_MANY_REDIRECTS,
+            f"more than {self.settings.max_redirects} redirects (max_redirects)",
+        )
 
     def _robots_txt(self, url: str, budget: Budget) -> str:
-        """The text of a robots.txt; empty where there is none: 4xx means no rules, 5xx to ask later (RFC 9309, 2.3.1)."""
+        """The text of a robots.txt; empty where there is none: 4xx means no rules, 5xx to ask later
+        (RFC 9309, 2.3.1).
+        """
         target = parse(url)
         for _ in range(self.settings.max_redirects + 1):
             outcome = self._exchange(target, {}, budget, lambda answer: self._rules(answer, budget))
@@ -111,7 +128,9 @@ class Web:
     def _exchange(
         self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
     ) -> T | Target:
-        """One request, when it is its turn, and what `read` makes of its answer; or where it redirects to."""
+        """One request, when it is its turn, and what `read` makes of its answer; or where it
+        redirects to.
+        """
         with self._hosts.turn(target.site) as waited:
             budget.deadline += waited  # our own queue is not the server's fault
             try:
@@ -125,7 +144,9 @@ class Web:
             self._hosts.answered(target.site)
             return outcome
 
-    def _answer(self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]) -> T | Target:
+    def _answer(
+        self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
+    ) -> T | Target:
         try:
             with self._session.get_once(target.url, headers) as response:
                 location = response.headers.get("Location")
@@ -145,9 +166,16 @@ class Web:
         if self.settings.respect_opt_outs:
             directive = manners.opted_out(response.raw.headers.getlist("X-Robots-Tag"))
             if directive:
-                raise Rejected(Reason.OPTED_OUT, f"the site asks not to use it (X-Robots-Tag: {directive})")
+                raise Rejected(
+                    Reason.OPTED_OUT, f"the site asks not to use it (X-Robots-Tag: {directive})"
+                )
         body = b"" if not_modified else answers.body_of(response.raw, budget)
-        return Page(body, answers.validator(response, "ETag"), answers.validator(response, "Last-Modified"), not_modified)
+        return Page(
+            body,
+            answers.validator(response, "ETag"),
+            answers.validator(response, "Last-Modified"),
+            not_modified,
+        )
 
     def _rules(self, response: Response, budget: Budget) -> str:
         status = response.status_code
@@ -156,6 +184,8 @@ class Web:
         if status not in _PICTURES:
             answers.discard(response.raw)
             return ""
-        budget.allow(2 * MAX_ROBOTS + MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be"))
+        budget.allow(
+            2 * MAX_ROBOTS + MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be")
+        )
         text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
         return text.decode("utf-8", "replace")

@@ -11,7 +11,13 @@ import urllib3.exceptions
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 
-NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
+NETWORK_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+    ValueError,
+)
 """Everything that requests, urllib3 and http.client raise for what a server does."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -46,8 +52,12 @@ class AskedToWait(Passing):
 
 def of_status(status: int, retry_after: float | None) -> LinkError:
     """The error for an answer whose status is neither a picture nor a redirect."""
-    reason = _STATUSES.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR)
-    detail = f"the server answered {status}" + (" without saying where to" if status in REDIRECTS else "")
+    reason = _STATUSES.get(
+        status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR
+    )
+    detail = f"the server answered {status}" + (
+        " without saying where to" if status in REDIRECTS else ""
+    )
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
         kind = AskedToWait if status in (429, 503) else Passing
@@ -56,20 +66,27 @@ def of_status(status: int, retry_after: float | None) -> LinkError:
 
 
 def of_exception(error: Exception, received: int) -> LinkError:
-    """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address of this machine."""
+    """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address
+    of this machine.
+    """
     causes = _causes(error)
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
-    if any(isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes):
-        # Where a chunk's length cannot be read, what was heard by then depends on how the network cut the bytes.
+    if any(
+        isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes
+    ):
+        # Where a chunk's length cannot be read, what was heard by then depends on how the network
+        # cut the bytes.
         unreadable = any(isinstance(cause, ValueError) for cause in causes)
         return CutShort(received, place="a chunk's length" if unreadable else received)
     for types, explain in _EXPLAINED:
         for cause in causes:
             if isinstance(cause, types):
                 return explain(cause)
-    return Rejected(Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})")
+    return Rejected(
+        Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})"
+    )
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -80,7 +97,9 @@ def _causes(error: BaseException) -> list[BaseException]:
         one = waiting.pop(0)
         if isinstance(one, BaseException) and one not in found:
             found.append(one)
-            waiting.extend([getattr(one, "reason", None), *one.args, one.__cause__, one.__context__])
+            waiting.extend(
+                [getattr(one, "reason", None), *one.args, one.__cause__, one.__context__]
+            )
     return found
 
 
@@ -93,26 +112,37 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     (
         (ssl.SSLCertVerificationError,),
         lambda error: Rejected(
-            Reason.HTTP_ERROR, f"the server's certificate is not valid: {getattr(error, 'verify_message', 'unknown')}"
+            Reason.HTTP_ERROR,
+            f"the server's certificate is not valid: {getattr(error, 'verify_message', 'unknown')}",
         ),
     ),
     (
         (ssl.SSLError,),
         lambda error: Passing(
-            Reason.CONNECTION_FAILED, f"no secure connection: {getattr(error, 'reason', 'handshake failed')}"
+            Reason.CONNECTION_FAILED,
+            f"no secure connection: {getattr(error, 'reason', 'handshake failed')}",
         ),
     ),
     (
         (urllib3.exceptions.DecodeError,),
-        lambda _: Rejected(Reason.HTTP_ERROR, "the body does not unpack as its Content-Encoding says"),
+        lambda _: Rejected(
+            Reason.HTTP_ERROR, "the body does not unpack as its Content-Encoding says"
+        ),
     ),
-    ((RemoteDisconnected, ConnectionError), lambda _: Passing(Reason.CONNECTION_FAILED, "the server hung up")),
+    (
+        (RemoteDisconnected, ConnectionError),
+        lambda _: Passing(Reason.CONNECTION_FAILED, "the server hung up"),
+    ),
     (
         (HTTPException,),
-        lambda error: Rejected(Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})"),
+        lambda error: Rejected(
+            Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})"
+        ),
     ),
     (
         (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError, UnicodeError),
-        lambda _: Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed"),
+        lambda _: Rejected(
+            Reason.INVALID_URL, "the link cannot be read: its host or port is malformed"
+        ),
     ),
 )

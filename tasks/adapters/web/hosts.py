@@ -1,4 +1,6 @@
-"""Manners towards one site: a cap on simultaneous requests, a slower pace when it asks for one, rest when it is down."""
+"""Manners towards one site: a cap on simultaneous requests, a slower pace when it asks for one,
+rest when it is down.
+"""
 
 import threading
 import time
@@ -11,15 +13,21 @@ from image_tags.tasks.contracts.errors import Passing
 from image_tags.tasks.contracts.reasons import Reason
 
 FIRST_GAP = 0.1
-"""Seconds between two requests to a site that has asked once to slow down; each further time doubles it."""
+"""Seconds between two requests to a site that has asked once to slow down; each further time
+doubles it.
+"""
 
 LONGEST_GAP = 3.2
 
 LONGEST_PAUSE = 5.0
-"""Seconds that a whole site pauses when it asks for a pause; a link that was told to wait longer is left pending."""
+"""Seconds that a whole site pauses when it asks for a pause; a link that was told to wait longer is
+left pending.
+"""
 
 DOWN_AT = 20
-"""Strikes in a row after which a site counts as down: no connection makes four of them, any other passing failure one."""
+"""Strikes in a row after which a site counts as down: no connection makes four of them, any other
+passing failure one.
+"""
 
 DOWN_FOR = 60.0
 """Seconds for which the links of a site that is down are left pending without asking."""
@@ -43,7 +51,10 @@ class Hosts:
     """Whose turn it is. Thread-safe."""
 
     def __init__(
-        self, at_once: int, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        at_once: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._at_once = at_once
         self._clock = clock
@@ -53,7 +64,8 @@ class Hosts:
 
     @contextmanager
     def turn(self, name: str) -> Iterator[float]:
-        """Wait for this site's turn and keep one of its slots for the block; yields the seconds waited.
+        """Wait for this site's turn and keep one of its slots for the block; yields the seconds
+        waited.
 
         Raises Passing at once, for the reason that the last link failed for, if the site is down.
         """
@@ -73,7 +85,10 @@ class Hosts:
                 self._tidy(name, site)
 
     def failed(self, name: str, failure: Passing) -> None:
-        """A request to the site failed in passing. An error of the server that came promptly is an answer like others."""
+        """A request to the site failed in passing.
+
+        An error of the server that came promptly is an answer like others.
+        """
         if failure.reason is Reason.SERVER_ERROR and not isinstance(failure, AskedToWait):
             self.answered(name)
             return

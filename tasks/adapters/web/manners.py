@@ -23,8 +23,8 @@ def user_agent(contact: str | None) -> str:
 def opted_out(robots_tags: Iterable[str]) -> str | None:
     """The directive in these X-Robots-Tag headers that forbids us the picture; None if none does.
 
-    A header may begin with the name of the robot it is meant for; so may each of its parts, and a name
-    holds until the next one.
+    A header may begin with the name of the robot it is meant for; so may each of its parts, and a
+    name holds until the next one.
     """
     for header in robots_tags:
         ours = True
@@ -41,7 +41,9 @@ def opted_out(robots_tags: Iterable[str]) -> str | None:
 
 
 def retry_after(header: str | None, now: Callable[[], float]) -> float | None:
-    """Seconds to wait as a Retry-After header says, in seconds or as a date; None if it says nothing readable."""
+    """Seconds to wait as a Retry-After header says, in seconds or as a date; None if it says
+    nothing readable.
+    """
     if not header:
         return None
     text = header.strip()

@@ -24,14 +24,19 @@ class Unreachable(Passing):
 
 
 class Resolver:
-    """Looks names up in threads that can be left behind: getaddrinfo itself knows no timeout. Thread-safe."""
+    """Looks names up in threads that can be left behind: getaddrinfo itself knows no timeout.
+
+    Thread-safe.
+    """
 
     def __init__(self, threads: int, lookup: Lookup | None = None) -> None:
         self._lookup = lookup
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
 
     def addresses(self, host: str, port: int, timeout: float) -> list[Found]:
-        """The host's addresses; Unreachable if there are none in time, Rejected (`invalid_url`) if none is possible."""
+        """The host's addresses; Unreachable if there are none in time, Rejected (`invalid_url`) if
+        none is possible.
+        """
         bare = host.partition("%")[0]  # without the zone of a link-local address
         try:
             version = ipaddress.ip_address(bare).version
@@ -44,14 +49,18 @@ class Resolver:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _looked_up(self, host: str, port: int, timeout: float) -> list[Found]:
-        answer = self._pool.submit(self._lookup or socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+        answer = self._pool.submit(
+            self._lookup or socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
+        )
         try:
             found = answer.result(timeout)
         except TimeoutError:
             answer.cancel()
             raise Unreachable(Reason.TIMEOUT, "the host's name was not resolved in time") from None
         except socket.gaierror:
-            raise Unreachable(Reason.CONNECTION_FAILED, "the host's name cannot be resolved") from None
+            raise Unreachable(
+                Reason.CONNECTION_FAILED, "the host's name cannot be resolved"
+            ) from None
         except ValueError:  # such as a label of more than 63 characters
             raise Rejected(Reason.INVALID_URL, "the link's host is not a possible name") from None
         families = (socket.AF_INET, socket.AF_INET6)

@@ -33,8 +33,8 @@ class Robots:
     def check(self, url: str, read: Callable[[str], str], left: Callable[[], float]) -> None:
         """Rejected (`opted_out`) if the site asks robots not to fetch this URL.
 
-        `read` gives the text behind a URL, empty if there is none; what it raises is raised here. `left`: seconds to wait
-        for another thread that is reading the same.
+        `read` gives the text behind a URL, empty if there is none; what it raises is raised here.
+        `left`: seconds to wait for another thread that is reading the same.
         """
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
@@ -73,12 +73,16 @@ class Robots:
 
 
 def concerning_us(text: str) -> str:
-    """The same rules with all other robots under one name: Protego's work grows with robots times rules."""
+    """The same rules with all other robots under one name: Protego's work grows with robots times
+    rules.
+    """
 
     def ours(line: re.Match[str]) -> str:
         name = line[1].strip().lower()
         return (
-            f"User-agent: {name}" if name == "*" or (name.strip("*") and name.strip("*") in AGENT) else "User-agent: other"
+            f"User-agent: {name}"
+            if name == "*" or (name.strip("*") and name.strip("*") in AGENT)
+            else "User-agent: other"
         )
 
     return _AGENT_LINE.sub(ours, text)

@@ -1,8 +1,9 @@
 """A requests session that follows nothing, keeps nothing and goes nowhere by itself.
 
-What requests-hardened gives is the session that never redirects, and a second opinion on each address. Its own adapter is
-not used: it looks names up without a deadline and knows no exception but loopback. The rules on addresses, time and bytes
-are kept by the connections in `image_tags.tasks.adapters.web.sockets`.
+What requests-hardened gives is the session that never redirects, and a second opinion on each
+address. Its own adapter is not used: it looks names up without a deadline and knows no exception
+but loopback. The rules on addresses, time and bytes are kept by the connections in
+`image_tags.tasks.adapters.web.sockets`.
 """
 
 from http.cookiejar import DefaultCookiePolicy
@@ -21,14 +22,20 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 MAX_HEADER = 65_536
-"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send some 10 KB at most."""
+"""Bytes of status line and headers.
+
+Browsers stop at 256 KB; nginx and Apache send some 10 KB at most.
+"""
 
 ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
 """What the analyzer takes first: a server that can choose then sends what need not be converted."""
 
 
 class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints
-    """Sends one request at a time: no redirects, cookies, proxies or .netrc. Thread-safe, as nothing is kept."""
+    """Sends one request at a time: no redirects, cookies, proxies or .netrc.
+
+    Thread-safe, as nothing is kept.
+    """
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
         super().__init__(
@@ -56,25 +63,36 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         self.mount("https://", adapter)
 
     def get_once(self, url: str, headers: dict[str, str]) -> Response:
-        """The answer to one GET, its body not yet read. The URL is one that requests has prepared already (`parse`)."""
+        """The answer to one GET, its body not yet read.
+
+        The URL is one that requests has prepared already (`parse`).
+        """
         request = self._request.copy()
         request.url = url
         request.headers.update(headers)
         budget = current_budget()
         while True:
             budget.begin()
-            budget.allow(MAX_HEADER, Rejected(Reason.HTTP_ERROR, f"headers of more than {MAX_HEADER:,} bytes"))
+            budget.allow(
+                MAX_HEADER,
+                Rejected(Reason.HTTP_ERROR, f"headers of more than {MAX_HEADER:,} bytes"),
+            )
             try:
-                response: Response = self.send(request, stream=True, verify=True, cert=None, proxies={})
+                response: Response = self.send(
+                    request, stream=True, verify=True, cert=None, proxies={}
+                )
             except ConnectionError:
                 if budget.connected or budget.heard:
                     raise
-                # The server closed a kept connection just as it was used again: that is no failure, ask on another.
+                # The server closed a kept connection just as it was used again: that is no failure,
+                # ask on another.
             else:
                 return response
 
     def get_redirect_target(self, resp: Any) -> None:
-        """Never: requests would read a redirect's whole body, however long, to find the next request."""
+        """Never: requests would read a redirect's whole body, however long, to find the next
+        request.
+        """
 
 
 class _Adapter(HTTPAdapter):
@@ -82,11 +100,19 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
         self._pools = sockets.pools(resolver)
-        super().__init__(pool_connections=settings.fetch_threads * 2, pool_maxsize=settings.per_host)
+        super().__init__(
+            pool_connections=settings.fetch_threads * 2, pool_maxsize=settings.per_host
+        )
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=sockets.tls_context(), **pool_kwargs)
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
+    ) -> None:
+        super().init_poolmanager(
+            connections, maxsize, block, ssl_context=sockets.tls_context(), **pool_kwargs
+        )
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context has its authorities already, requests would load them for every connection."""
+        """Nothing to do: the context has its authorities already, requests would load them for
+        every connection.
+        """

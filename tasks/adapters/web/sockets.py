@@ -1,7 +1,8 @@
-"""Connections that keep the rules: which address may be connected to, for how long, and how many bytes may come.
+"""Connections that keep the rules: which address may be connected to, for how long, and how many
+bytes may come.
 
-Every byte that urllib3 reads passes `recv_into` below, so a drip, an endless header, an endless chunk line or an endless
-body all meet the same two limits, whatever the layers above do.
+Every byte that urllib3 reads passes `recv_into` below, so a drip, an endless header, an endless
+chunk line or an endless body all meet the same two limits, whatever the layers above do.
 """
 
 import ipaddress
@@ -57,11 +58,16 @@ def _ready(sock: socket.socket) -> Budget:
 
 def _too_slow(budget: Budget) -> Passing:
     budget.left()
-    return Passing(Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)")
+    return Passing(
+        Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)"
+    )
 
 
 def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
-    """A socket connected to one of the host's addresses. Each is checked before, and none is looked up again."""
+    """A socket connected to one of the host's addresses.
+
+    Each is checked before, and none is looked up again.
+    """
     budget = current_budget()
     if not budget.settings.allow_private_addresses:
         check_port(port, budget.settings)
@@ -75,7 +81,10 @@ def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
         except OSError as error:
             failure = error
     if isinstance(failure, TimeoutError):
-        raise Unreachable(Reason.TIMEOUT, f"no connection within {budget.settings.connect_timeout:g} s (connect_timeout)")
+        raise Unreachable(
+            Reason.TIMEOUT,
+            f"no connection within {budget.settings.connect_timeout:g} s (connect_timeout)",
+        )
     why = failure.strerror if failure else "it has no address"
     raise Unreachable(Reason.CONNECTION_FAILED, f"no connection to the host: {why}")
 
@@ -95,12 +104,16 @@ def _connected_to(one: Found, budget: Budget) -> socket.socket:
 
 
 class _Answer(HTTPResponse):
-    """An answer without what came before it: http.client knows 100 only, RFC 9110 (15.2) asks for any number of any 1xx."""
+    """An answer without what came before it: http.client knows 100 only, RFC 9110 (15.2) asks for
+    any number of any 1xx.
+    """
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not 102 <= status <= 199:  # 100 is skipped by http.client, and after 101 there is no answer
+            if (
+                not 102 <= status <= 199
+            ):  # 100 is skipped by http.client, and after 101 there is no answer
                 return version, status, reason
             parse_headers(self.fp)
 
@@ -131,7 +144,9 @@ def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """The context that checks certificates against certifi's authorities and the machine's own (SSL_CERT_FILE)."""
+    """The context that checks certificates against certifi's authorities and the machine's own
+    (SSL_CERT_FILE).
+    """
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.load_verify_locations(certifi.where())
     context.load_default_certs()

@@ -1,4 +1,6 @@
-"""docs/deploying.md says what is there: its commands parse, its settings, deployments and links exist."""
+"""docs/deploying.md says what is there: its commands parse, its settings, deployments and links
+exist.
+"""
 
 import re
 import shlex
@@ -21,7 +23,9 @@ PROGRAM = re.compile(r"^(?:ExecStart=\S*/)?(prefect|image-tags) (?=[-a-z])")
 
 def commands(program):
     """Each command line of a program, in a block or in backticks, as its words."""
-    lines = [line.strip() for block in BLOCKS for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", TEXT)
+    lines = [line.strip() for block in BLOCKS for line in block.splitlines()] + re.findall(
+        r"`([^`\n]+)`", TEXT
+    )
     found = []
     for line in lines:
         said = PROGRAM.match(line)
@@ -31,7 +35,9 @@ def commands(program):
 
 
 def prefect_parses(words):
-    """Whether Prefect's command line takes these words; `--no-prompt` is taken off before, and `ID` stands for one."""
+    """Whether Prefect's command line takes these words; `--no-prompt` is taken off before, and `ID`
+    stands for one.
+    """
     given = [str(UUID(int=1)) if word == "ID" else word for word in words if word != "--no-prompt"]
     _app.parse_args(given, exit_on_error=False, print_error=False)
 
@@ -40,7 +46,9 @@ def unknown_to_image_tags(words):
     """Of the words, the command or the options that `image-tags` does not have."""
     if words[0] not in main.commands:
         return words[:1]
-    known = {name for one in main.commands[words[0]].params for name in (*one.opts, *one.secondary_opts)}
+    known = {
+        name for one in main.commands[words[0]].params for name in (*one.opts, *one.secondary_opts)
+    }
     return [word for word in words[1:] if word.startswith("--") and word not in known | {"--help"}]
 
 
@@ -54,7 +62,9 @@ def test_image_tags_has_this_command(words):
     assert not unknown_to_image_tags(words)
 
 
-@pytest.mark.parametrize("words", ["server start --prot 1", "deploy --al", "worker start --poll x", "nothing"])
+@pytest.mark.parametrize(
+    "words", ["server start --prot 1", "deploy --al", "worker start --poll x", "nothing"]
+)
 def test_a_command_that_is_not_there_would_be_seen(words):
     with pytest.raises(CycloptsError, match="Unknown"):
         prefect_parses(words.split())
@@ -70,23 +80,34 @@ def test_every_setting_is_one_of_the_installed_prefect():
 
 def test_every_deployment_is_in_prefect_yaml_and_none_is_left_out():
     config = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    there = {f"image-tags/{one['name']}" for one in config["deployments"] if one["entrypoint"].endswith(".image_tags")}
+    there = {
+        f"image-tags/{one['name']}"
+        for one in config["deployments"]
+        if one["entrypoint"].endswith(".image_tags")
+    }
     named = set(re.findall(r"`(image-tags/[a-z-]+)`", TEXT))
     assert named == there
-    assert {words[2] for words in commands("prefect") if words[:2] == ("deployment", "run")} <= there
+    assert {
+        words[2] for words in commands("prefect") if words[:2] == ("deployment", "run")
+    } <= there
 
 
 def test_the_lines_to_change_are_those_of_where():
     config = yaml.safe_load((ROOT / "prefect.yaml").read_text())
     table = TEXT.split("change the lines below `where`")[1].split("\n\n")[1]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(config["definitions"]["where"])
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
+        config["definitions"]["where"]
+    )
 
 
 def test_its_links_lead_to_files_and_headings():
     for file, heading in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", TEXT):
         text = (ROOT / "docs" / file).read_text() if file else TEXT
         titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        assert heading in ["", *(re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles)]
+        assert heading in [
+            "",
+            *(re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles),
+        ]
 
 
 def test_each_unit_has_the_settings_that_the_page_shows():

@@ -28,7 +28,9 @@ def test_every_generated_part_stands_somewhere():
 
 
 def test_a_part_that_is_old_is_renewed():
-    assert "unsafe_address" in renewed("<!-- begin rejected reasons -->\nold\n<!-- end rejected reasons -->")
+    assert "unsafe_address" in renewed(
+        "<!-- begin rejected reasons -->\nold\n<!-- end rejected reasons -->"
+    )
     with pytest.raises(KeyError, match="no such"):
         renewed("<!-- begin no such -->\n<!-- end no such -->")
 
@@ -42,7 +44,9 @@ def published(tmp_path, monkeypatch):
 
 
 def code(language):
-    return re.findall(rf"```{language}\n(.*?)```", (DOCS / "tables.md").read_text("utf-8"), flags=re.DOTALL)
+    return re.findall(
+        rf"```{language}\n(.*?)```", (DOCS / "tables.md").read_text("utf-8"), flags=re.DOTALL
+    )
 
 
 def test_the_lines_for_pandas_load_the_current_version(published):

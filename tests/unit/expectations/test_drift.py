@@ -47,7 +47,12 @@ def test_versions_that_differ_by_chance_alone_raise_no_alarm(images):
 
 def test_versions_that_differ_raise_the_alarm():
     random = np.random.default_rng(0)
-    assert met(a_version(300, random), a_version(300, random, share=0.9)) == [True, False, False, False]
+    assert met(a_version(300, random), a_version(300, random, share=0.9)) == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert not met(a_version(20, random), a_version(300, random))[0]
 
 
@@ -61,7 +66,13 @@ def test_the_allowance_is_the_settings_own():
 def test_the_first_version_and_one_without_images_have_nothing_to_compare_with():
     now = a_version(5, np.random.default_rng(0))
     nothing = Profile(5, 5, 0, 0.0, 0.0, {}, {})
-    assert met(now, None) == met(now, nothing) == met(nothing, now) == met(nothing, nothing) == [True] * 4
+    assert (
+        met(now, None)
+        == met(now, nothing)
+        == met(nothing, now)
+        == met(nothing, nothing)
+        == [True] * 4
+    )
 
 
 def test_the_margin_shrinks_with_the_size_and_vanishes_at_the_ends():

@@ -18,20 +18,33 @@ from image_tags.tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_t
 from tests.support.breakers import BREAKERS, broken, keep, put, put_where
 
 TABLES = published_tables(["likes"])
-SUITES = {table: json.loads((files("image_tags.expectations") / f"{table}.json").read_text("utf-8")) for table in TABLES}
-CASES = [(table, entry["description"]) for table in TABLES for entry in SUITES[table]["expectations"]]
+SUITES = {
+    table: json.loads((files("image_tags.expectations") / f"{table}.json").read_text("utf-8"))
+    for table in TABLES
+}
+CASES = [
+    (table, entry["description"]) for table in TABLES for entry in SUITES[table]["expectations"]
+]
 
 
-@pytest.mark.parametrize(("table", "says"), CASES, ids=[f"{table}: {says}" for table, says in CASES])
+@pytest.mark.parametrize(
+    ("table", "says"), CASES, ids=[f"{table}: {says}" for table, says in CASES]
+)
 def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch):
     entry = next(entry for entry in SUITES[table]["expectations"] if entry["description"] == says)
     alone = json.dumps({"name": table, "expectations": [entry]})  # the others would only take time
-    monkeypatch.setattr(suite, "load_suite", lambda name, columns, known: suite.read_suite(name, alone, columns, known))
+    monkeypatch.setattr(
+        suite,
+        "load_suite",
+        lambda name, columns, known: suite.read_suite(name, alone, columns, known),
+    )
     breakers = BREAKERS[table][says]
     staged = broken(breakers if isinstance(breakers, list) else [breakers])
     found = validate(staged.tables, staged.context, [table]).findings
     wanted = (table, says, entry["severity"], False, False)
-    assert [(one.table, one.says, one.severity, one.success, one.exception) for one in found] == [wanted]
+    assert [(one.table, one.says, one.severity, one.success, one.exception) for one in found] == [
+        wanted
+    ]
     assert found[0].detail
     assert found[0].blocks == (entry["severity"] == "critical")
 
@@ -45,12 +58,19 @@ def test_sentences_are_one_an_expectation():
 SUBTLE = {
     "an extra column": (
         "tags_long",
-        lambda s: s.tables.update(tags_long=s.tables["tags_long"].append_column("x", s.tables["tags_long"]["name"])),
+        lambda s: s.tables.update(
+            tags_long=s.tables["tags_long"].append_column("x", s.tables["tags_long"]["name"])
+        ),
     ),
-    "another order": ("images", lambda s: s.tables.update(images=s.tables["images"].select([1, 0, *range(2, 12)]))),
+    "another order": (
+        "images",
+        lambda s: s.tables.update(images=s.tables["images"].select([1, 0, *range(2, 12)])),
+    ),
     "another type": (
         "images",
-        lambda s: s.tables.update(images=s.tables["images"].set_column(0, "row", s.tables["images"]["row"].cast("int32"))),
+        lambda s: s.tables.update(
+            images=s.tables["images"].set_column(0, "row", s.tables["images"]["row"].cast("int32"))
+        ),
     ),
     "not a number": ("tags_long", put("tags_long", "confidence", float("nan"))),
     "half a box": ("tags_long", put_where("tags_long", "top", None, "kind", "word")),
@@ -63,9 +83,18 @@ SUBTLE = {
     "a cell too few": ("tags_wide", put("tags_wide", "word_1", None)),
     "another confidence": ("tags_wide", put("tags_wide", "label_1_confidence", 98.9)),
     "a row that is not in the source": ("images", put("images", "row", 30)),
-    "a reason on a tagged link": ("images", put_where("images", "reason", "timeout", "status", "tagged")),
-    "no reason on a rejected link": ("images", put_where("images", "reason", None, "status", "rejected")),
-    "two rows changed over": ("tagged", lambda s: s.tables.update(tagged=s.tables["tagged"].take([1, 0, *range(2, 33)]))),
+    "a reason on a tagged link": (
+        "images",
+        put_where("images", "reason", "timeout", "status", "tagged"),
+    ),
+    "no reason on a rejected link": (
+        "images",
+        put_where("images", "reason", None, "status", "rejected"),
+    ),
+    "two rows changed over": (
+        "tagged",
+        lambda s: s.tables.update(tagged=s.tables["tagged"].take([1, 0, *range(2, 33)])),
+    ),
     "a status of its own": ("tagged", put("tagged", "status", "tagged")),
     "a row too few": ("tagged", keep("tagged", lambda row: row["row"] != 4)),
 }
@@ -75,12 +104,16 @@ SUBTLE = {
 def test_the_gate_blocks(name):
     table, breaker = SUBTLE[name]
     staged = broken([breaker])
-    failed = [one for one in validate(staged.tables, staged.context, [table]).findings if one.blocks]
+    failed = [
+        one for one in validate(staged.tables, staged.context, [table]).findings if one.blocks
+    ]
     assert failed
     assert not any(one.exception for one in failed)
 
 
-some_tags = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(WIDE_KINDS), st.text(max_size=3)), max_size=20)
+some_tags = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from(WIDE_KINDS), st.text(max_size=3)), max_size=20
+)
 
 
 @given(some_tags, st.integers(0, 3))
@@ -90,7 +123,13 @@ def test_the_wide_table_that_is_made_of_the_long_one_agrees_with_it(tags, width)
     for image, kind, name in tags:
         ranks[image, kind] += 1
         rows.append(
-            {"image_id": image, "kind": kind, "rank": ranks[image, kind], "name": name, "confidence": 9.0 * len(rows)}
+            {
+                "image_id": image,
+                "kind": kind,
+                "rank": ranks[image, kind],
+                "name": name,
+                "confidence": 9.0 * len(rows),
+            }
         )
     long = pa.Table.from_pylist(rows, schema=schema_of(TAGS_LONG))
     widths = dict.fromkeys(WIDE_KINDS, width)

@@ -26,14 +26,21 @@ GOOD = {
         ({"severity": "info"}, "unknown severity 'info'"),
         ({"kwargs": {"column": "colour"}}, "unknown column 'colour'"),
         (
-            {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["row", "colour"]}},
+            {
+                "type": "expect_compound_columns_to_be_unique",
+                "kwargs": {"column_list": ["row", "colour"]},
+            },
             "unknown column 'colour'",
         ),
         (
             {
                 "kwargs": {
                     "column": "row",
-                    "row_condition": {"type": "nullity", "column": {"name": "colour"}, "is_null": True},
+                    "row_condition": {
+                        "type": "nullity",
+                        "column": {"name": "colour"},
+                        "is_null": True,
+                    },
                 }
             },
             "unknown column 'colour'",
@@ -76,16 +83,25 @@ def test_a_suite_that_is_none_fails_loudly(text):
 
 
 def test_a_good_suite_is_read_whole():
-    text = json.dumps({"name": "images", "expectations": [GOOD, {**GOOD, "description": "Really."}]})
+    text = json.dumps(
+        {"name": "images", "expectations": [GOOD, {**GOOD, "description": "Really."}]}
+    )
     assert len(read_suite("images", text, ["row"], []).expectations) == 2
 
 
 @pytest.mark.parametrize("changes", [{"other_table": "moods"}, {"other_column": "colour"}])
 def test_an_unknown_column_of_another_table_blocks(changes, monkeypatch):
     kwargs = {"column": "image_id", "other_table": "images", "other_column": "image_id"} | changes
-    entry = {**GOOD, "type": "expect_column_values_to_exist_in", "kwargs": kwargs, "severity": "warning"}
+    entry = {
+        **GOOD,
+        "type": "expect_column_values_to_exist_in",
+        "kwargs": kwargs,
+        "severity": "warning",
+    }
     text = json.dumps({"name": "tags_long", "expectations": [entry]})
-    monkeypatch.setattr(suite, "load_suite", lambda *given: suite.read_suite(given[0], text, *given[1:]))
+    monkeypatch.setattr(
+        suite, "load_suite", lambda *given: suite.read_suite(given[0], text, *given[1:])
+    )
     staged = Staged(rows=3)
     (found,) = validate(staged.tables, staged.context, ["tags_long"]).findings
     assert (found.success, found.blocks, found.exception) == (False, True, True)
@@ -93,7 +109,11 @@ def test_an_unknown_column_of_another_table_blocks(changes, monkeypatch):
 
 @pytest.mark.parametrize("status", ["pendng", "Pending", ""])
 def test_an_unknown_status_fails_loudly(status):
-    entry = {**GOOD, "type": "expect_share_of_status_to_be_between", "kwargs": {"status": status, "max_value": 0.1}}
+    entry = {
+        **GOOD,
+        "type": "expect_share_of_status_to_be_between",
+        "kwargs": {"status": status, "max_value": 0.1},
+    }
     with pytest.raises(BrokenSuite, match="what it does not take"):
         read_suite("images", json.dumps({"name": "images", "expectations": [entry]}), ["row"], [])
 
@@ -102,6 +122,10 @@ def test_findings_come_in_the_order_of_the_suite():
     staged = Staged(rows=3)
     names = [
         one["description"]
-        for one in json.loads((files("image_tags.expectations") / "tags_long.json").read_text("utf-8"))["expectations"]
+        for one in json.loads(
+            (files("image_tags.expectations") / "tags_long.json").read_text("utf-8")
+        )["expectations"]
     ]
-    assert [one.says for one in validate(staged.tables, staged.context, ["tags_long"]).findings] == names
+    assert [
+        one.says for one in validate(staged.tables, staged.context, ["tags_long"]).findings
+    ] == names

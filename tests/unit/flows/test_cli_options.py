@@ -81,7 +81,11 @@ def test_values_arrive():
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [(["--max-cost", "-1"], "--max-cost"), (["--batch-size", "x"], "--batch-size"), (["--analyzer", "x"], "--analyzer")],
+    [
+        (["--max-cost", "-1"], "--max-cost"),
+        (["--batch-size", "x"], "--batch-size"),
+        (["--analyzer", "x"], "--analyzer"),
+    ],
 )
 def test_a_value_that_is_not_allowed_names_the_option(words, sentence):
     result = CliRunner().invoke(read, ["t.csv", *words])

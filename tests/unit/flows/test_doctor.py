@@ -1,4 +1,7 @@
-"""The doctor on a folder, and how it speaks. On S3 and Rekognition: tests/integration/test_doctor.py."""
+"""The doctor on a folder, and how it speaks.
+
+On S3 and Rekognition: tests/integration/test_doctor.py.
+"""
 
 from io import BytesIO
 
@@ -32,7 +35,9 @@ class Local:
 def look(tmp_path, monkeypatch):
     def examine(outcome=None, **analysis):
         monkeypatch.setattr(
-            doctor, "open_analyzer", lambda settings, store, region: Local(store, outcome or Answer({}, "m1"))
+            doctor,
+            "open_analyzer",
+            lambda settings, store, region: Local(store, outcome or Answer({}, "m1")),
         )
         store = StoreSettings(store=str(tmp_path / "store"))
         settings = AnalysisSettings(**{"operations": ("detect_labels",), **analysis})
@@ -47,7 +52,9 @@ def test_a_folder_and_local_models_are_good_to_go(look, tmp_path):
     assert all(check.ok for check in checks.values())
     assert checks["detect_labels"].says == "answers (model m1)"
     assert closing(checks.values()) == "Good to go."
-    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file() and path.name != ".lock"] == []
+    assert [
+        path for path in (tmp_path / "store").rglob("*") if path.is_file() and path.name != ".lock"
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -96,8 +103,12 @@ def test_a_store_that_cannot_be_written_ends_the_examination(tmp_path):
 
 
 def test_a_check_is_a_line_and_its_fix_another():
-    assert render(Check("bucket", True, "b is there")) == ["ok    bucket                      b is there"]
-    assert render(Check("detect_faces", None, "not asked")) == ["--    detect_faces                not asked"]
+    assert render(Check("bucket", True, "b is there")) == [
+        "ok    bucket                      b is there"
+    ]
+    assert render(Check("detect_faces", None, "not asked")) == [
+        "--    detect_faces                not asked"
+    ]
     assert render(Check("bucket", False, "There is no bucket 'b'", "Create it.")) == [
         "FAIL  bucket                      There is no bucket 'b'",
         "                                  Fix: Create it.",

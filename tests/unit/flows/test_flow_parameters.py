@@ -1,4 +1,6 @@
-"""The form that Prefect draws for a deployment, and what its server takes for the flow's parameters."""
+"""The form that Prefect draws for a deployment, and what its server takes for the flow's
+parameters.
+"""
 
 import pytest
 from prefect.utilities.callables import parameter_schema
@@ -15,7 +17,12 @@ EVERY = Settings(
     **{
         name: value
         for name, field in in_order().items()
-        if (value := {"tuple[int, ...]": (8080,), "tuple[str, ...]": ("a", "b")}.get(str(field.annotation))) is not None
+        if (
+            value := {"tuple[int, ...]": (8080,), "tuple[str, ...]": ("a", "b")}.get(
+                str(field.annotation)
+            )
+        )
+        is not None
     },
     source="s3://bucket/feed/",
 )
@@ -24,18 +31,24 @@ EVERY = Settings(
 
 def test_the_form_has_every_setting_under_its_name_group_after_group():
     fields = SCHEMA["properties"]
-    assert [name for name, _ in sorted(fields.items(), key=lambda one: one[1]["position"])] == list(in_order())
+    assert [name for name, _ in sorted(fields.items(), key=lambda one: one[1]["position"])] == list(
+        in_order()
+    )
     for name, setting in in_order().items():
         assert fields[name]["title"] == name
         assert fields[name]["description"] == f"[{group_of(name)}] {setting.description}"
     assert SCHEMA["required"] == ["source"]
 
 
-@pytest.mark.parametrize("settings", [Settings(source="feed.csv"), EVERY], ids=["defaults", "lists"])
+@pytest.mark.parametrize(
+    "settings", [Settings(source="feed.csv"), EVERY], ids=["defaults", "lists"]
+)
 def test_every_parameter_goes_to_the_server_and_back_as_json(settings):
     """A list stands for a tuple, null for what is left open."""
     parameters = settings.model_dump(mode="json")
-    assert all(parameters[name] == ["a", "b"] for name in ("metric", "blocked_names")) == (settings is EVERY)
+    assert all(parameters[name] == ["a", "b"] for name in ("metric", "blocked_names")) == (
+        settings is EVERY
+    )
     validate(parameters, SCHEMA, raise_on_error=True)
     assert Settings(**image_tags.validate_parameters(parameters)) == settings
 

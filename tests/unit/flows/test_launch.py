@@ -6,7 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
 from image_tags.flows.launch import check_server, reach_loopback_directly
 from image_tags.tasks.contracts.errors import StopRun
@@ -26,7 +31,9 @@ def answering():
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.say(status)
 
-            def do_GET(self):  # for a CSRF token, which a server of one's own does not give by default
+            def do_GET(
+                self,
+            ):  # for a CSRF token, which a server of one's own does not give by default
                 self.say(404 if status == 200 else status)
 
             def say(self, code):
@@ -50,7 +57,11 @@ def answering():
 
 def looked(url):
     with temporary_settings(
-        {PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: "admin:guessed", PREFECT_CLIENT_MAX_RETRIES: 0}
+        {
+            PREFECT_API_URL: url,
+            PREFECT_API_AUTH_STRING: "admin:guessed",
+            PREFECT_CLIENT_MAX_RETRIES: 0,
+        }
     ):
         check_server()
 
@@ -60,7 +71,8 @@ def test_one_that_answers_is_all_right(answering):
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"), [(401, "PREFECT_API_AUTH_STRING"), (403, "PREFECT_API_KEY"), (500, "answers 500")]
+    ("status", "sentence"),
+    [(401, "PREFECT_API_AUTH_STRING"), (403, "PREFECT_API_KEY"), (500, "answers 500")],
 )
 def test_one_that_refuses_is_a_sentence_without_a_secret(answering, status, sentence):
     with pytest.raises(StopRun, match=sentence) as raised:
@@ -75,7 +87,9 @@ def test_none_at_all_is_a_sentence(address):
         looked(address.format(port=free_port()))
 
 
-@pytest.mark.parametrize("given", [{}, {"NO_PROXY": "intranet.test"}, {"no_proxy": "intranet.test"}])
+@pytest.mark.parametrize(
+    "given", [{}, {"NO_PROXY": "intranet.test"}, {"no_proxy": "intranet.test"}]
+)
 def test_the_embedded_server_is_never_asked_through_a_proxy(monkeypatch, given):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -11,7 +11,9 @@ from image_tags.flows.cli_options import settings_named
 from image_tags.flows.notebook import Result
 from image_tags.tasks.contracts.errors import UsageError
 
-FRAME = pd.DataFrame({"media": ["http://127.0.0.1/a.png", None], "likes": [1, 2], "text": ["a", "b"]})
+FRAME = pd.DataFrame(
+    {"media": ["http://127.0.0.1/a.png", None], "likes": [1, 2], "text": ["a", "b"]}
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,13 @@ def test_what_cannot_be_gets_one_sentence(frame, url_column, options, sentence, 
 
 
 def test_options_are_settings_as_python_has_them(tmp_path):
-    given = {"source": "x", "operations": "detect_text, detect_labels", "metric": "a, b", "store": tmp_path, "region": None}
+    given = {
+        "source": "x",
+        "operations": "detect_text, detect_labels",
+        "metric": "a, b",
+        "store": tmp_path,
+        "region": None,
+    }
     settings = settings_named({**given, "blocked_names": ["www"]})
     assert settings.operations == ("detect_text", "detect_labels")
     assert settings.metric == ("a, b",)
@@ -51,7 +59,11 @@ def test_options_are_settings_as_python_has_them(tmp_path):
 
 
 def test_a_result_shows_the_closing_summary_and_escapes_what_came_from_the_web():
-    lines = ("2 rows, 1 link.", "Top labels: <script>alert(1)</script> (1).", "Published version 1.")
+    lines = (
+        "2 rows, 1 link.",
+        "Top labels: <script>alert(1)</script> (1).",
+        "Published version 1.",
+    )
     result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, "", lines)
     assert repr(result) == "\n".join(lines)
     page = result._repr_html_()
@@ -64,5 +76,7 @@ def test_a_result_shows_the_closing_summary_and_escapes_what_came_from_the_web()
 def test_importing_flows_imports_nothing_slow():
     slow = "{'pandas', 'pyarrow', 'prefect', 'pydantic'}"
     code = f"import image_tags, sys; print({slow} & set(sys.modules)); image_tags.tag_images"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout == "set()\n"

@@ -38,7 +38,9 @@ def logged(monkeypatch, caplog):
 def shown(monkeypatch, logged):
     """What was left on the page."""
     pages = []
-    monkeypatch.setattr("image_tags.flows.outcome.show_ending", lambda ending, page: pages.append((ending, page)))
+    monkeypatch.setattr(
+        "image_tags.flows.outcome.show_ending", lambda ending, page: pages.append((ending, page))
+    )
     return pages
 
 
@@ -48,7 +50,9 @@ def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
     assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
     assert "all else is published as version v1." in outcome.ending.headline
     assert "Retry this flow run (prefect flow-run retry " in outcome.message
-    assert outcome.message.endswith("image-tags run /data/feed.csv --store /data/store --max-cost 0.01")
+    assert outcome.message.endswith(
+        "image-tags run /data/feed.csv --store /data/store --max-cost 0.01"
+    )
 
 
 def test_over_budget_the_command_pays_for_all_of_it(summary):
@@ -67,13 +71,23 @@ def test_over_budget_survives_the_way_to_another_process():
 def test_what_stops_a_run_is_mended_first(summary):
     outcome = conclude(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
     assert outcome.ending.headline == "Not published. No AWS credentials were found."
-    assert outcome.ending.advice.startswith("3 links are pending. When that is mended: Retry this flow run")
+    assert outcome.ending.advice.startswith(
+        "3 links are pending. When that is mended: Retry this flow run"
+    )
 
 
 def test_a_critical_check_is_named_and_where_to_look(summary):
     summary["checks"]["critical"] = 1
-    finding = {"table": "images", "says": "Keys are unique.", "detail": "2 rows", "severity": "critical", "success": False}
-    outcome = conclude(SETTINGS, summary, [finding, {**finding, "success": True, "says": "x"}], None, None)
+    finding = {
+        "table": "images",
+        "says": "Keys are unique.",
+        "detail": "2 rows",
+        "severity": "critical",
+        "success": False,
+    }
+    outcome = conclude(
+        SETTINGS, summary, [finding, {**finding, "success": True, "says": "x"}], None, None
+    )
     says = "Not published: a critical check failed. images: Keys are unique. Seen: 2 rows."
     assert outcome.ending.headline == says
     assert "/data/store/runs/r1/" in outcome.ending.advice
@@ -85,7 +99,9 @@ def test_another_run_was_faster(summary):
     assert outcome.exit_code == 1
 
 
-@pytest.mark.parametrize(("warnings", "name", "ends"), [(0, "Published", "v1."), (1, "Flagged", "with 1 warning.")])
+@pytest.mark.parametrize(
+    ("warnings", "name", "ends"), [(0, "Published", "v1."), (1, "Flagged", "with 1 warning.")]
+)
 def test_a_good_end_needs_nothing(summary, warnings, name, ends):
     summary["statuses"]["pending"] = 0
     summary["checks"]["warning"] = warnings
@@ -103,7 +119,9 @@ def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
         raise error
 
     state = broken(SETTINGS)
-    assert state.message.startswith("Not published. There is no file '/data/feed.csv'. When that is mended, retry")
+    assert state.message.startswith(
+        "Not published. There is no file '/data/feed.csv'. When that is mended, retry"
+    )
     assert state.data is error
     ((ending, page),) = shown
     assert ending.message == state.message
@@ -119,7 +137,10 @@ def test_what_nobody_foresaw_is_raised_again(shown):
     with pytest.raises(ZeroDivisionError):
         broken(SETTINGS)
     ((ending, _),) = shown
-    assert ending.headline == "Not published. The run broke off: ZeroDivisionError: \ufffd[31mdivision."
+    assert (
+        ending.headline
+        == "Not published. The run broke off: ZeroDivisionError: \ufffd[31mdivision."
+    )
 
 
 @pytest.mark.parametrize("pending", [0, 3])
@@ -130,7 +151,9 @@ def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, lo
     assert logged.messages == [outcome.ending.headline] * bool(pending)
 
 
-def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(summary):
+def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(
+    summary,
+):
     outcome = conclude(SETTINGS, summary, [], None, None)
     error = get_state_exception(outcome.state(), _sync=True)
     assert isinstance(error, Undone)
@@ -138,5 +161,7 @@ def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceba
     assert pickle.loads(pickle.dumps(error)).outcome == outcome
     logger = logging.getLogger("prefect.flow_runs")
     for raised, kept in ((error, False), (ZeroDivisionError(), True)):
-        record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "exited", (), (type(raised), raised, None))
+        record = logger.makeRecord(
+            logger.name, logging.ERROR, "", 0, "exited", (), (type(raised), raised, None)
+        )
         assert bool(logger.filter(record)) is kept

@@ -18,7 +18,10 @@ def test_a_deployments_run_takes_places_that_do_not_depend_on_where_it_begins():
     check_places(Settings(**{**GOOD, "people": None}))
 
 
-@pytest.mark.parametrize(("name", "place"), [("store", "image-tags-store"), ("source", "feed.csv"), ("people", "./people")])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("store", "image-tags-store"), ("source", "feed.csv"), ("people", "./people")],
+)
 def test_a_relative_path_would_be_lost_or_not_found(name, place):
     with pytest.raises(UsageError, match=f"give {name} '{place}' in full"):
         check_places(Settings(**{**GOOD, name: place}))
@@ -41,7 +44,10 @@ SHARED = {**GOOD, "source": "feed.csv", "shards": 2}
 
 def test_shards_need_a_server_that_workers_reach():
     check_shards(Settings(source="feed.csv"))
-    with temporary_settings({PREFECT_API_URL: None}), pytest.raises(UsageError, match="set PREFECT_API_URL"):
+    with (
+        temporary_settings({PREFECT_API_URL: None}),
+        pytest.raises(UsageError, match="set PREFECT_API_URL"),
+    ):
         check_shards(Settings(**SHARED))
 
 
@@ -55,6 +61,8 @@ def test_shards_need_places_that_do_not_depend_on_where_they_begin(name):
 
 def test_the_command_line_says_so_before_a_server_is_started(tmp_path):
     (tmp_path / "feed.csv").write_text("link\nhttps://example.org/1.png\n")
-    done = image_tags("run", str(tmp_path / "feed.csv"), "--store", str(tmp_path / "store"), "--shards", "2")
+    done = image_tags(
+        "run", str(tmp_path / "feed.csv"), "--store", str(tmp_path / "store"), "--shards", "2"
+    )
     assert (done.code, done.out) == (2, "")
     assert done.err.endswith("set PREFECT_API_URL to its address.\n")

@@ -18,7 +18,9 @@ def asked(tmp_path):
 
     def ask(analyzer, threads=3, **given):
         ledger = Ledger.of(store, analyzer, LABELS)
-        return ask_for(PICTURES, LABELS, analyzer=analyzer, ledger=ledger, run="r", threads=threads, **given)
+        return ask_for(
+            PICTURES, LABELS, analyzer=analyzer, ledger=ledger, run="r", threads=threads, **given
+        )
 
     return ask
 
@@ -44,7 +46,9 @@ def test_a_passing_failure_leaves_the_others_alone_and_is_asked_again(asked):
 
 
 def test_a_refusal_is_an_answer_and_not_asked_again(asked):
-    analyzer = MadeAnalyzer({(LABELS, PICTURES[0].image_id): Rejected(Reason.REFUSED_BY_ANALYZER, "InvalidImageFormat")})
+    analyzer = MadeAnalyzer(
+        {(LABELS, PICTURES[0].image_id): Rejected(Reason.REFUSED_BY_ANALYZER, "InvalidImageFormat")}
+    )
     assert asked(analyzer).passing == []
     asked(analyzer)
     assert analyzer.asked[LABELS, PICTURES[0].image_id] == 1
@@ -58,9 +62,13 @@ def test_nothing_more_is_asked_once_the_run_must_stop(asked):
 
 
 def test_each_picture_is_told_once_with_what_came_of_it(asked):
-    analyzer = MadeAnalyzer({(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")})
+    analyzer = MadeAnalyzer(
+        {(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")}
+    )
     told = {}
     asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))
-    assert told == {p.image_id: "asked" for p in PICTURES} | {PICTURES[2].image_id: "throttled: slow down"}
+    assert told == {p.image_id: "asked" for p in PICTURES} | {
+        PICTURES[2].image_id: "throttled: slow down"
+    }
     asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))
     assert told[PICTURES[0].image_id] == "found in the ledger"

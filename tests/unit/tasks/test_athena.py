@@ -9,7 +9,9 @@ from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
 
 
 def test_the_sql_of_a_published_table():
-    assert create_table("tags_long", schema_of(TAGS_LONG), "s3://bucket/prefix/published/latest/tags_long/") == (
+    assert create_table(
+        "tags_long", schema_of(TAGS_LONG), "s3://bucket/prefix/published/latest/tags_long/"
+    ) == (
         """\
 CREATE EXTERNAL TABLE `tags_long` (
   `image_id` string,
@@ -84,8 +86,12 @@ def test_what_athena_has_no_type_for_is_one_sentence(kind):
 
 
 def test_columns_that_athena_cannot_take_are_left_out_and_named():
-    schema = pa.schema([("a", pa.string()), ("t", pa.time32("s")), ("", pa.string()), ("b", pa.int64())])
-    with pytest.warns(UserWarning, match=r"'t': Athena has no type for .* '': Athena needs a name for a column\."):
+    schema = pa.schema(
+        [("a", pa.string()), ("t", pa.time32("s")), ("", pa.string()), ("b", pa.int64())]
+    )
+    with pytest.warns(
+        UserWarning, match=r"'t': Athena has no type for .* '': Athena needs a name for a column\."
+    ):
         assert "(\n  `a` string,\n  `b` bigint\n)" in create_table("tagged", schema, "s3://b/")
 
 

@@ -43,7 +43,9 @@ def store(tmp_path):
 
 
 def ingest(web, store, *urls, now=0.0, **changes):
-    return ingest_links(urls, web, store, SETTINGS.model_copy(update=changes), lambda: now, lambda _: None)
+    return ingest_links(
+        urls, web, store, SETTINGS.model_copy(update=changes), lambda: now, lambda _: None
+    )
 
 
 class TestOutcomes:
@@ -53,7 +55,13 @@ class TestOutcomes:
         assert one.picture.image_id == digest
         assert one.picture.key == f"images/{digest[:2]}/{digest}.jpg"
         assert store.read(one.picture.key) == JPEG
-        assert (one.format, one.bytes, one.picture.size, one.reason, one.time) == ("JPEG", len(JPEG), len(JPEG), None, 7.0)
+        assert (one.format, one.bytes, one.picture.size, one.reason, one.time) == (
+            "JPEG",
+            len(JPEG),
+            len(JPEG),
+            None,
+            7.0,
+        )
         assert (one.picture.width, one.picture.height) == (160, 120)
 
     def test_a_converted_picture_keeps_the_name_of_its_origin(self, store):
@@ -96,13 +104,20 @@ class TestOutcomes:
         here = threading.current_thread()
         web = Web(a=JPEG, b=GIF, c=b"")
         done = ingest_links(
-            urls, web, store, SETTINGS, lambda: 0.0, lambda one: heard.append((one, threading.current_thread()))
+            urls,
+            web,
+            store,
+            SETTINGS,
+            lambda: 0.0,
+            lambda one: heard.append((one, threading.current_thread())),
         )
         assert {one.url for one, _ in heard} == set(urls)
         assert {thread for _, thread in heard} == {here}
         assert len(done) == len(urls)
 
-    @pytest.mark.parametrize("error", [StopRun("the bucket is gone"), RuntimeError("a mistake of ours")])
+    @pytest.mark.parametrize(
+        "error", [StopRun("the bucket is gone"), RuntimeError("a mistake of ours")]
+    )
     @pytest.mark.parametrize("urls", [["bad"], ["bad", "a", "b", "c"]])
     def test_what_is_no_links_fault_stops_everything(self, store, error, urls):
         with pytest.raises(type(error)):
@@ -121,7 +136,11 @@ class TestLaterRuns:
         web = Web(a=Page(b"", None, None, not_modified=True))
         (one,) = ingest(web, store, "a", now=100.0)
         assert web.asked == [("a", '"1"', "Tue, 14 Nov 2023 22:13:20 GMT")]
-        assert (one.picture.image_id, one.time, one.etag) == (hashlib.sha256(JPEG).hexdigest(), 100.0, '"1"')
+        assert (one.picture.image_id, one.time, one.etag) == (
+            hashlib.sha256(JPEG).hexdigest(),
+            100.0,
+            '"1"',
+        )
         web = Web()
         assert ingest(web, store, "a", now=199.0) == [one]
         assert not web.asked
@@ -158,7 +177,9 @@ class TestLaterRuns:
         ingest(Web(a=Rejected(Reason.UNSAFE_ADDRESS, "a loopback address")), store, "a", now=0.0)
         (one,) = ingest(Web(a=JPEG), store, "a", now=1.0, allow_private_addresses=True)
         assert one.picture
-        (one,) = ingest(Web(a=Rejected(Reason.UNSAFE_ADDRESS, "a loopback address")), store, "a", now=2.0)
+        (one,) = ingest(
+            Web(a=Rejected(Reason.UNSAFE_ADDRESS, "a loopback address")), store, "a", now=2.0
+        )
         assert one.reason == "unsafe_address"
 
     def test_what_was_pending_is_always_asked_again(self, store):

@@ -22,7 +22,12 @@ from tests.support.made import LABELS, TEXT, MadeAnalyzer, fetched, labels_respo
 
 
 def test_links_to_the_same_picture_are_one_image():
-    links = [fetched("u1", "a"), fetched("u2", "b"), fetched("u3", "a"), Fetched("u4", reason=Reason.NOT_FOUND)]
+    links = [
+        fetched("u1", "a"),
+        fetched("u2", "b"),
+        fetched("u3", "a"),
+        Fetched("u4", reason=Reason.NOT_FOUND),
+    ]
     assert distinct_pictures(links) == [picture("a"), picture("b")]
 
 
@@ -47,7 +52,12 @@ def test_a_plan_counts_what_is_there_what_cannot_be_and_what_is_left(tmp_path):
 
 
 def test_over_budget_says_both_figures():
-    plan = Plan(5, {LABELS: OperationPlan(5, 0, 0, 5, 0.005)}, 0.005, {"date": "2026-01-01", "source": "a list"})
+    plan = Plan(
+        5,
+        {LABELS: OperationPlan(5, 0, 0, 5, 0.005)},
+        0.005,
+        {"date": "2026-01-01", "source": "a list"},
+    )
     check_budget(plan, None)
     check_budget(plan, 0.005)
     with pytest.raises(OverBudget, match=r"about 0\.0050 USD, over --max-cost 0\.001:"):
@@ -57,7 +67,10 @@ def test_over_budget_says_both_figures():
 
 @given(st.integers(0, 400), st.integers(0, 400), st.one_of(st.none(), st.integers(1, 50)))
 def test_batches_hold_every_call_once(labels, texts, wanted):
-    todo = {LABELS: [picture(f"l{n}") for n in range(labels)], TEXT: [picture(f"t{n}") for n in range(texts)]}
+    todo = {
+        LABELS: [picture(f"l{n}") for n in range(labels)],
+        TEXT: [picture(f"t{n}") for n in range(texts)],
+    }
     batches = analysis_batches(todo, wanted)
     assert sorted((b.step, p.image_id) for b in batches for p in b.items) == sorted(
         (op, p.image_id) for op, pictures in todo.items() for p in pictures

@@ -12,7 +12,17 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer
 from image_tags.tasks.execution.run_folder import Failure
 from image_tags.tasks.reshape import LONG_SCHEMA, Calls, judge, reshape, rows_of
-from tests.support.made import LABELS, PEOPLE, TEXT, MadeAnalyzer, entry, image_id, labels_response, picture, text_response
+from tests.support.made import (
+    LABELS,
+    PEOPLE,
+    TEXT,
+    MadeAnalyzer,
+    entry,
+    image_id,
+    labels_response,
+    picture,
+    text_response,
+)
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), max_size=6)
 ONE = image_id("one")
@@ -20,7 +30,10 @@ ONE = image_id("one")
 
 @given(NAMES, NAMES)
 def test_rows_say_what_the_responses_say(labels, words):
-    answered = {LABELS: entry(ONE, LABELS, labels_response(*labels)), TEXT: entry(ONE, TEXT, text_response(*words))}
+    answered = {
+        LABELS: entry(ONE, LABELS, labels_response(*labels)),
+        TEXT: entry(ONE, TEXT, text_response(*words)),
+    }
     rows = rows_of(ONE, answered, "local")
     assert [row["name"] for row in rows if row["kind"] == "label"] == labels
     assert [row["name"] for row in rows if row["kind"] == "word"] == words
@@ -34,7 +47,9 @@ def test_rows_say_what_the_responses_say(labels, words):
 
 def test_judging_one_image():
     done = entry(ONE, LABELS)
-    refused = entry(ONE, TEXT, reason=Reason.REFUSED_BY_ANALYZER, detail="InvalidImageFormatException")
+    refused = entry(
+        ONE, TEXT, reason=Reason.REFUSED_BY_ANALYZER, detail="InvalidImageFormatException"
+    )
     waiting = {(ONE, PEOPLE): Failure(ONE, PEOPLE, Reason.THROTTLED, "slow down")}
     assert judge(ONE, {LABELS: done}, {}).status is Status.TAGGED
     rejected = judge(ONE, {LABELS: done, TEXT: refused}, {})
@@ -59,12 +74,21 @@ def test_the_whole_table_and_the_account(tmp_path):
     for one, run in ((old, "r1"), (new, "r2"), (refused, "r2")):
         ledgers[TEXT].settle(one, run, lambda: Answer(text_response("hi")))
     ids = [one.image_id for one in (old, new, refused, half)]
-    result = reshape(ids, ledgers, [Failure(half.image_id, TEXT, Reason.THROTTLED, "slow")], "r2", "rekognition")
+    result = reshape(
+        ids, ledgers, [Failure(half.image_id, TEXT, Reason.THROTTLED, "slow")], "r2", "rekognition"
+    )
 
     assert result.tags.schema.equals(LONG_SCHEMA)
     kinds = {(row["image_id"], row["kind"]) for row in result.tags.to_pylist()}
     assert kinds == {
-        (i.image_id, k) for i, k in ((old, "label"), (old, "word"), (new, "label"), (new, "word"), (refused, "word"))
+        (i.image_id, k)
+        for i, k in (
+            (old, "label"),
+            (old, "word"),
+            (new, "label"),
+            (new, "word"),
+            (refused, "word"),
+        )
     }
     assert [verdict.status for verdict in result.verdicts] == [
         Status.TAGGED,
@@ -72,7 +96,10 @@ def test_the_whole_table_and_the_account(tmp_path):
         Status.REJECTED,
         Status.PENDING,
     ]
-    assert result.calls == {LABELS: Calls(billed=2, reused=1, failed=1), TEXT: Calls(billed=2, reused=1, failed=1)}
+    assert result.calls == {
+        LABELS: Calls(billed=2, reused=1, failed=1),
+        TEXT: Calls(billed=2, reused=1, failed=1),
+    }
 
 
 def test_no_images_give_an_empty_table_with_the_same_columns(tmp_path):

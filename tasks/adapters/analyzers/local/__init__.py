@@ -1,1 +1,3 @@
-"""The analyzer that needs no account: models that ship inside packages, answering in Rekognition's shape."""
+"""The analyzer that needs no account: models that ship inside packages, answering in Rekognition's
+shape.
+"""

@@ -1,4 +1,6 @@
-"""The local analyzer: answers in Rekognition's response shape from models that ship inside packages."""
+"""The local analyzer: answers in Rekognition's response shape from models that ship inside
+packages.
+"""
 
 import os
 from collections.abc import Callable
@@ -21,23 +23,33 @@ if TYPE_CHECKING:  # the models' packages are slow to import and need not be ins
 
 
 class LocalAnalyzer:
-    """An `Analyzer` on this machine. Cheap to make: a model loads at its first use, once a process."""
+    """An `Analyzer` on this machine.
+
+    Cheap to make: a model loads at its first use, once a process.
+    """
 
     name = "local"
     operations = ("detect_labels", "detect_text", "recognize_celebrities", "detect_faces")
     """What can be asked; the others have no local model."""
 
     def __init__(self, settings: AnalysisSettings, store: Store) -> None:
-        """Raises UsageError if the packages are missing or the settings ask for what only Rekognition has."""
+        """Raises UsageError if the packages are missing or the settings ask for what only
+        Rekognition has.
+        """
         require_packages()
         if settings.image_properties:
-            raise UsageError("The local analyzer does not measure image properties: leave out --image-properties.")
+            raise UsageError(
+                "The local analyzer does not measure image properties: leave out --image-properties."
+            )
         if settings.face_attributes != "DEFAULT":
-            raise UsageError("The local analyzer knows no face attributes: leave out --face-attributes.")
+            raise UsageError(
+                "The local analyzer knows no face attributes: leave out --face-attributes."
+            )
         self._settings = settings
         self._store = store
         self._gallery = once(self._enrol)
-        # Three operations ask about the same picture, from different threads and often one soon after the other.
+        # Three operations ask about the same picture, from different threads and often one soon
+        # after the other.
         self._seen: Shared[str, Rgb] = Shared(16)
         self._found: Shared[str, list[Face]] = Shared(256)
         self._ask: dict[str, Callable[[Picture], Answer]] = {
@@ -48,7 +60,9 @@ class LocalAnalyzer:
         }
 
     def settings_of(self, operation: str) -> JsonObject:
-        """The models, what is asked of them and, where people are recognised, who is enrolled: a bad photo shows here."""
+        """The models, what is asked of them and, where people are recognised, who is enrolled: a
+        bad photo shows here.
+        """
         request = OPERATIONS[self._known(operation)].request(self._settings)
         settings = {"analyzer": self.name, "model": model_version(operation), "request": request}
         if operation == "recognize_celebrities":
@@ -77,20 +91,28 @@ class LocalAnalyzer:
     def _labels(self, picture: Picture) -> Answer:
         from image_tags.tasks.adapters.analyzers.local import answers, classifier
 
-        found = answers.labels(classifier.class_probabilities(self._pixels(picture)), self._faces(picture), self._settings)
+        found = answers.labels(
+            classifier.class_probabilities(self._pixels(picture)),
+            self._faces(picture),
+            self._settings,
+        )
         return self._answer("detect_labels", found)
 
     def _text(self, picture: Picture) -> Answer:
         from image_tags.tasks.adapters.analyzers.local import answers, text
 
-        return self._answer("detect_text", answers.text(text.reader().read(self._pixels(picture)), self._settings))
+        return self._answer(
+            "detect_text", answers.text(text.reader().read(self._pixels(picture)), self._settings)
+        )
 
     def _celebrities(self, picture: Picture) -> Answer:
         from image_tags.tasks.adapters.analyzers.local import answers, faces
 
         found = self._faces(picture)[: answers.MOST_CELEBRITIES]
         gallery = self._gallery()
-        matches = [gallery.match(faces.describe(face)) if gallery.people else None for face in found]
+        matches = [
+            gallery.match(faces.describe(face)) if gallery.people else None for face in found
+        ]
         return self._answer("recognize_celebrities", answers.celebrities(found, matches))
 
     def _face_details(self, picture: Picture) -> Answer:
@@ -121,7 +143,9 @@ class LocalAnalyzer:
         try:
             return self._store.read(picture.key)
         except NotInStore as error:
-            raise Passing(Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}") from None
+            raise Passing(
+                Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}"
+            ) from None
 
 
 def _cores() -> int:

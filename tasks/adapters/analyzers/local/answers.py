@@ -1,6 +1,7 @@
 """From what the models found to responses in Rekognition's shape. Pure functions.
 
-Shapes and limits: Amazon Rekognition API Reference (DetectLabels, DetectText, RecognizeCelebrities, DetectFaces).
+Shapes and limits: Amazon Rekognition API Reference (DetectLabels, DetectText, RecognizeCelebrities,
+DetectFaces).
 """
 
 from collections.abc import Iterable
@@ -25,16 +26,24 @@ _DECIMALS = 4
 """of a confidence."""
 
 
-def labels(of_classes: npt.NDArray[np.float64], faces: list[Face], settings: AnalysisSettings) -> JsonObject:
-    """DetectLabels. A found face makes Person and Face at least as sure as itself; the box of either is the face's."""
+def labels(
+    of_classes: npt.NDArray[np.float64], faces: list[Face], settings: AnalysisSettings
+) -> JsonObject:
+    """DetectLabels.
+
+    A found face makes Person and Face at least as sure as itself; the box of either is the face's.
+    """
     known = taxonomy()
     confidences = {
-        label.name: 100 * float(p) for label, p in zip(known.labels, known.probabilities(of_classes), strict=True)
+        label.name: 100 * float(p)
+        for label, p in zip(known.labels, known.probabilities(of_classes), strict=True)
     }
     seen = max((face.confidence for face in faces), default=0.0)
     confidences["Person"] = max(confidences["Person"], seen)
     confidences["Face"] = seen
-    instances = [{"BoundingBox": _box(face.box), "Confidence": _rounded(face.confidence)} for face in faces]
+    instances = [
+        {"BoundingBox": _box(face.box), "Confidence": _rounded(face.confidence)} for face in faces
+    ]
     found: list[JsonObject] = [
         {
             "Name": label.name,
@@ -51,7 +60,10 @@ def labels(of_classes: npt.NDArray[np.float64], faces: list[Face], settings: Ana
 
 
 def _wanted(label: Label, settings: AnalysisSettings) -> bool:
-    """By the filters: without inclusive ones everything is in; an exclusive one always wins. Names must be exact."""
+    """By the filters: without inclusive ones everything is in; an exclusive one always wins.
+
+    Names must be exact.
+    """
     if label.name in settings.label_exclude or label.category in settings.label_category_exclude:
         return False
     if not settings.label_include and not settings.label_category_include:
@@ -60,7 +72,10 @@ def _wanted(label: Label, settings: AnalysisSettings) -> bool:
 
 
 def text(lines: Iterable[Line], settings: AnalysisSettings) -> JsonObject:
-    """DetectText: the lines, then their words. A line goes with its last word; after 100 words no more are asked for."""
+    """DetectText: the lines, then their words.
+
+    A line goes with its last word; after 100 words no more are asked for.
+    """
     kept: list[tuple[Line, list[Word]]] = []
     left = MOST_WORDS
     for line in lines:
@@ -72,7 +87,10 @@ def text(lines: Iterable[Line], settings: AnalysisSettings) -> JsonObject:
             break
     found = [_text("LINE", n, line) for n, (line, _) in enumerate(kept)]
     for parent, (_, words) in enumerate(kept):
-        found += [{**_text("WORD", len(found) + n, word), "ParentId": parent} for n, word in enumerate(words)]
+        found += [
+            {**_text("WORD", len(found) + n, word), "ParentId": parent}
+            for n, word in enumerate(words)
+        ]
     return {"TextDetections": found}
 
 
@@ -118,7 +136,9 @@ def celebrities(faces: list[Face], matches: list[tuple[Person, float] | None]) -
     ]
     return {
         "CelebrityFaces": known,
-        "UnrecognizedFaces": [_face(face) for face, match in zip(faces, matches, strict=True) if not match],
+        "UnrecognizedFaces": [
+            _face(face) for face, match in zip(faces, matches, strict=True) if not match
+        ],
     }
 
 

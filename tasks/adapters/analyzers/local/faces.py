@@ -1,9 +1,10 @@
 """Faces: where they are, their landmarks, and a vector that tells one person from another.
 
-Models, all by Davis E. King (github.com/davisking/dlib-models): the frontal HOG detector inside dlib, and in the public
-domain the 5-point shape predictor and the face recognition network, whose vectors of one person lie within 0.6 of each
-other (99.38% right on Labeled Faces in the Wild). The 68-point predictor in the same package is not used: the licence of
-the pictures it was trained on excludes commercial use.
+Models, all by Davis E. King (github.com/davisking/dlib-models): the frontal HOG detector inside
+dlib, and in the public domain the 5-point shape predictor and the face recognition network, whose
+vectors of one person lie within 0.6 of each other (99.38% right on Labeled Faces in the Wild). The
+68-point predictor in the same package is not used: the licence of the pictures it was trained on
+excludes commercial use.
 """
 
 import math
@@ -23,10 +24,15 @@ from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb, scaled_to
 from image_tags.tasks.adapters.analyzers.local.shared import once
 
 DETECTION_SIDE = 1024
-"""px of the longer side at which faces are looked for; the smallest face found is some 80 px of these."""
+"""px of the longer side at which faces are looked for; the smallest face found is some 80 px of
+these.
+"""
 
 LEAST_SCORE = 0.15
-"""The detector's own threshold is 0. From 0.15 on, 75 of the 79 faces found in 1,000 ImageNet pictures were faces."""
+"""The detector's own threshold is 0.
+
+From 0.15 on, 75 of the 79 faces found in 1,000 ImageNet pictures were faces.
+"""
 
 _CHIP = 150
 """px a side of an aligned face, as the recognition network takes it."""
@@ -58,7 +64,9 @@ class Face:
 def find_faces(pixels: Rgb, side: int = DETECTION_SIDE, least: float = LEAST_SCORE) -> list[Face]:
     """The faces in the picture, largest first."""
     height, width = pixels.shape[:2]
-    scaled = np.asarray(Image.fromarray(pixels).resize(scaled_to((width, height), side), Image.Resampling.BILINEAR))
+    scaled = np.asarray(
+        Image.fromarray(pixels).resize(scaled_to((width, height), side), Image.Resampling.BILINEAR)
+    )
     with _detector() as detector:
         boxes, scores, _ = detector.run(scaled, 0, least)
     faces = [_face(scaled, box, score) for box, score in zip(boxes, scores, strict=True)]
@@ -66,7 +74,10 @@ def find_faces(pixels: Rgb, side: int = DETECTION_SIDE, least: float = LEAST_SCO
 
 
 def describe(face: Face) -> Vector:
-    """The face's vector. Faces of one person lie close together; dlib's published limit is a distance of 0.6."""
+    """The face's vector.
+
+    Faces of one person lie close together; dlib's published limit is a distance of 0.6.
+    """
     with _describing:
         return np.asarray(_network().compute_face_descriptor(face.chip))
 
@@ -105,8 +116,9 @@ def _confidence(score: float) -> float:
 
 
 _idle: list[Any] = []
-"""Detectors not in use. One keeps its pyramid in itself and runs without Python's lock, so no two threads may share one; it
-takes 0.3 s to make, so none is thrown away."""
+"""Detectors not in use. One keeps its pyramid in itself and runs without Python's lock, so no two
+threads may share one; it takes 0.3 s to make, so none is thrown away.
+"""
 
 
 @contextmanager
@@ -122,12 +134,17 @@ def _detector() -> Iterator[Any]:
 
 
 _describing = threading.Lock()
-"""The network keeps its activations in itself. It holds Python's lock while it runs, so that nothing is lost by ours."""
+"""The network keeps its activations in itself.
+
+It holds Python's lock while it runs, so that nothing is lost by ours.
+"""
 
 
 @once
 def _landmarks() -> Any:
-    return dlib.shape_predictor(str(model_file("face_recognition_models", "shape_predictor_5_*.dat")))
+    return dlib.shape_predictor(
+        str(model_file("face_recognition_models", "shape_predictor_5_*.dat"))
+    )
 
 
 @once

@@ -1,4 +1,6 @@
-"""The people whom the local analyzer shall recognise: a folder with `Name.jpg` or `Name/*.jpg`, at least a photo each."""
+"""The people whom the local analyzer shall recognise: a folder with `Name.jpg` or `Name/*.jpg`, at
+least a photo each.
+"""
 
 import hashlib
 import io
@@ -24,7 +26,9 @@ SAME_PERSON = 0.6
 _STEEPNESS = 12.0
 
 _TRIES = ((1024, faces.LEAST_SCORE), (640, 0.0), (1600, 0.0), (1024, -0.3))
-"""Sides (px) and least scores at which a photo's face is looked for: an enrolled photo has one, so it pays to insist."""
+"""Sides (px) and least scores at which a photo's face is looked for: an enrolled photo has one, so
+it pays to insist.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,30 @@ class Gallery:
 
     def match(self, vector: Vector) -> tuple[Person, float] | None:
         """Who this is and the MatchConfidence (0-100); None if it is nobody enrolled."""
-        near = [(min(float(np.linalg.norm(vector - known)) for known in p.vectors), p) for p in self.people]
+        near = [
+            (min(float(np.linalg.norm(vector - known)) for known in p.vectors), p)
+            for p in self.people
+        ]
         distance, person = min(near, key=lambda pair: pair[0], default=(math.inf, None))
-        return None if person is None or distance > SAME_PERSON else (person, match_confidence(distance))
+        return (
+            None
+            if person is None or distance > SAME_PERSON
+            else (person, match_confidence(distance))
+        )
 
 
 def match_confidence(distance: float) -> float:
-    """A distance as 0-100: 50 at the limit, 92 at 0.4, 99.6 for another rendition of the same photo (about 0.13)."""
+    """A distance as 0-100: 50 at the limit, 92 at 0.4, 99.6 for another rendition of the same photo
+    (about 0.13).
+    """
     return 100 / (1 + math.exp(_STEEPNESS * (distance - SAME_PERSON)))
 
 
 def open_gallery(folder: str | None) -> Gallery:
     """Enrol everybody in the folder; nobody if there is none.
 
-    A photo's vector is kept in the cache folder under the photo's hash, so that it is made once on a machine.
+    A photo's vector is kept in the cache folder under the photo's hash, so that it is made once on
+    a machine.
 
     Raises:
         UsageError: no such folder, no photo in it, or a photo that cannot be read or shows no face.
@@ -70,16 +84,22 @@ def open_gallery(folder: str | None) -> Gallery:
     """
     if folder is None:
         return Gallery("", ())
-    photos = [(name, path, _bytes(path)) for name, path in sorted(_photos(Path(folder).expanduser()))]
+    photos = [
+        (name, path, _bytes(path)) for name, path in sorted(_photos(Path(folder).expanduser()))
+    ]
     if not photos:
-        raise UsageError(f"The people folder {folder!r} holds no photo: it needs Name.jpg or Name/*.jpg for each person.")
+        raise UsageError(
+            f"The people folder {folder!r} holds no photo: it needs Name.jpg or Name/*.jpg for each person."
+        )
     digest = hashlib.sha256()
     vectors: dict[str, list[Vector]] = {}
     for name, path, data in photos:
         photo = hashlib.sha256(data).hexdigest()
         digest.update(f"{name}\0{photo}\n".encode())
         vectors.setdefault(name, []).append(_enrol(path, photo, data))
-    return Gallery(digest.hexdigest(), tuple(Person(name, tuple(known)) for name, known in vectors.items()))
+    return Gallery(
+        digest.hexdigest(), tuple(Person(name, tuple(known)) for name, known in vectors.items())
+    )
 
 
 def _photos(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -96,7 +116,9 @@ def _photos(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _is_photo(path: Path) -> bool:
-    readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    readable = {
+        suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN
+    }
     return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in readable
 
 
@@ -118,7 +140,10 @@ def _enrol(path: Path, photo: str, data: bytes) -> Vector:
         np.save(file, faces.describe(_largest_face(path, data)), allow_pickle=False)
         return file.getvalue()
 
-    vector: Vector = np.load(prepared(f"people/{photo}-{faces_version().replace('/', '-')}.npy", make), allow_pickle=False)
+    vector: Vector = np.load(
+        prepared(f"people/{photo}-{faces_version().replace('/', '-')}.npy", make),
+        allow_pickle=False,
+    )
     return vector
 
 
@@ -131,4 +156,6 @@ def _largest_face(path: Path, data: bytes) -> Face:
         found = faces.find_faces(pixels, side, least)
         if found:
             return found[0]
-    raise UsageError(f"No face was found in the photo {str(path)!r}: use one that shows the face from the front.")
+    raise UsageError(
+        f"No face was found in the photo {str(path)!r}: use one that shows the face from the front."
+    )

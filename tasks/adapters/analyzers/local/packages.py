@@ -18,7 +18,10 @@ _MODULES = (
 
 
 def require_packages() -> None:
-    """UsageError that says what to install, unless every package of the extra is there. Imports none of them."""
+    """UsageError that says what to install, unless every package of the extra is there.
+
+    Imports none of them.
+    """
     missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
@@ -28,10 +31,15 @@ def require_packages() -> None:
 
 
 def model_file(package: str, pattern: str) -> Path:
-    """The one file that matches `pattern` in a package's `models` folder. Does not import the package."""
+    """The one file that matches `pattern` in a package's `models` folder.
+
+    Does not import the package.
+    """
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     found = sorted(path for place in places or () for path in Path(place, "models").glob(pattern))
     if len(found) != 1:
-        raise UsageError(f"The package {package} holds no model {pattern}: run pip install 'image-tags[local]' again.")
+        raise UsageError(
+            f"The package {package} holds no model {pattern}: run pip install 'image-tags[local]' again."
+        )
     return found[0]

@@ -1,4 +1,6 @@
-"""From a stored picture's bytes to pixels as the models want them: upright, RGB, no larger than they can use."""
+"""From a stored picture's bytes to pixels as the models want them: upright, RGB, no larger than
+they can use.
+"""
 
 import io
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ Rgb = npt.NDArray[np.uint8]
 """(height, width, 3), 0-255."""
 
 LONGEST_SIDE = 1600
-"""px that any model gets to see of a side: enough for small print, a sixteenth of the memory of a camera's picture."""
+"""px that any model gets to see of a side: enough for small print, a sixteenth of the memory of a
+camera's picture.
+"""
 
 _BACKGROUND = (255, 255, 255)
 
@@ -44,7 +48,8 @@ class Box:
 def read_pixels(data: bytes) -> Rgb:
     """The picture, upright and on white where it is see-through.
 
-    Rekognition turns JPEG pictures upright as their EXIF says and leaves PNG as it is; so does this.
+    Rekognition turns JPEG pictures upright as their EXIF says and leaves PNG as it is; so does
+    this.
 
     Raises:
         Rejected: the bytes are not a picture, or a damaged one.
@@ -52,15 +57,26 @@ def read_pixels(data: bytes) -> Rgb:
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # JPEG: decode at 1/2, 1/4 or 1/8 if that is still enough
+            image.draft(
+                "RGB", (LONGEST_SIDE, LONGEST_SIDE)
+            )  # JPEG: decode at 1/2, 1/4 or 1/8 if that is still enough
             return np.asarray(_fit(_opaque(_eight_bit(_upright(image)))))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Rejected(Reason.REFUSED_BY_ANALYZER, f"the local analyzer cannot read this picture: {error}") from None
+        raise Rejected(
+            Reason.REFUSED_BY_ANALYZER, f"the local analyzer cannot read this picture: {error}"
+        ) from None
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned as the EXIF says. Pillow's own exif_transpose writes the EXIF anew and falls over what is broken in it."""
-    turn = _TURNS.get(image.getexif().get(Exif.Orientation)) if image.format in ("JPEG", "MPO") else None
+    """Turned as the EXIF says.
+
+    Pillow's own exif_transpose writes the EXIF anew and falls over what is broken in it.
+    """
+    turn = (
+        _TURNS.get(image.getexif().get(Exif.Orientation))
+        if image.format in ("JPEG", "MPO")
+        else None
+    )
     return image if turn is None else image.transpose(turn)
 
 
@@ -83,7 +99,9 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _fit(image: Image.Image) -> Image.Image:
     if max(image.size) <= LONGEST_SIDE:
         return image
-    return image.resize(scaled_to(image.size, LONGEST_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return image.resize(
+        scaled_to(image.size, LONGEST_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0
+    )
 
 
 def scaled_to(size: tuple[int, int], longest: int) -> tuple[int, int]:

@@ -1,4 +1,6 @@
-"""Work that several operations on the same picture share: done once, by whichever thread comes first."""
+"""Work that several operations on the same picture share: done once, by whichever thread comes
+first.
+"""
 
 import functools
 import threading
@@ -12,7 +14,10 @@ V = TypeVar("V")
 
 
 class Shared(Generic[K, V]):
-    """The last `size` results by key. A second thread that asks while the first still works waits for its result."""
+    """The last `size` results by key.
+
+    A second thread that asks while the first still works waits for its result.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -20,7 +25,10 @@ class Shared(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K, work: Callable[[], V]) -> V:
-        """The result for `key`, from `work` if there is none yet. An error goes to all who wait, and is not kept."""
+        """The result for `key`, from `work` if there is none yet.
+
+        An error goes to all who wait, and is not kept.
+        """
         with self._lock:
             result = self._results.get(key)
             mine = result is None
@@ -41,7 +49,9 @@ class Shared(Generic[K, V]):
 
 
 def once(make: Callable[[], V]) -> Callable[[], V]:
-    """`make`, called at the first use in this process and never again, however many threads ask at once."""
+    """`make`, called at the first use in this process and never again, however many threads ask at
+    once.
+    """
     lock = threading.Lock()
     made: list[V] = []
 

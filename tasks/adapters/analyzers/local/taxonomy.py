@@ -1,8 +1,10 @@
-"""The labels that the local analyzer knows: how they hang together and which of ImageNet's classes each stands for.
+"""The labels that the local analyzer knows: how they hang together and which of ImageNet's classes
+each stands for.
 
-`taxonomy.csv` is written by hand: a row a label with its name as Rekognition would put it, its parents, its category (one
-of Rekognition's), and the ImageNet-1k classes (0-based, in the order of their WordNet ids) that are pictures of it. What a
-class shows was looked up in WordNet 3.0, Princeton University.
+`taxonomy.csv` is written by hand: a row a label with its name as Rekognition would put it, its
+parents, its category (one of Rekognition's), and the ImageNet-1k classes (0-based, in the order of
+their WordNet ids) that are pictures of it. What a class shows was looked up in WordNet 3.0,
+Princeton University.
 """
 
 import csv
@@ -43,7 +45,9 @@ class Taxonomy:
     members: npt.NDArray[np.float64]
 
     def probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The probability of each label from those of the 1000 classes; a parent's is never below its child's."""
+        """The probability of each label from those of the 1000 classes; a parent's is never below
+        its child's.
+        """
         return np.clip(self.members @ of_classes, 0.0, 1.0)
 
 
@@ -52,7 +56,10 @@ def taxonomy() -> Taxonomy:
     """The taxonomy of `taxonomy.csv`, read once."""
     table = resources.files(__package__).joinpath("taxonomy.csv").read_text(encoding="utf-8")
     rows = {row["name"]: row for row in csv.DictReader(table.splitlines())}
-    parents = {name: tuple(row["parents"].split("|")) if row["parents"] else () for name, row in rows.items()}
+    parents = {
+        name: tuple(row["parents"].split("|")) if row["parents"] else ()
+        for name, row in rows.items()
+    }
     labels = tuple(
         Label(
             name=name,

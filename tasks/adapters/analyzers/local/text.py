@@ -1,4 +1,6 @@
-"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package (Apache-2.0)."""
+"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package
+(Apache-2.0).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,17 +18,26 @@ DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
 
 LEAST_SIDE = 8
-"""px: no letter can be read in less, and RapidOCR would blow a strip up to 30 px and its length with it."""
+"""px: no letter can be read in less, and RapidOCR would blow a strip up to 30 px and its length
+with it.
+"""
 
 LEAST_CONFIDENCE = 75.0
-"""Lines read with less (0-100) are mostly noise: coins and lenses read as zeros. RapidOCR's own default is 50."""
+"""Lines read with less (0-100) are mostly noise: coins and lenses read as zeros.
+
+RapidOCR's own default is 50.
+"""
 
 SURE = 90.0
-"""A line read with less may stand on its head and is read turned round as well; the better reading counts. RapidOCR's own
-classifier of upside-down lines is not asked: it turned two of seven lines of a straight page."""
+"""A line read with less may stand on its head and is read turned round as well; the better reading
+counts. RapidOCR's own classifier of upside-down lines is not asked: it turned two of seven lines of
+a straight page.
+"""
 
 Quad = npt.NDArray[np.float64]
-"""(4, 2): x, y as shares (0-1) of width and height; top left, top right, bottom right, bottom left as the text reads."""
+"""(4, 2): x, y as shares (0-1) of width and height; top left, top right, bottom right, bottom left
+as the text reads.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,9 @@ class Line:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the recogniser made of one strip: `centres` are the characters' places, 0-1 along it; spaces have none."""
+    """What the recogniser made of one strip: `centres` are the characters' places, 0-1 along it;
+    spaces have none.
+    """
 
     text: str
     confidence: float
@@ -59,10 +72,17 @@ class _Reading:
 
 
 class Reader:
-    """RapidOCR's detector of lines and its recogniser, each run by itself. May be used from many threads."""
+    """RapidOCR's detector of lines and its recogniser, each run by itself.
 
-    def __init__(self, side: int = DETECTION_SIDE, least: float = LEAST_CONFIDENCE, sure: float = SURE) -> None:
-        """Load the models: silent, one thread a picture, named one by one so that nothing is looked for elsewhere."""
+    May be used from many threads.
+    """
+
+    def __init__(
+        self, side: int = DETECTION_SIDE, least: float = LEAST_CONFIDENCE, sure: float = SURE
+    ) -> None:
+        """Load the models: silent, one thread a picture, named one by one so that nothing is looked
+        for elsewhere.
+        """
         from rapidocr import RapidOCR
 
         cv2.setNumThreads(1)
@@ -82,7 +102,8 @@ class Reader:
         )
 
     def read(self, pixels: Rgb) -> Iterator[Line]:
-        """The lines in the picture from top to bottom, those side by side from left to right; no ornaments (`***`).
+        """The lines in the picture from top to bottom, those side by side from left to right; no
+        ornaments (`***`).
 
         A line is read (some 45 ms) when it is asked for: who has enough words stops there.
         """
@@ -92,12 +113,18 @@ class Reader:
         turned = False
         for box, strip in self._strips(pixels):
             reading, turned = self._read_either_way(strip, turned)
-            if reading.confidence >= self._least and any(character.isalnum() for character in reading.text):
+            if reading.confidence >= self._least and any(
+                character.isalnum() for character in reading.text
+            ):
                 quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
-                yield Line(reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad)))
+                yield Line(
+                    reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad))
+                )
 
     def _strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
-        """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and laid flat."""
+        """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and
+        laid flat.
+        """
         from rapidocr.main import RapidOCRError
 
         image, record = self._engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
@@ -119,7 +146,9 @@ class Reader:
         return (second, not turned) if second.confidence > first.confidence else (first, turned)
 
     def _read(self, strip: Rgb, turned: bool) -> _Reading:
-        result = self._engine.recognize_txt([np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip])
+        result = self._engine.recognize_txt(
+            [np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip]
+        )
         info = result.word_results[0]
         columns = [column for word in info.word_cols for column in word]
         return _Reading(
@@ -135,7 +164,10 @@ reader = once(Reader)
 
 
 def _as_read(box: Quad, turned: bool) -> Quad:
-    """The corners from the one where the text begins. RapidOCR lays a tall box flat so that it reads downwards."""
+    """The corners from the one where the text begins.
+
+    RapidOCR lays a tall box flat so that it reads downwards.
+    """
     across = int(max(np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[2] - box[3])))
     down = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
     steps = (1 if down >= 1.5 * across else 0) + (2 if turned else 0)
@@ -143,7 +175,9 @@ def _as_read(box: Quad, turned: bool) -> Quad:
 
 
 def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
-    """The reading split at its spaces; each word's corners lie on the line's edges, half a character around it."""
+    """The reading split at its spaces; each word's corners lie on the line's edges, half a
+    character around it.
+    """
     centres = iter(reading.centres)
     half = _spacing(reading.centres) / 2
     start = 0
@@ -152,7 +186,9 @@ def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
         sure = reading.confidences[start : start + len(text)]
         places = [next(centres) for _ in text]
         start += len(text)
-        yield Word(text, float(np.mean(sure)), _between(quad, min(places) - half, max(places) + half))
+        yield Word(
+            text, float(np.mean(sure)), _between(quad, min(places) - half, max(places) + half)
+        )
 
 
 def _spacing(centres: list[float]) -> float:

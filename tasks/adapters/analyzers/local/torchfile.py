@@ -1,8 +1,9 @@
 """Reads the tensors of a torch file without torch, which would bring a gigabyte to read 23 MB.
 
-Format: the legacy (not zip) layout of `torch.save`, as read by `torch.serialization._legacy_load`: three pickles (magic
-number, protocol version, system information), the pickled state dictionary, the pickled list of storage keys, then for each
-key its number of elements (64 bit, little endian) and its raw values.
+Format: the legacy (not zip) layout of `torch.save`, as read by `torch.serialization._legacy_load`:
+three pickles (magic number, protocol version, system information), the pickled state dictionary,
+the pickled list of storage keys, then for each key its number of elements (64 bit, little endian)
+and its raw values.
 """
 
 import collections
@@ -19,7 +20,10 @@ import numpy.typing as npt
 Tensors = dict[str, npt.NDArray[Any]]
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "LongStorage": np.dtype("<i8"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,20 +46,26 @@ class _Tensor:
     def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The tensor as an array of its own."""
         strides = tuple(step * values.itemsize for step in self.strides)
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        last = self.offset + sum(
+            (n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)
+        )
         if last >= values.size or self.offset < 0:
             raise ValueError("tensor reaches past its storage")
         return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides).copy()
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """An unpickler that builds tensors and dictionaries and refuses everything else: a torch file can name any code."""
+    """An unpickler that builds tensors and dictionaries and refuses everything else: a torch file
+    can name any code.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
             return name
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
+            return lambda storage, offset, shape, strides, *_: _Tensor(
+                storage, offset, shape, strides
+            )
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         raise pickle.UnpicklingError(f"{module}.{name} does not belong in a file of weights")
@@ -65,7 +75,10 @@ class _TensorsOnly(pickle.Unpickler):
 
 
 def read_tensors(path: Path) -> Tensors:
-    """Every tensor in the file under its name. Raises ValueError or UnpicklingError if it is not such a file."""
+    """Every tensor in the file under its name.
+
+    Raises ValueError or UnpicklingError if it is not such a file.
+    """
     with path.open("rb") as file:
         if _TensorsOnly(file).load() != _MAGIC:
             raise ValueError(f"{path.name} is not a torch file in the legacy layout")
@@ -78,7 +91,9 @@ def read_tensors(path: Path) -> Tensors:
     return {name: tensor.of(values[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
-def _storages(file: BinaryIO, keys: list[str], dtypes: dict[str, np.dtype[Any]]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+def _storages(
+    file: BinaryIO, keys: list[str], dtypes: dict[str, np.dtype[Any]]
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     for key in keys:
         (count,) = struct.unpack("<q", file.read(8))
         dtype = dtypes[key]

@@ -1,4 +1,7 @@
-"""What an answer depends on besides the picture and the settings: the models' versions. Imports no model."""
+"""What an answer depends on besides the picture and the settings: the models' versions.
+
+Imports no model.
+"""
 
 from functools import cache
 from importlib.metadata import version
@@ -7,7 +10,9 @@ TAXONOMY = 1
 LABELS = 1
 TEXT = 1
 FACES = 1
-"""Each counts up when our own part changes so that answers change; what the ledger holds is then asked again."""
+"""Each counts up when our own part changes so that answers change; what the ledger holds is then
+asked again.
+"""
 
 
 @cache
@@ -25,7 +30,9 @@ def text_version() -> str:
 @cache
 def faces_version() -> str:
     """The face detector and the recognition network."""
-    return f"dlib-{version('dlib-bin')}/face-models-{version('face-recognition-models')}/faces-{FACES}"
+    return (
+        f"dlib-{version('dlib-bin')}/face-models-{version('face-recognition-models')}/faces-{FACES}"
+    )
 
 
 def model_version(operation: str) -> str:

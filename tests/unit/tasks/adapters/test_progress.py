@@ -14,7 +14,9 @@ from image_tags.tasks.adapters import progress
 def shown(monkeypatch):
     """What a notebook would be told to display, in order."""
     told = []
-    monkeypatch.setattr(display_functions, "publish_display_data", lambda **bundle: told.append(bundle))
+    monkeypatch.setattr(
+        display_functions, "publish_display_data", lambda **bundle: told.append(bundle)
+    )
     monkeypatch.setattr(InteractiveShell, "initialized", lambda: True)
     return told
 

@@ -14,45 +14,67 @@ from tests.support.staged import Staged
 
 
 @pytest.mark.parametrize(
-    "cleaning", [CleaningSettings(), CleaningSettings(celebrity_only=False, words_not_lines=False, parents_implied=True)]
+    "cleaning",
+    [
+        CleaningSettings(),
+        CleaningSettings(celebrity_only=False, words_not_lines=False, parents_implied=True),
+    ],
 )
 def test_good_tables_pass(cleaning):
     staged = Staged(cleaning=cleaning, last=LAST, metrics=("likes",))
     checked = check(staged.files, staged.context)
     assert [finding for finding in checked.findings if not finding.success] == []
-    assert list(dict.fromkeys(finding.table for finding in checked.findings)) == list(published_tables(["likes"]))
+    assert list(dict.fromkeys(finding.table for finding in checked.findings)) == list(
+        published_tables(["likes"])
+    )
     assert checked.profile["rows"] == 30
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_tiny_table_is_not_flagged(rows):
     staged = Staged(rows=rows, last=LAST | {"rows": rows + 2})
-    assert [finding for finding in check(staged.files, staged.context).findings if not finding.success] == []
+    assert [
+        finding for finding in check(staged.files, staged.context).findings if not finding.success
+    ] == []
 
 
 def test_tables_without_any_tag_pass_but_for_a_warning():
     staged = Staged(reachable=False)
     assert staged.tables["tags_long"].num_rows == staged.tables["tags_wide"].num_rows == 0
-    failed = [finding for finding in check(staged.files, staged.context).findings if not finding.success]
-    assert {finding.says for finding in failed} == {"Enough of the links are tagged.", "Not too many links are rejected."}
+    failed = [
+        finding for finding in check(staged.files, staged.context).findings if not finding.success
+    ]
+    assert {finding.says for finding in failed} == {
+        "Enough of the links are tagged.",
+        "Not too many links are rejected.",
+    }
 
 
 def test_thresholds_of_zero_and_of_everything():
     staged = Staged(min_tagged_share=0.0, max_rejected_share=1.0, max_links_an_image=2)
-    assert [one for one in validate(staged.tables, staged.context, ["images"]).findings if not one.success] == []
+    assert [
+        one
+        for one in validate(staged.tables, staged.context, ["images"]).findings
+        if not one.success
+    ] == []
 
 
 def test_an_expectation_that_cannot_be_looked_at_blocks_whatever_its_severity():
     staged = broken([without("images", "position")])
     found = {one.says: one for one in validate(staged.tables, staged.context, ["images"]).findings}
     pending = found["Few links are pending."]
-    assert (pending.success, pending.severity, pending.exception) == (False, Severity.CRITICAL, True)
+    assert (pending.success, pending.severity, pending.exception) == (
+        False,
+        Severity.CRITICAL,
+        True,
+    )
     assert "could not be looked at" in pending.detail
     assert found["Every link has a status."].success
 
 
 @pytest.mark.parametrize(
-    ("data", "words"), [(None, "not staged"), (b"PAR1 half a file", "cannot be read"), (b"", "cannot be read")]
+    ("data", "words"),
+    [(None, "not staged"), (b"PAR1 half a file", "cannot be read"), (b"", "cannot be read")],
 )
 def test_a_file_that_is_missing_or_damaged_blocks(data, words):
     staged = Staged(rows=3)
@@ -65,21 +87,29 @@ def test_a_file_that_is_missing_or_damaged_blocks(data, words):
 
 def test_details_of_hostile_cells_are_short():
     staged = broken([put("tags_long", "kind", "<script>" * 200_000)])
-    kinds = [one for one in validate(staged.tables, staged.context, ["tags_long"]).findings if "closed list" in one.says]
+    kinds = [
+        one
+        for one in validate(staged.tables, staged.context, ["tags_long"]).findings
+        if "closed list" in one.says
+    ]
     assert not kinds[0].success
     assert len(kinds[0].detail) < 500
 
 
 def test_details_of_hostile_cells_command_no_terminal_and_turn_no_text_around():
     staged = broken([put("tags_wide", "image_id", "\x1b[2Jclear\u202e\n")])
-    seen = "".join(one.detail for one in validate(staged.tables, staged.context, ["tags_wide"]).findings)
+    seen = "".join(
+        one.detail for one in validate(staged.tables, staged.context, ["tags_wide"]).findings
+    )
     assert "[2Jclear" in seen
     assert seen.isprintable()
 
 
 def test_a_source_with_columns_named_like_ours_passes():
     staged = Staged(rename={"likes": "status", "url": "image_tags_url"})
-    assert {"status", "image_tags_status", "image_tags_url"} <= set(staged.tables["tagged"].column_names)
+    assert {"status", "image_tags_status", "image_tags_url"} <= set(
+        staged.tables["tagged"].column_names
+    )
     assert [one for one in check(staged.files, staged.context).findings if not one.success] == []
 
 

@@ -18,7 +18,11 @@ def store(tmp_path):
 
 
 def settings(**more):
-    widths = {"wide_celebrities": WIDTHS["celebrity"], "wide_labels": WIDTHS["label"], "wide_words": WIDTHS["word"]}
+    widths = {
+        "wide_celebrities": WIDTHS["celebrity"],
+        "wide_labels": WIDTHS["label"],
+        "wide_words": WIDTHS["word"],
+    }
     return Settings(source="x.csv", **widths, **more)
 
 
@@ -26,7 +30,9 @@ def test_it_checks_what_was_staged_and_keeps_what_it_found(store):
     stage_run(store, "r1", Staged(rows=12))
     findings = check_staged(store, "r1", settings()).findings
     kept = json.loads(store.read("runs/r1/findings.json"))
-    assert [(one["table"], one["says"], one["success"]) for one in kept] == [(f.table, f.says, f.success) for f in findings]
+    assert [(one["table"], one["says"], one["success"]) for one in kept] == [
+        (f.table, f.says, f.success) for f in findings
+    ]
     assert all(one["success"] for one in kept)
     assert json.loads(store.read("runs/r1/profile.json"))["rows"] == 12
     assert json.loads(store.read("runs/r1/follows.json")) == {"token": None}
@@ -43,7 +49,11 @@ def test_the_second_run_is_compared_with_the_version_that_the_first_published(st
 
 def test_thresholds_and_rules_come_from_the_settings(store):
     stage_run(store, "r1", Staged(rows=12))
-    failed = [one.says for one in check_staged(store, "r1", settings(max_rejected_share=0.0)).findings if not one.success]
+    failed = [
+        one.says
+        for one in check_staged(store, "r1", settings(max_rejected_share=0.0)).findings
+        if not one.success
+    ]
     assert failed == ["Not too many links are rejected."]
 
 
@@ -59,9 +69,15 @@ def test_a_table_that_was_not_staged_is_found(store):
 
 def test_sentences_say_what_failed_and_what_blocks_first():
     def finding(severity, success):
-        return Finding("images", "expect_it", severity, success, "Few links are pending.", "3 of 4 links")
+        return Finding(
+            "images", "expect_it", severity, success, "Few links are pending.", "3 of 4 links"
+        )
 
-    given = [finding(Severity.WARNING, False), finding(Severity.CRITICAL, True), finding(Severity.CRITICAL, False)]
+    given = [
+        finding(Severity.WARNING, False),
+        finding(Severity.CRITICAL, True),
+        finding(Severity.CRITICAL, False),
+    ]
     assert sentences(given) == [
         "Critical, images: not met: Few links are pending. Seen: 3 of 4 links.",
         "Warning, images: not met: Few links are pending. Seen: 3 of 4 links.",

@@ -13,7 +13,20 @@ from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
 
-NAMES = ("Cat", "cat", "Animal", "Automobile", "Car", "Chocolate", "Cosmetics", "SALE", "50%", "SALE 50%", "", "naïve ß")
+NAMES = (
+    "Cat",
+    "cat",
+    "Animal",
+    "Automobile",
+    "Car",
+    "Chocolate",
+    "Cosmetics",
+    "SALE",
+    "50%",
+    "SALE 50%",
+    "",
+    "naïve ß",
+)
 
 
 def long_table(*tags):
@@ -49,15 +62,24 @@ def kept_and_dropped(table, **settings):
 
 def test_celebrity_only_removes_the_other_labels_of_that_image_and_nothing_else():
     table = long_table(
-        ("a", "label", "Person"), ("a", "word", "HELLO"), ("a", "celebrity", "Grace Hopper"), ("b", "label", "Person")
+        ("a", "label", "Person"),
+        ("a", "word", "HELLO"),
+        ("a", "celebrity", "Grace Hopper"),
+        ("b", "label", "Person"),
     )
     kept, dropped = kept_and_dropped(table)
-    assert kept == [("a", "word", "HELLO"), ("a", "celebrity", "Grace Hopper"), ("b", "label", "Person")]
+    assert kept == [
+        ("a", "word", "HELLO"),
+        ("a", "celebrity", "Grace Hopper"),
+        ("b", "label", "Person"),
+    ]
     assert dropped == [("a", "label", "Person", "celebrity_only")]
     assert kept_and_dropped(table, celebrity_only=False)[1] == []
 
 
-@pytest.mark.parametrize("settings", [{"blocked_names": ("grace hopper",)}, {"minimum_confidence_celebrity": 95}])
+@pytest.mark.parametrize(
+    "settings", [{"blocked_names": ("grace hopper",)}, {"minimum_confidence_celebrity": 95}]
+)
 def test_a_celebrity_who_is_dropped_costs_an_image_no_labels(settings):
     table = long_table(("a", "celebrity", "Grace Hopper", 94.0), ("a", "label", "Person"))
     kept, dropped = kept_and_dropped(table, **settings)
@@ -95,7 +117,9 @@ def test_words_not_lines_knows_a_line_whose_words_are_cut_otherwise():
 
 
 def test_blocked_names_go_in_any_case_and_by_kind_if_asked():
-    table = long_table(("a", "label", "Www"), ("a", "word", "WWW"), ("a", "word", "label:x"), ("a", "word", "a:b"))
+    table = long_table(
+        ("a", "label", "Www"), ("a", "word", "WWW"), ("a", "word", "label:x"), ("a", "word", "a:b")
+    )
     assert [d[:3] for d in kept_and_dropped(table, blocked_names=("www",))[1]] == [
         ("a", "label", "Www"),
         ("a", "word", "WWW"),
@@ -114,16 +138,23 @@ def test_parents_implied_is_off_until_asked_for():
         ("b", "word", "Pet"),
     )
     assert kept_and_dropped(table)[1] == []
-    assert kept_and_dropped(table, parents_implied=True)[1] == [("a", "label", "Animal", "parents_implied")]
+    assert kept_and_dropped(table, parents_implied=True)[1] == [
+        ("a", "label", "Animal", "parents_implied")
+    ]
 
 
 def test_a_label_that_is_its_own_parent_stays():
-    assert kept_and_dropped(long_table(("a", "label", "Cat", 90.0, ["Cat"])), parents_implied=True)[1] == []
+    assert (
+        kept_and_dropped(long_table(("a", "label", "Cat", 90.0, ["Cat"])), parents_implied=True)[1]
+        == []
+    )
 
 
 def test_an_alias_renames_and_a_name_is_kept_once():
     table = long_table(
-        ("a", "label", "Automobile", 80.0), ("a", "label", "Car", 95.0, ["Automobile"]), ("a", "word", "Automobile")
+        ("a", "label", "Automobile", 80.0),
+        ("a", "label", "Car", 95.0, ["Automobile"]),
+        ("a", "word", "Automobile"),
     )
     kept, dropped = clean(table, CleaningSettings(aliases=("automobile = Car",)))
     assert kept["name"].to_pylist() == ["Car", "Automobile"]
@@ -135,38 +166,64 @@ def test_an_alias_renames_and_a_name_is_kept_once():
 
 def test_one_spelling_takes_the_most_used_and_leaves_words_alone():
     table = long_table(
-        ("a", "label", "cat"), ("b", "label", "Cat"), ("c", "label", "Cat"), ("a", "word", "CAT"), ("b", "word", "Cat")
+        ("a", "label", "cat"),
+        ("b", "label", "Cat"),
+        ("c", "label", "Cat"),
+        ("a", "word", "CAT"),
+        ("b", "word", "Cat"),
     )
-    assert clean(table, CleaningSettings())[0]["name"].to_pylist() == ["Cat", "Cat", "Cat", "CAT", "Cat"]
+    assert clean(table, CleaningSettings())[0]["name"].to_pylist() == [
+        "Cat",
+        "Cat",
+        "Cat",
+        "CAT",
+        "Cat",
+    ]
     assert clean(table, CleaningSettings(one_spelling=False))[0] == table
 
 
 def test_an_alias_of_the_wrong_form_is_one_sentence():
-    with pytest.raises(UsageError, match=r"The alias 'Automobile' is not of the form Automobile=Car\."):
+    with pytest.raises(
+        UsageError, match=r"The alias 'Automobile' is not of the form Automobile=Car\."
+    ):
         clean(long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",)))
 
 
 def test_a_known_confusion_is_flagged_and_kept():
     table = long_table(
-        ("a", "label", "chocolate"), ("a", "label", "Cosmetics"), ("b", "label", "chocolate"), ("c", "word", "Chocolate")
+        ("a", "label", "chocolate"),
+        ("a", "label", "Cosmetics"),
+        ("b", "label", "chocolate"),
+        ("c", "word", "Chocolate"),
     )
     kept, dropped = clean(table, CleaningSettings())
     assert dropped.num_rows == 0
-    assert [json.loads(text) for text in kept["details"].to_pylist()] == [{"flag": "may be a make-up palette"}, {}, {}, {}]
+    assert [json.loads(text) for text in kept["details"].to_pylist()] == [
+        {"flag": "may be a make-up palette"},
+        {},
+        {},
+        {},
+    ]
     assert clean(table, CleaningSettings(flag_confusions=False))[0] == table
 
 
 def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("name,beside,may_be\nMuffin,,a chihuahua\n", encoding="utf-8")
-    table = long_table(("a", "label", "Muffin"), ("b", "label", "Chocolate"), ("b", "label", "Cosmetics"))
+    table = long_table(
+        ("a", "label", "Muffin"), ("b", "label", "Chocolate"), ("b", "label", "Cosmetics")
+    )
     details = clean(table, CleaningSettings(confusions=str(path)))[0]["details"].to_pylist()
     assert [json.loads(text) for text in details] == [{"flag": "may be a chihuahua"}, {}, {}]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(None, "There is no file"), ("name,may_be\na,b\n", "have no column beside"), ("", "are not a CSV file")],
+    [
+        (None, "There is no file"),
+        ("name,may_be\na,b\n", "have no column beside"),
+        ("", "are not a CSV file"),
+    ],
 )
 def test_confusions_that_cannot_be_read_are_one_sentence(tmp_path, text, says):
     path = tmp_path / "own.csv"
@@ -177,7 +234,10 @@ def test_confusions_that_cannot_be_read_are_one_sentence(tmp_path, text, says):
 
 
 def test_nothing_in_gives_two_empty_tables_of_the_right_schema():
-    kept, dropped = clean(schema_of(TAGS_LONG).empty_table(), CleaningSettings(parents_implied=True, blocked_names=("x",)))
+    kept, dropped = clean(
+        schema_of(TAGS_LONG).empty_table(),
+        CleaningSettings(parents_implied=True, blocked_names=("x",)),
+    )
     assert kept.schema == schema_of(TAGS_LONG)
     assert dropped.schema == schema_of(TAGS_DROPPED)
     assert kept.num_rows == dropped.num_rows == 0
@@ -202,8 +262,12 @@ settings = st.builds(
     flag_confusions=st.booleans(),
     minimum_confidence_label=st.floats(0, 100),
     minimum_confidence_word=st.floats(0, 100),
-    blocked_names=st.lists(st.sampled_from((*NAMES, "label:Cat", "word:cat")), max_size=2).map(tuple),
-    aliases=st.lists(st.sampled_from(("Automobile=Car", "cat=Animal")), unique=True, max_size=2).map(tuple),
+    blocked_names=st.lists(st.sampled_from((*NAMES, "label:Cat", "word:cat")), max_size=2).map(
+        tuple
+    ),
+    aliases=st.lists(
+        st.sampled_from(("Automobile=Car", "cat=Animal")), unique=True, max_size=2
+    ).map(tuple),
 )
 
 
@@ -224,7 +288,9 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     assert dropped.schema == schema_of(TAGS_DROPPED)
     assert set(dropped["rule"].to_pylist()) <= {rule.name for rule in RULES}
     rows = came.to_pylist()
-    assert Counter(map(essence, kept.to_pylist() + dropped.to_pylist())) == Counter(map(essence, rows))
+    assert Counter(map(essence, kept.to_pylist() + dropped.to_pylist())) == Counter(
+        map(essence, rows)
+    )
     for table in (kept, dropped):  # in the order they came
         left = iter(map(essence, rows))
         assert all(any(wanted == one for one in left) for wanted in map(essence, table.to_pylist()))
@@ -241,7 +307,10 @@ def test_ranks_of_what_is_kept_run_from_one_without_gaps(given_tags, chosen):
 @given(tags, settings)
 def test_cleaning_what_is_clean_removes_nothing(given_tags, chosen):
     kept, _ = clean(long_table(*given_tags), chosen)
-    # Without words_not_lines: a line may be judged anew once words beside it went for another reason.
-    again, dropped = clean(kept, chosen.model_copy(update={"aliases": (), "words_not_lines": False}))
+    # Without words_not_lines: a line may be judged anew once words beside it went for another
+    # reason.
+    again, dropped = clean(
+        kept, chosen.model_copy(update={"aliases": (), "words_not_lines": False})
+    )
     assert dropped.num_rows == 0
     assert again == kept

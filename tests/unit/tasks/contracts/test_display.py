@@ -66,7 +66,9 @@ def test_a_link_that_is_none_or_holds_a_secret_cannot_be_clicked(url):
 
 
 def test_a_link_is_shown_without_login_and_query_and_with_its_middle_cut():
-    assert text.link_text("https://user:secret@a.example/x.jpg?token=secret") == "…@a.example/x.jpg?…"
+    assert (
+        text.link_text("https://user:secret@a.example/x.jpg?token=secret") == "…@a.example/x.jpg?…"
+    )
     seen = text.link_text("https://a.example/" + "directory/" * 50 + "picture.jpg", 60)
     assert len(seen) <= 60
     assert seen.startswith("a.example/directory/")
@@ -75,7 +77,14 @@ def test_a_link_is_shown_without_login_and_query_and_with_its_middle_cut():
 
 @pytest.mark.parametrize(
     ("part", "whole", "says"),
-    [(0, 0, text.DASH), (0, 7, "0%"), (7, 7, "100%"), (1, 3, "33.3%"), (1, 100_000, "<0.1%"), (99_999, 100_000, ">99.9%")],
+    [
+        (0, 0, text.DASH),
+        (0, 7, "0%"),
+        (7, 7, "100%"),
+        (1, 3, "33.3%"),
+        (1, 100_000, "<0.1%"),
+        (99_999, 100_000, ">99.9%"),
+    ],
 )
 def test_a_share_never_says_nothing_or_all_when_it_is_neither(part, whole, says):
     assert text.percent(part, whole) == says

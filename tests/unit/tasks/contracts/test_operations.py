@@ -43,8 +43,14 @@ def test_the_order_of_filters_does_not_change_the_question() -> None:
 
 def test_labels_ask_for_what_is_set_and_nothing_else() -> None:
     request = OPERATIONS["detect_labels"].request
-    assert request(AnalysisSettings()) == {"MaxLabels": 50, "MinConfidence": 50.0, "Features": ["GENERAL_LABELS"]}
-    wished = AnalysisSettings(label_category_exclude=("Colors and Visual Composition",), image_properties=True)
+    assert request(AnalysisSettings()) == {
+        "MaxLabels": 50,
+        "MinConfidence": 50.0,
+        "Features": ["GENERAL_LABELS"],
+    }
+    wished = AnalysisSettings(
+        label_category_exclude=("Colors and Visual Composition",), image_properties=True
+    )
     assert request(wished)["Features"] == ["GENERAL_LABELS", "IMAGE_PROPERTIES"]
     general = {"LabelCategoryExclusionFilters": ["Colors and Visual Composition"]}
     assert request(wished)["Settings"] == {"GeneralLabels": general}

@@ -17,14 +17,19 @@ TIERS = [{"up_to": 10, "usd": "1"}, {"up_to": 30, "usd": "0.5"}, {"usd": "0.1"}]
 
 def own(tmp_path: Path, **changes: object) -> AnalysisSettings:
     path = tmp_path / "prices.json"
-    path.write_text(json.dumps({"date": "2026-11-01", "source": "contract", "tiers": TIERS} | changes))
+    path.write_text(
+        json.dumps({"date": "2026-11-01", "source": "contract", "tiers": TIERS} | changes)
+    )
     return AnalysisSettings(analyzer="rekognition", price_list=str(path))
 
 
 def test_the_list_price_of_the_first_tier() -> None:
     prices = prices_for(AnalysisSettings(analyzer="rekognition"))
     assert prices is not None
-    assert prices.cost({"detect_labels": 3000, "detect_text": 3000, "recognize_celebrities": 3000}) == 9
+    assert (
+        prices.cost({"detect_labels": 3000, "detect_text": 3000, "recognize_celebrities": 3000})
+        == 9
+    )
     assert prices.date
     assert "Amazon Rekognition" in prices.source
     assert "other regions can cost more" in prices.source
@@ -38,7 +43,9 @@ def test_tiers_count_all_operations_of_the_month(tmp_path: Path) -> None:
     prices = prices_for(own(tmp_path))
     assert prices is not None
     assert prices.cost({"detect_labels": 5, "detect_text": 15}) == 10 + 10 * Decimal("0.5")
-    assert prices.cost({"detect_labels": 5}, already_this_month=28) == 2 * Decimal("0.5") + 3 * Decimal("0.1")
+    assert prices.cost({"detect_labels": 5}, already_this_month=28) == 2 * Decimal(
+        "0.5"
+    ) + 3 * Decimal("0.1")
 
 
 def test_image_properties_are_billed_on_top_only_where_asked_for() -> None:
@@ -51,9 +58,13 @@ def test_image_properties_are_billed_on_top_only_where_asked_for() -> None:
 
 
 @given(st.integers(0, 10**8), st.integers(0, 10**8), st.integers(0, 10**8))
-def test_cost_does_not_depend_on_how_calls_are_divided(already: int, first: int, second: int) -> None:
+def test_cost_does_not_depend_on_how_calls_are_divided(
+    already: int, first: int, second: int
+) -> None:
     together = BUILT_IN.cost({"detect_text": first + second}, already)
-    apart = BUILT_IN.cost({"detect_text": first}, already) + BUILT_IN.cost({"detect_faces": second}, already + first)
+    apart = BUILT_IN.cost({"detect_text": first}, already) + BUILT_IN.cost(
+        {"detect_faces": second}, already + first
+    )
     assert together == apart
     assert BUILT_IN.cost({"detect_text": first}, already) <= first * BUILT_IN.tiers[0].usd
 
@@ -71,7 +82,9 @@ def test_cost_does_not_depend_on_how_calls_are_divided(already: int, first: int,
         ({"date": None}, "date"),
     ],
 )
-def test_a_file_that_is_no_price_list_is_refused(tmp_path: Path, changes: dict[str, object], says: str) -> None:
+def test_a_file_that_is_no_price_list_is_refused(
+    tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
     with pytest.raises(UsageError, match=says):
         prices_for(own(tmp_path, **changes))
 

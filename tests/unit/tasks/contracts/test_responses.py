@@ -30,7 +30,9 @@ DETECTIONS = {
 }
 """Where an operation's detections are, and what names one; None: it needs no name."""
 
-ANSWERS = st.sampled_from(sorted(OPERATIONS)).flatmap(lambda name: st.tuples(st.just(name), responses(name)))
+ANSWERS = st.sampled_from(sorted(OPERATIONS)).flatmap(
+    lambda name: st.tuples(st.just(name), responses(name))
+)
 
 
 def assert_tags(tags: list[Tag]) -> None:
@@ -45,10 +47,18 @@ def assert_tags(tags: list[Tag]) -> None:
         assert tag.name
         assert math.isfinite(tag.confidence)
         box = [tag.left, tag.top, tag.width, tag.height]
-        assert box == [None] * 4 or (min(box) >= 0 and max(tag.left + tag.width, tag.top + tag.height) <= 1 + 1e-9)
+        assert box == [None] * 4 or (
+            min(box) >= 0 and max(tag.left + tag.width, tag.top + tag.height) <= 1 + 1e-9
+        )
         assert (tag.instances is not None) == (tag.kind == "label")
         json.dumps(tag.details, allow_nan=False, ensure_ascii=False).encode()
-        row = {**vars(tag), "image_id": "i", "analyzer": "a", "model_version": None, "details": json.dumps(tag.details)}
+        row = {
+            **vars(tag),
+            "image_id": "i",
+            "analyzer": "a",
+            "model_version": None,
+            "details": json.dumps(tag.details),
+        }
         assert pa.Table.from_pylist([row], schema=schema_of(TAGS_LONG)).num_rows == 1
 
 
@@ -70,7 +80,9 @@ def test_every_shape_is_read_and_no_detection_lost(answer: tuple[str, dict[str, 
 
 
 @given(st.lists(ANSWERS, max_size=3))
-def test_tags_of_several_operations_are_ranked_together(answers: list[tuple[str, dict[str, Any]]]) -> None:
+def test_tags_of_several_operations_are_ranked_together(
+    answers: list[tuple[str, dict[str, Any]]],
+) -> None:
     tags = read_all(answers)
     assert_tags(tags)
     assert len(tags) == sum(len(OPERATIONS[name].read(response)) for name, response in answers)
@@ -79,7 +91,9 @@ def test_tags_of_several_operations_are_ranked_together(answers: list[tuple[str,
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_the_version_is_a_member_of_the_response(name: str) -> None:
     version = OPERATIONS[name].version
-    versions = [member for member in operation(name).output_shape.members if member.endswith("ModelVersion")]
+    versions = [
+        member for member in operation(name).output_shape.members if member.endswith("ModelVersion")
+    ]
     assert versions == ([version] if version else [])
 
 
@@ -118,18 +132,36 @@ def test_a_label_fills_every_column() -> None:
 
 def test_words_and_lines_keep_the_reading_order_and_their_ids() -> None:
     corner = {"X": 0.5, "Y": 0.5}
-    geometry = {"BoundingBox": {"Left": 0.5, "Top": 0.5, "Width": 0.1, "Height": 0.1}, "Polygon": [corner]}
+    geometry = {
+        "BoundingBox": {"Left": 0.5, "Top": 0.5, "Width": 0.1, "Height": 0.1},
+        "Polygon": [corner],
+    }
     response = {
         "TextDetections": [
             {"DetectedText": "big sale", "Type": "LINE", "Id": 0, "Confidence": 70.0},
-            {"DetectedText": "big", "Type": "WORD", "Id": 1, "ParentId": 0, "Confidence": 60.0, "Geometry": geometry},
+            {
+                "DetectedText": "big",
+                "Type": "WORD",
+                "Id": 1,
+                "ParentId": 0,
+                "Confidence": 60.0,
+                "Geometry": geometry,
+            },
             {"DetectedText": "sale", "Type": "WORD", "Id": 2, "ParentId": 0, "Confidence": 99.0},
         ]
     }
     line, big, sale = OPERATIONS["detect_text"].read(response)
     assert (line.kind, line.rank, line.name, line.details["text_id"]) == ("line", 1, "big sale", 0)
-    assert [(word.kind, word.rank, word.name) for word in (big, sale)] == [("word", 1, "big"), ("word", 2, "sale")]
-    assert big.details == {"text_id": 1, "parent_id": 0, "polygon": [corner], "operation": "detect_text"}
+    assert [(word.kind, word.rank, word.name) for word in (big, sale)] == [
+        ("word", 1, "big"),
+        ("word", 2, "sale"),
+    ]
+    assert big.details == {
+        "text_id": 1,
+        "parent_id": 0,
+        "polygon": [corner],
+        "operation": "detect_text",
+    }
     assert (big.left, big.width) == (0.5, 0.1)
 
 
@@ -163,35 +195,61 @@ def test_a_celebrity_has_its_match_confidence_and_the_face_its_own() -> None:
 
 
 def test_moderation_labels_name_their_parent_and_level() -> None:
-    smoking = {"Name": "Smoking", "ParentName": "Drugs & Tobacco", "TaxonomyLevel": 2, "Confidence": 90.0}
+    smoking = {
+        "Name": "Smoking",
+        "ParentName": "Drugs & Tobacco",
+        "TaxonomyLevel": 2,
+        "Confidence": 90.0,
+    }
     top = {"Name": "Drugs & Tobacco", "ParentName": "", "TaxonomyLevel": 1, "Confidence": 90.0}
     content = [{"Name": "Illustrated", "Confidence": 80.0}]
-    one, two = OPERATIONS["detect_moderation_labels"].read({"ModerationLabels": [smoking, top], "ContentTypes": content})
-    assert (one.name, one.parents, one.details["taxonomy_level"]) == ("Smoking", ["Drugs & Tobacco"], 2)
+    one, two = OPERATIONS["detect_moderation_labels"].read(
+        {"ModerationLabels": [smoking, top], "ContentTypes": content}
+    )
+    assert (one.name, one.parents, one.details["taxonomy_level"]) == (
+        "Smoking",
+        ["Drugs & Tobacco"],
+        2,
+    )
     assert one.details["content_types"] == content
     assert (two.name, two.parents, two.rank) == ("Drugs & Tobacco", [], 2)
 
 
 def test_a_detection_without_confidence_says_so() -> None:
-    (tag,) = OPERATIONS["detect_labels"].read({"Labels": [{"Name": "Dog", "Confidence": float("nan")}]})
+    (tag,) = OPERATIONS["detect_labels"].read(
+        {"Labels": [{"Name": "Dog", "Confidence": float("nan")}]}
+    )
     assert tag.confidence == 0.0
     assert tag.details["confidence"] == "not given"
 
 
 def test_a_box_over_the_edge_is_clipped_and_kept_in_the_details() -> None:
     box = {"Left": -0.25, "Top": 0.75, "Width": 0.5, "Height": 0.5}
-    (tag,) = OPERATIONS["detect_faces"].read({"FaceDetails": [{"BoundingBox": box, "Confidence": 99.0}]})
+    (tag,) = OPERATIONS["detect_faces"].read(
+        {"FaceDetails": [{"BoundingBox": box, "Confidence": 99.0}]}
+    )
     assert (tag.left, tag.top, tag.width, tag.height) == (0.0, 0.75, 0.25, 0.25)
-    assert tag.details["box_as_answered"] == {"left": -0.25, "top": 0.75, "width": 0.5, "height": 0.5}
+    assert tag.details["box_as_answered"] == {
+        "left": -0.25,
+        "top": 0.75,
+        "width": 0.5,
+        "height": 0.5,
+    }
 
 
 def test_botocores_own_examples() -> None:
-    path = Path(botocore.__file__).parent / "data" / "rekognition" / "2016-06-27" / "examples-1.json"
+    path = (
+        Path(botocore.__file__).parent / "data" / "rekognition" / "2016-06-27" / "examples-1.json"
+    )
     examples = json.loads(path.read_text())["examples"]
     labels = OPERATIONS["detect_labels"].read(examples["DetectLabels"][0]["output"])
     assert [(tag.name, tag.rank) for tag in labels] == [("Person", 1), ("People", 2)]
     (face,) = OPERATIONS["detect_faces"].read(examples["DetectFaces"][0]["output"])
-    assert (face.name, face.confidence, face.details["orientation_correction"]) == ("Face", 100.0, "ROTATE_0")
+    assert (face.name, face.confidence, face.details["orientation_correction"]) == (
+        "Face",
+        100.0,
+        "ROTATE_0",
+    )
     assert face.details["pose"]["Yaw"] == pytest.approx(13.69, abs=0.01)
     assert_tags([*labels, face])
 

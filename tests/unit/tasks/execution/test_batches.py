@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.execution.batches import SCHEMA, TASK_RUNS, batch_key, batch_size, batches_of, share_of
+from image_tags.tasks.execution.batches import (
+    SCHEMA,
+    TASK_RUNS,
+    batch_key,
+    batch_size,
+    batches_of,
+    share_of,
+)
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=50), st.integers(1, 20))
@@ -70,7 +77,12 @@ def test_every_batch_falls_to_exactly_one_shard(items, size, of):
         assert max(sizes) - min(sizes) <= 1
 
 
-@given(work.flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))), st.integers(1, 9))
+@given(
+    work.flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))), st.integers(1, 9)
+)
 def test_a_share_follows_from_the_content_whatever_the_order(orders, of):
-    ours, theirs = ({batch.digest for batch in share_of(batches_of("ingest", items, items, 1), 1, of)} for items in orders)
+    ours, theirs = (
+        {batch.digest for batch in share_of(batches_of("ingest", items, items, 1), 1, of)}
+        for items in orders
+    )
     assert ours == theirs

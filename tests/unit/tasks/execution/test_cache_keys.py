@@ -36,7 +36,12 @@ def key(step, **given):
 
 
 def test_these_settings_and_no_others_are_about_the_pace():
-    marked = {name for group in STEPS.values() for name, field in group.model_fields.items() if PACE in field.metadata}
+    marked = {
+        name
+        for group in STEPS.values()
+        for name, field in group.model_fields.items()
+        if PACE in field.metadata
+    }
     assert marked == set(BY_PACE)
 
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.execution.resources import answers_since
-from image_tags.tasks.execution.run_folder import Failure, begun, forget_failures, load_failures, name_of_run, save_failures
+from image_tags.tasks.execution.run_folder import (
+    Failure,
+    begun,
+    forget_failures,
+    load_failures,
+    name_of_run,
+    save_failures,
+)
 
 ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 
@@ -33,8 +40,12 @@ def test_answers_age_by_the_beginning_of_the_run():
 
 def test_a_second_try_forgets_what_the_first_could_not_do(tmp_path):
     store = FolderStore(str(tmp_path))
-    save_failures(store, "r", "detect_labels-1", [Failure("a", "detect_labels", Reason.THROTTLED, "busy")])
-    save_failures(store, "other", "detect_labels-1", [Failure("b", "detect_labels", Reason.THROTTLED, "busy")])
+    save_failures(
+        store, "r", "detect_labels-1", [Failure("a", "detect_labels", Reason.THROTTLED, "busy")]
+    )
+    save_failures(
+        store, "other", "detect_labels-1", [Failure("b", "detect_labels", Reason.THROTTLED, "busy")]
+    )
     forget_failures(store, "r")
     assert load_failures(store, "r") == []
     assert len(load_failures(store, "other")) == 1

@@ -23,7 +23,9 @@ IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=
 def test_the_shards_have_all_batches_between_them_and_none_is_idle(ids, size, shards):
     batches = batches_of("ingest", ids, ids, size)
     shares = shares_of(batches, shards)
-    assert sorted(batch.number for share in shares for batch in share) == [batch.number for batch in batches]
+    assert sorted(batch.number for share in shares for batch in share) == [
+        batch.number for batch in batches
+    ]
     assert all(shares)
     assert len(shares) == min(shards, len(batches))
 
@@ -43,7 +45,12 @@ def test_a_share_is_the_same_on_the_other_machine(tmp_path_factory, ids):
 def test_a_shard_shares_nothing_out_and_its_results_are_those_of_the_run():
     settings = Settings(source="feed.csv", shards=3, price_list="prices.json", max_cost=1)
     own = settings_of_each(settings, 3)
-    assert (own.shards, own.rate_share, own.price_list, own.max_cost) == (1, pytest.approx(1 / 3), None, None)
+    assert (own.shards, own.rate_share, own.price_list, own.max_cost) == (
+        1,
+        pytest.approx(1 / 3),
+        None,
+        None,
+    )
     assert Settings.model_validate(json.loads(json.dumps(own.model_dump(mode="json")))) == own
     for name, step in STEPS.items():
         (batch,) = batches_of(name, ["a"], ["a"], 1)
@@ -74,7 +81,10 @@ def test_what_changes_is_never_still_and_what_does_not_is_once_patience_ends():
 
 def test_what_is_done_is_what_has_a_result_and_all_that_ended_shards_had():
     ended, working = uuid4(), uuid4()
-    shards = {ended: Shard("1", None, {"a": 2, "b": 3}), working: Shard("2", None, {"c": 5, "d": 7})}
+    shards = {
+        ended: Shard("1", None, {"a": 2, "b": 3}),
+        working: Shard("2", None, {"c": 5, "d": 7}),
+    }
     assert _done(shards, shards.keys(), {"a", "c", "other"}) == 2 + 5
     assert _done(shards, {working}, {"a", "c"}) == 2 + 3 + 5
     assert _done(shards, set(), set()) == 17

@@ -27,7 +27,10 @@ def test_a_failed_batch_says_how_many_why_and_which():
     left = [(f"http://a.example/{n}", Reason.TIMEOUT, "slow") for n in range(NAMED)]
     left += [("http://a.example/x", Reason.SERVER_ERROR, "503")] * 2
     first, *named = str(batch_failed(left, "link")).splitlines()
-    assert first == f"{NAMED + 2} links left pending ({NAMED} timeout, 2 server_error); everything else is saved."
+    assert (
+        first
+        == f"{NAMED + 2} links left pending ({NAMED} timeout, 2 server_error); everything else is saved."
+    )
     assert named[0] == "- http://a.example/0: timeout: slow"
     assert named[-1] == "... and 2 more"
 
@@ -35,12 +38,18 @@ def test_a_failed_batch_says_how_many_why_and_which():
 def test_it_shows_no_secret_of_a_link_and_nothing_that_turns_a_terminal_around():
     link = "https://user:pass@a.example/\x1b[2J\u202e.png?token=topsecret"
     text = str(batch_failed([(link, Reason.TIMEOUT, "slow\r\n\x07")], "link"))
-    assert text.splitlines()[1] == "- https://…@a.example/\ufffd[2J\ufffd.png?…: timeout: slow \ufffd"
+    assert (
+        text.splitlines()[1] == "- https://…@a.example/\ufffd[2J\ufffd.png?…: timeout: slow \ufffd"
+    )
 
 
-@pytest.mark.parametrize(("error", "traced"), [(UsageError("no such file"), False), (ZeroDivisionError(), True)])
+@pytest.mark.parametrize(
+    ("error", "traced"), [(UsageError("no such file"), False), (ZeroDivisionError(), True)]
+)
 def test_the_log_of_a_run_has_a_traceback_only_of_what_nobody_foresaw(error, traced):
     logger = logging.getLogger("prefect.task_runs")
-    record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "Task run failed", (), (type(error), error, None))
+    record = logger.makeRecord(
+        logger.name, logging.ERROR, "", 0, "Task run failed", (), (type(error), error, None)
+    )
     assert logger.filter(record)
     assert bool(record.exc_info) is traced

@@ -39,20 +39,31 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
 def test_an_address_without_a_cluster_stops_the_run_with_a_sentence(monkeypatch):
     monkeypatch.setattr("image_tags.tasks.adapters.orchestration.dask.JOIN", 0.2)
     with pytest.raises(StopRun, match=r"no Dask cluster with workers at .tcp://127\.0\.0\.1:1"):
-        dask_for("no-cluster", Settings(source="feed.csv", runner="dask", dask_address="tcp://127.0.0.1:1"), 1)
+        dask_for(
+            "no-cluster",
+            Settings(source="feed.csv", runner="dask", dask_address="tcp://127.0.0.1:1"),
+            1,
+        )
     let_go("no-cluster")
 
 
 @given(st.floats(0.01, 1), counts, counts, st.none() | counts, counts)
 def test_together_the_processes_keep_to_every_rate_and_cap(rate, threads, per_host, asking, of):
-    whole = Settings(source="s", rate_share=rate, fetch_threads=threads, per_host=per_host, analyzer_threads=asking)
+    whole = Settings(
+        source="s",
+        rate_share=rate,
+        fetch_threads=threads,
+        per_host=per_host,
+        analyzer_threads=asking,
+    )
     share = divided(whole, of)
     assert share.rate_share * of == pytest.approx(rate)
-    # A process without a thread or a request would do nothing: more processes than the cap allows get one each.
+    # A process without a thread or a request would do nothing: more processes than the cap allows
+    # get one each.
     assert threads <= share.fetch_threads * of < threads + of
     assert share.per_host * of <= max(per_host, of)
     assert (share.analyzer_threads is None) == (asking is None)
     assert Settings.model_validate(share.model_dump()) == share, "nothing that is out of bounds"
-    assert share.model_dump(exclude={"rate_share", "fetch_threads", "per_host", "analyzer_threads"}) == whole.model_dump(
+    assert share.model_dump(
         exclude={"rate_share", "fetch_threads", "per_host", "analyzer_threads"}
-    )
+    ) == whole.model_dump(exclude={"rate_share", "fetch_threads", "per_host", "analyzer_threads"})

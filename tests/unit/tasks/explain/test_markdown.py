@@ -46,11 +46,24 @@ SUMMARY = {
     "tables": {"images": 4},
 }
 PLAN = {
-    "operations": {"detect_text": {"calls": 4, "cost_usd": 0.004}, "detect_faces": {"calls": 1, "cost_usd": 0.001}},
+    "operations": {
+        "detect_text": {"calls": 4, "cost_usd": 0.004},
+        "detect_faces": {"calls": 1, "cost_usd": 0.001},
+    },
     "prices": {"date": "2026-10", "source": "a list"},
 }
-ENDING = Ending("1 link is pending (1 timeout).", "Run it again:", "image-tags run t.csv --store /s --operations a,b")
-FINDING = {"table": "images", "says": "Keys are unique.", "detail": "ok", "success": True, "severity": "critical"}
+ENDING = Ending(
+    "1 link is pending (1 timeout).",
+    "Run it again:",
+    "image-tags run t.csv --store /s --operations a,b",
+)
+FINDING = {
+    "table": "images",
+    "says": "Keys are unique.",
+    "detail": "ok",
+    "success": True,
+    "severity": "critical",
+}
 
 
 def nowhere(key):
@@ -63,7 +76,10 @@ def images_of(*rows):
 
 
 def waiting(n, url="http://a.example/x", detail="slow"):
-    return [{"url": f"{url}{i}", "status": "pending", "reason": "timeout", "detail": detail} for i in range(n)]
+    return [
+        {"url": f"{url}{i}", "status": "pending", "reason": "timeout", "detail": detail}
+        for i in range(n)
+    ]
 
 
 def plain(markdown):
@@ -73,7 +89,13 @@ def plain(markdown):
 
 def test_the_page_begins_with_what_to_do():
     images = images_of({"image_id": "1", "status": "tagged"}, *waiting(1), {"status": "no_link"})
-    failed = {**FINDING, "success": False, "severity": "warning", "says": "Few are pending.", "detail": "33%"}
+    failed = {
+        **FINDING,
+        "success": False,
+        "severity": "warning",
+        "says": "Few are pending.",
+        "detail": "33%",
+    }
     page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))
     advice, command, *rest = page.split("\n\n")
     assert advice == "Run it again:"
@@ -110,7 +132,12 @@ def test_the_funnel_goes_from_rows_to_tagged_links():
 
 
 def test_reasons_come_with_counts_meaning_and_a_few_examples():
-    dead = {"url": "http://a.example/dead", "status": "rejected", "reason": "not_found", "detail": "404"}
+    dead = {
+        "url": "http://a.example/dead",
+        "status": "rejected",
+        "reason": "not_found",
+        "detail": "404",
+    }
     lines = plain(reasons(images_of(dead, *waiting(EXAMPLES + 2)))).splitlines()
     assert lines[0].startswith(f"- **{EXAMPLES + 2} timeout** (pending): ")
     assert lines[EXAMPLES + 1].startswith("- **1 not_found** (rejected): ")
@@ -132,24 +159,39 @@ def everywhere(text):
     images = images_of({"url": text, "status": "pending", "reason": "timeout", "detail": text})
     finding = {**FINDING, "detail": text, "success": False}
     ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text]}
-    return [*parts_of(images, finding, ending, summary), overview(ending, summary, images, [finding], PLAN, nowhere)]
+    return [
+        *parts_of(images, finding, ending, summary),
+        overview(ending, summary, images, [finding], PLAN, nowhere),
+    ]
 
 
 def parts_of(images, finding, ending, summary):
-    return [reasons(images), pending(images, ending), checks([finding]), ending.as_markdown(), funnel(summary, images)]
+    return [
+        reasons(images),
+        pending(images, ending),
+        checks([finding]),
+        ending.as_markdown(),
+        funnel(summary, images),
+    ]
 
 
 def structure(markdown):
     """What a renderer makes of it, but for the text, the code and empty paragraphs."""
     tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(markdown)
     inside = [child.type for token in tokens for child in token.children or ()]
-    return [token.type for token in tokens], [kind for kind in inside if kind not in ("text", "text_special")]
+    return [token.type for token in tokens], [
+        kind for kind in inside if kind not in ("text", "text_special")
+    ]
 
 
 @given(st.text(min_size=1, max_size=300).filter(lambda text: shown(text).strip()))
-@example("[click](javascript:alert(1)) | `code` | ![x](http://evil.example/x.png) ~~x~~ **y** __z__")
+@example(
+    "[click](javascript:alert(1)) | `code` | ![x](http://evil.example/x.png) ~~x~~ **y** __z__"
+)
 @example("\n# heading\n\n- list\n```\nfence\n| a | b |\n|---|---|")
-@example("\u202egnp.exe <a@evil.example> <http://evil.example> &lt;b&gt; <img src=x onerror=alert(1)> \\")
+@example(
+    "\u202egnp.exe <a@evil.example> <http://evil.example> &lt;b&gt; <img src=x onerror=alert(1)> \\"
+)
 @example("1. one\n> quote\n    code")
 def test_no_text_from_outside_becomes_markup(text):
     assert list(map(structure, everywhere(text))) == list(map(structure, everywhere("harmless")))
@@ -164,7 +206,9 @@ def test_hostile_text_is_short_and_turns_nothing_around(text):
 
 def test_a_link_shows_no_login_and_no_query():
     secret = "https://user:pass@a.example/x.png?X-Amz-Signature=topsecret"
-    text = plain(pending(images_of({"url": secret, "status": "pending", "reason": "timeout"}), ENDING))
+    text = plain(
+        pending(images_of({"url": secret, "status": "pending", "reason": "timeout"}), ENDING)
+    )
     assert "https://…@a.example/x.png?…" in text
     assert "pass@" not in text
     assert "topsecret" not in text
@@ -177,7 +221,11 @@ def test_what_was_not_met_comes_first():
         {**FINDING, "success": False, "severity": "critical"},
     ]
     lines = [line for line in checks(findings).splitlines() if line]
-    assert [line.partition(",")[0] for line in lines[:3]] == ["### Not met", "- **critical**", "- **warning**"]
+    assert [line.partition(",")[0] for line in lines[:3]] == [
+        "### Not met",
+        "- **critical**",
+        "- **warning**",
+    ]
     assert lines[3] == "### Met"
     assert "Nothing." in checks([FINDING]).splitlines()
 
@@ -202,11 +250,17 @@ def test_the_addresses_say_where_to_look():
     assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY, nowhere)
     assert "`/s/runs/r/report.html`" in addresses({**SUMMARY, "published": False}, nowhere)
     on_the_web = addresses(SUMMARY, lambda key: f"https://console/{key}")
-    assert "`/s/published/v/report.html`: the report ([open](https://console/published/v/report.html))\n" in on_the_web
+    assert (
+        "`/s/published/v/report.html`: the report ([open](https://console/published/v/report.html))\n"
+        in on_the_web
+    )
 
 
 def test_progress_says_how_far_how_fast_and_what_failed():
-    assert progress_line("links", 50, 200, 10.0, 0, 0) == "50 of 200 links gone through in 10.0 s, 5.0/s, 30.0 s left"
+    assert (
+        progress_line("links", 50, 200, 10.0, 0, 0)
+        == "50 of 200 links gone through in 10.0 s, 5.0/s, 30.0 s left"
+    )
     assert progress_line("calls", 200, 200, 10.0, 4, 20) == (
         "200 of 200 calls gone through in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
     )

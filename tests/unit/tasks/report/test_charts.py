@@ -25,7 +25,9 @@ def texts(figure):
 
 
 @settings(max_examples=12)
-@given(st.text(min_size=1, max_size=60) | st.text(st.sampled_from("😀👩‍🚀🇺🇳é한ا\u0301W"), min_size=20))
+@given(
+    st.text(min_size=1, max_size=60) | st.text(st.sampled_from("😀👩‍🚀🇺🇳é한ا\u0301W"), min_size=20)
+)
 @example(HOSTILE[6])
 @example("😀" * 80)
 def test_any_name_can_be_drawn_and_is_text_only(name):
@@ -48,12 +50,17 @@ def test_no_chart_has_a_style_attribute_or_an_identifier_that_another_could_shar
         assert not names & {"style", "id", "clip-path", "href"}
         colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', figure))
         assert {
-            colour for colour in colours if colour not in ("none", "transparent") and not colour.startswith("var(--")
+            colour
+            for colour in colours
+            if colour not in ("none", "transparent") and not colour.startswith("var(--")
         } <= set()
 
 
 def test_an_effect_without_an_interval_is_drawn_without_one():
-    effects = [{**effect, "low": float("nan"), "high": float("nan")} for effect in made_effects().slice(0, 3).to_pylist()]
+    effects = [
+        {**effect, "low": float("nan"), "high": float("nan")}
+        for effect in made_effects().slice(0, 3).to_pylist()
+    ]
     said = texts(charts.effects_chart("likes", effects))
     assert {"has text", "has celebrity", "Person"} <= set(said)
 

@@ -13,7 +13,14 @@ from PIL import Image
 from image_tags.tasks.report import pictures
 from image_tags.tasks.report.cards import SIDE, boxes_of, make_card, source_cells
 from image_tags.tasks.report.gallery import make_gallery, pictures_of, script_json, striking
-from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_run, picture_of, report_input
+from tests.support.made_run import (
+    HOSTILE,
+    hostile_run,
+    image_id_of,
+    made_run,
+    picture_of,
+    report_input,
+)
 
 WHOLE = {"left": 0.25, "top": 0.5, "width": 0.5, "height": 0.25}
 THUMB = pictures.Thumb(b"", 200, 100)
@@ -36,7 +43,11 @@ def encoded(picture, form="JPEG", **options):
     return data.getvalue()
 
 
-@given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=8), st.lists(st.integers(0, 60)), st.integers(0, 20))
+@given(
+    st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=8),
+    st.lists(st.integers(0, 60)),
+    st.integers(0, 20),
+)
 def test_chosen_pictures_are_distinct_known_and_fair_to_every_group(groups, rest, limit):
     picked = pictures.chosen(groups, rest, limit)
     known = {one for group in groups for one in group} | set(rest)
@@ -50,7 +61,9 @@ def test_chosen_pictures_are_distinct_known_and_fair_to_every_group(groups, rest
 def test_a_thumbnail_is_small_upright_and_keeps_its_proportions():
     sideways = Image.Exif()
     sideways[0x0112] = 6
-    thumb = pictures.shrink(encoded(Image.new("RGB", (800, 400), "red"), exif=sideways.tobytes()), 240)
+    thumb = pictures.shrink(
+        encoded(Image.new("RGB", (800, 400), "red"), exif=sideways.tobytes()), 240
+    )
     assert (thumb.width, thumb.height) == (120, 240)
     assert Image.open(BytesIO(thumb.data)).size == (120, 240)
     assert str(thumb.uri).startswith("data:image/webp;base64,")
@@ -63,7 +76,14 @@ def test_every_colour_mode_becomes_a_thumbnail(mode):
 
 
 @pytest.mark.parametrize(
-    "data", [None, b"", b"not a picture", encoded(Image.new("RGB", (300, 200)))[:300], b"GIF89a" + b"\0" * 99]
+    "data",
+    [
+        None,
+        b"",
+        b"not a picture",
+        encoded(Image.new("RGB", (300, 200)))[:300],
+        b"GIF89a" + b"\0" * 99,
+    ],
 )
 def test_what_cannot_be_read_has_no_thumbnail(data):
     assert pictures.shrink(data, 96) is None
@@ -88,14 +108,27 @@ def test_a_box_lies_on_the_drawing_area_as_on_the_picture():
 
 
 def test_every_instance_of_a_label_has_a_box_and_a_broken_list_of_instances_leaves_the_first():
-    places = [{"BoundingBox": {"Left": n / 10, "Top": 0.1, "Width": 0.05, "Height": 0.1}} for n in range(3)]
-    assert [box.x for box in boxes_of([tag(instances=3, details={"instances": places})], 200, 100)] == [0, 20, 40]
-    for broken in ([], None, [{}], [{"BoundingBox": None}], [{"BoundingBox": {"Left": 0.1, "Top": None}}]):
+    places = [
+        {"BoundingBox": {"Left": n / 10, "Top": 0.1, "Width": 0.05, "Height": 0.1}}
+        for n in range(3)
+    ]
+    assert [
+        box.x for box in boxes_of([tag(instances=3, details={"instances": places})], 200, 100)
+    ] == [0, 20, 40]
+    for broken in (
+        [],
+        None,
+        [{}],
+        [{"BoundingBox": None}],
+        [{"BoundingBox": {"Left": 0.1, "Top": None}}],
+    ):
         assert len(boxes_of([tag(instances=3, details={"instances": broken})], 200, 100)) == 1
 
 
 def test_tags_of_one_place_share_a_box_with_both_names_and_faces_need_none():
-    assert [box.name for box in boxes_of([tag(name="Person"), tag(name="Cat")], 200, 100)] == ["Person, Cat"]
+    assert [box.name for box in boxes_of([tag(name="Person"), tag(name="Cat")], 200, 100)] == [
+        "Person, Cat"
+    ]
     assert [box.name for box in boxes_of([tag("face", "Face")], 200, 100)] == [""]
 
 
@@ -103,7 +136,9 @@ def test_many_words_lose_their_names_and_lines_are_drawn_only_where_there_are_no
     words = [tag("word", f"w{n}", None, left=n / 50) for n in range(20)]
     assert {box.name for box in boxes_of(words, 200, 100)} == {""}
     assert {box.name for box in boxes_of(words[:5], 200, 100)} == {"w0", "w1", "w2", "w3", "w4"}
-    assert [box.kind for box in boxes_of([*words[:1], tag("line", "w0 w1", None)], 200, 100)] == ["word"]
+    assert [box.kind for box in boxes_of([*words[:1], tag("line", "w0 w1", None)], 200, 100)] == [
+        "word"
+    ]
     assert [box.kind for box in boxes_of([tag("line", "w0 w1", None)], 200, 100)] == ["line"]
 
 
@@ -114,7 +149,9 @@ def test_a_card_lists_people_first_counts_what_it_leaves_out_and_shows_flags():
     card = make_card(pictures_of(view).iloc[0].to_dict(), own, THUMB, {})
     assert next(iter(card.tags)) == "celebrity"
     assert (card.width, card.height, card.more) == (SIDE, SIDE / 2, 0)
-    many = make_card(pictures_of(view).iloc[0].to_dict(), tags.assign(image_id=image_id_of(0)), THUMB, {})
+    many = make_card(
+        pictures_of(view).iloc[0].to_dict(), tags.assign(image_id=image_id_of(0)), THUMB, {}
+    )
     assert many.more == len(tags) - sum(map(len, many.tags.values())) > 0
 
 
@@ -128,10 +165,14 @@ def test_source_cells_are_those_of_the_first_row_that_leads_to_the_picture_witho
 
 def test_a_picture_is_named_by_its_first_row_and_counts_its_links():
     images = [
-        {"row": row, "position": 0, "url": f"u{row}", "image_id": one, "status": "tagged"} for row, one in enumerate("bab")
+        {"row": row, "position": 0, "url": f"u{row}", "image_id": one, "status": "tagged"}
+        for row, one in enumerate("bab")
     ]
     found = pictures_of(report_input(images, [])).to_dict("records")
-    assert [(one["image_id"], one["row"], one["at"], one["links"]) for one in found] == [("b", 0, 0, 2), ("a", 1, 1, 1)]
+    assert [(one["image_id"], one["row"], one["at"], one["links"]) for one in found] == [
+        ("b", 0, 0, 2),
+        ("a", 1, 1, 1),
+    ]
 
 
 def test_pictures_without_a_thumbnail_become_rows_that_a_search_can_find():
@@ -139,15 +180,31 @@ def test_pictures_without_a_thumbnail_become_rows_that_a_search_can_find():
     thumb = pictures.shrink(picture_of("x"), 96)
     gallery = make_gallery(view, pictures_of(view), {image_id_of(4): thumb})
     data = json.loads(gallery.rows)
-    assert ([card.image_id for card in gallery.cards], gallery.listed, gallery.images) == ([image_id_of(4)], 29, 30)
+    assert ([card.image_id for card in gallery.cards], gallery.listed, gallery.images) == (
+        [image_id_of(4)],
+        29,
+        30,
+    )
     assert len(data["rows"]) == 29
     row, link, kinds, names = data["rows"][0]
     long = view.tables["tags_long"].to_pylist()
-    assert {data["names"][n] for n in names} == {tag["name"] for tag in long if tag["image_id"] == image_id_of(0)}
-    assert (row, link, "celebrity" in kinds) == (0, "img0.example.org/photos/2026/00000.jpg?…", True)
+    assert {data["names"][n] for n in names} == {
+        tag["name"] for tag in long if tag["image_id"] == image_id_of(0)
+    }
+    assert (row, link, "celebrity" in kinds) == (
+        0,
+        "img0.example.org/photos/2026/00000.jpg?…",
+        True,
+    )
 
 
-@given(st.recursive(st.text() | st.sampled_from(HOSTILE), lambda inner: st.lists(inner, max_size=4), max_leaves=8))
+@given(
+    st.recursive(
+        st.text() | st.sampled_from(HOSTILE),
+        lambda inner: st.lists(inner, max_size=4),
+        max_leaves=8,
+    )
+)
 def test_json_in_a_script_element_comes_back_whole_and_cannot_leave_it(value):
     text = str(script_json(value))
     assert json.loads(text) == value

@@ -1,4 +1,6 @@
-"""The page as a whole: it renders for every run, stays small, says the same for the same input and trusts no text."""
+"""The page as a whole: it renders for every run, stays small, says the same for the same input and
+trusts no text.
+"""
 
 import dataclasses
 import json
@@ -14,7 +16,14 @@ from PIL import Image
 from image_tags.tasks.report import render_report
 from image_tags.tasks.report.gallery import make_gallery, pictures_of
 from image_tags.tasks.report.pictures import thumbnails
-from tests.support.made_run import HOSTILE, hostile_run, image_id_of, made_effects, made_run, report_input
+from tests.support.made_run import (
+    HOSTILE,
+    hostile_run,
+    image_id_of,
+    made_effects,
+    made_run,
+    report_input,
+)
 
 LIMIT = 5_000_000
 
@@ -62,12 +71,16 @@ def test_nothing_in_the_page_is_asked_from_elsewhere_and_no_style_or_handler_sta
     assert "default-src 'none'" in html
     assert "unsafe-inline" not in html
     names = {name for _, attributes in outline.elements for name in attributes}
-    assert not {name for name in names if name == "style" or name.startswith("on") or name == "srcset"}
+    assert not {
+        name for name in names if name == "style" or name.startswith("on") or name == "srcset"
+    }
     assert "url(" not in html
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_in_every_place_adds_no_element_no_attribute_no_script_and_no_foreign_link(hostile, harmless):
+def test_hostile_text_in_every_place_adds_no_element_no_attribute_no_script_and_no_foreign_link(
+    hostile, harmless
+):
     outline = Outline(render_report(hostile_run(hostile)))
     assert outline.elements <= harmless.elements
     assert len(outline.scripts) == len(harmless.scripts) == 2
@@ -84,14 +97,22 @@ def test_hostile_text_is_there_to_be_read_in_every_table():
 
 def test_text_that_is_no_text_does_not_stop_the_report():
     html = render_report(
-        made_run(1, summary={"source": "folder/\udcff.csv", "store": None, "seconds": None, "calls": None})
+        made_run(
+            1,
+            summary={"source": "folder/\udcff.csv", "store": None, "seconds": None, "calls": None},
+        )
     )
     assert "folder/\ufffd.csv" in html
 
 
 @pytest.mark.parametrize("published", [True, False])
 def test_an_empty_run_renders_and_says_so(published):
-    view = report_input([], [], summary={"published": published, "version": None, "seconds": {}, "calls": {}}, findings=[])
+    view = report_input(
+        [],
+        [],
+        summary={"published": published, "version": None, "seconds": {}, "calls": {}},
+        findings=[],
+    )
     html = render_report(view)
     for says in (
         "Nothing to tag",
@@ -106,7 +127,13 @@ def test_an_empty_run_renders_and_says_so(published):
 
 def test_a_run_with_nothing_but_rejected_links_shows_every_reason():
     links = [
-        {"row": n, "position": 0, "url": f"https://a.example/{n}", "status": "rejected", "reason": reason}
+        {
+            "row": n,
+            "position": 0,
+            "url": f"https://a.example/{n}",
+            "status": "rejected",
+            "reason": reason,
+        }
         for n, reason in enumerate(("not_found", "too_small", "truncated"))
     ]
     html = render_report(report_input(links, []))
@@ -135,16 +162,25 @@ def test_ten_thousand_images_with_large_thumbnails_and_awkward_tags_stay_below_f
     long = view.tables["tags_long"]
     awkward = [f"{name} {at} " + "&<" * 30 for at, name in enumerate(long["name"].to_pylist())]
     noise = BytesIO()
-    Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8)).save(noise, "JPEG")
-    tables = {**view.tables, "tags_long": long.set_column(long.column_names.index("name"), "name", pa.array(awkward))}
-    html = render_report(dataclasses.replace(view, tables=tables, thumbnail=lambda _: noise.getvalue()))
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8)).save(
+        noise, "JPEG"
+    )
+    tables = {
+        **view.tables,
+        "tags_long": long.set_column(long.column_names.index("name"), "name", pa.array(awkward)),
+    }
+    html = render_report(
+        dataclasses.replace(view, tables=tables, thumbnail=lambda _: noise.getvalue())
+    )
     assert len(html.encode()) < LIMIT
     assert html.count('class="card"') > 40
     assert "of 10,000 pictures are shown" in html
 
 
 @pytest.mark.parametrize(
-    "view", [made_run(40), hostile_run("plain"), hostile_run(HOSTILE[3])], ids=["made", "plain", "hostile"]
+    "view",
+    [made_run(40), hostile_run("plain"), hostile_run(HOSTILE[3])],
+    ids=["made", "plain", "hostile"],
 )
 def test_a_card_takes_no_more_than_it_says(view):
     html = render_report(view)

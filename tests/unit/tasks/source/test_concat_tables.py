@@ -27,7 +27,9 @@ def test_no_number_changes():
     ],
 )
 def test_types_that_cannot_be_one_become_text(first, second, texts):
-    assert stacked([pa.table({"c": first}), pa.table({"c": second})]).column("c").to_pylist() == texts
+    assert (
+        stacked([pa.table({"c": first}), pa.table({"c": second})]).column("c").to_pylist() == texts
+    )
 
 
 COLUMNS = st.sampled_from(

@@ -31,24 +31,35 @@ HELD = {
     "category": (pd.Series(["a", "b", None], dtype="category"), ["a", "b", None]),
     "lists": (objects(["a"], ["b", "c"], None), [["a"], ["b", "c"], None]),
     "zoned": (
-        pd.Series(pd.to_datetime(["2026-01-01", None, "2026-01-02"], utc=True)).dt.tz_convert("Europe/Zurich"),
+        pd.Series(pd.to_datetime(["2026-01-01", None, "2026-01-02"], utc=True)).dt.tz_convert(
+            "Europe/Zurich"
+        ),
         None,
     ),
     "Int64": (pd.Series([1, 2, None], dtype="Int64"), [1, 2, None]),
     "decimals": (objects(decimal.Decimal("1.5"), None, decimal.Decimal("2.5")), None),
-    "dates": (objects(datetime.date(2026, 1, 1), None, None), [datetime.date(2026, 1, 1), None, None]),
+    "dates": (
+        objects(datetime.date(2026, 1, 1), None, None),
+        [datetime.date(2026, 1, 1), None, None],
+    ),
     "text and nan": (objects("a", float("nan"), pd.NA), ["a", None, None]),
     "nothing": (objects(None, None, None), [None, None, None]),
 }
 AS_TEXT = {
     "mixed": (objects(1, "x", None), ["1", "x", None]),
-    "list or text": (objects(["http://a", 2], "http://b", None), ['["http://a", 2]', "http://b", None]),
+    "list or text": (
+        objects(["http://a", 2], "http://b", None),
+        ['["http://a", 2]', "http://b", None],
+    ),
     "too large": (objects(2**80, 1.5, True), [str(2**80), "1.5", "true"]),
     "numpy": (objects(np.int64(5), "x", np.array([1, 2])), ["5", "x", "[1, 2]"]),
     "no fields": (objects({}, None, {}), ["{}", None, "{}"]),
     "odd keys": (objects({(1, 2): 3}, "x", Thing()), ["{(1, 2): 3}", "x", "a thing"]),
     "half a character": (objects("\ud800", "x", None), ["\\ud800", "x", None]),
-    "period": (pd.Series(pd.period_range("2026-01", periods=3, freq="M")), ["2026-01", "2026-02", "2026-03"]),
+    "period": (
+        pd.Series(pd.period_range("2026-01", periods=3, freq="M")),
+        ["2026-01", "2026-02", "2026-03"],
+    ),
     "bins": (pd.cut(pd.Series([1, 2, 3]), [0, 1, 3]), ["(0, 1]", "(1, 3]", "(1, 3]"]),
     "uuid": (objects(uuid.UUID(int=1), None, None), [str(uuid.UUID(int=1)), None, None]),
     "complex": (pd.Series([1j, 2j, 3j]), ["1j", "2j", "3j"]),
@@ -63,7 +74,9 @@ def stored(frame):
 
 
 def run_on(frame, links):
-    """`images` and `tagged` as published for links in these rows, with one column of ours beside `row` and `status`."""
+    """`images` and `tagged` as published for links in these rows, with one column of ours beside
+    `row` and `status`.
+    """
     source = stored(frame)
     images = pa.table({"row": links, "status": ["tagged"] * len(links)})
     ours = [column.combine_chunks() for column in images.columns]
@@ -78,7 +91,9 @@ def test_what_parquet_holds_is_written_as_it_is(name):
     values, expected = HELD[name]
     column = stored(pd.DataFrame({"c": values})).column("c")
     assert not pa.types.is_string(column.type) or name == "text and nan"
-    assert column.to_pylist() == (expected or [None if pd.isna(value) else value for value in values])
+    assert column.to_pylist() == (
+        expected or [None if pd.isna(value) else value for value in values]
+    )
 
 
 @pytest.mark.parametrize("name", AS_TEXT)
@@ -112,7 +127,9 @@ def test_frame_and_index_come_back_untouched(index):
 
 
 def test_columns_of_several_levels_stay_so():
-    columns = pd.MultiIndex.from_tuples([("tweet", "text"), ("tweet", "media")], names=["what", None])
+    columns = pd.MultiIndex.from_tuples(
+        [("tweet", "text"), ("tweet", "media")], names=["what", None]
+    )
     frame = pd.DataFrame([["a", "http://x"], ["b", "http://y"]], columns=columns)
     assert source_table(frame).column_names == ["tweet.text", "tweet.media"]
     assert column_called(frame, ("tweet", "media")) == "tweet.media"
@@ -125,7 +142,8 @@ def test_columns_of_several_levels_stay_so():
 
 def test_named_levels_of_the_index_are_columns_of_the_source():
     frame = pd.DataFrame(
-        {"url": ["http://x"], "id": [1]}, index=pd.MultiIndex.from_tuples([(7, 8, 9)], names=["id", None, "n"])
+        {"url": ["http://x"], "id": [1]},
+        index=pd.MultiIndex.from_tuples([(7, 8, 9)], names=["id", None, "n"]),
     )
     assert source_table(frame).to_pylist() == [{"url": "http://x", "id": 1, "id.1": 7, "n": 9}]
     assert column_called(frame, "n") == "n"
@@ -133,7 +151,12 @@ def test_named_levels_of_the_index_are_columns_of_the_source():
         column_called(frame, "id")
 
 
-LABELS = st.one_of(st.text(max_size=3), st.integers(0, 3), st.none(), st.sampled_from(["row", "status", "image_tags_row"]))
+LABELS = st.one_of(
+    st.text(max_size=3),
+    st.integers(0, 3),
+    st.none(),
+    st.sampled_from(["row", "status", "image_tags_row"]),
+)
 
 
 @given(

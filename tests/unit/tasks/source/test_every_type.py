@@ -1,4 +1,6 @@
-"""Columns of every type, whatever they are called, from a Parquet source into every output and back."""
+"""Columns of every type, whatever they are called, from a Parquet source into every output and
+back.
+"""
 
 import csv
 import datetime
@@ -39,12 +41,17 @@ class Published:
 
     @property
     def failed(self):
-        return [one for one in check(self.staged.files, self.staged.context).findings if not one.success]
+        return [
+            one for one in check(self.staged.files, self.staged.context).findings if not one.success
+        ]
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return Published(tmp_path_factory.mktemp("store"), {name: SOURCE.column(name) for name in SOURCE.column_names})
+    return Published(
+        tmp_path_factory.mktemp("store"),
+        {name: SOURCE.column(name) for name in SOURCE.column_names},
+    )
 
 
 def test_the_gate_lets_them_pass(published):
@@ -53,12 +60,24 @@ def test_the_gate_lets_them_pass(published):
 
 def test_parquet_keeps_their_types_order_and_values(published):
     tagged = parquet_table(published.path.read_bytes())
-    assert tagged.column_names == ["likes", "url", *COLUMNS, "row", "position", "image_tags_url", *OURS[3:]]
+    assert tagged.column_names == [
+        "likes",
+        "url",
+        *COLUMNS,
+        "row",
+        "position",
+        "image_tags_url",
+        *OURS[3:],
+    ]
     for name, given in COLUMNS.items():
         column = tagged.column(name)
         as_read = "view" in name  # Arrow's views become plain texts and bytes, which say the same
-        assert as_read or str(column.type).replace("element", "item").replace(" ('map')", "") == str(given.type), name
-        assert repr(column.to_pylist()) == repr([given.to_pylist()[at] for at in ROWS.to_pylist()]), name
+        assert as_read or str(column.type).replace("element", "item").replace(
+            " ('map')", ""
+        ) == str(given.type), name
+        assert repr(column.to_pylist()) == repr(
+            [given.to_pylist()[at] for at in ROWS.to_pylist()]
+        ), name
 
 
 def test_the_reader_gives_each_cell_whole(published):
@@ -68,23 +87,40 @@ def test_the_reader_gives_each_cell_whole(published):
         column = SOURCE.column(name).take(ROWS).combine_chunks()
         back = pa.Array.from_pandas(tagged[name], type=column.type)
         # pandas does not tell a number that is none from an empty cell.
-        assert repr(back.to_pylist()).replace("nan", "None") == repr(column.to_pylist()).replace("nan", "None"), name
-    assert (tagged["uint64"].dtype, tagged["int8"].dtype, tagged["row"].dtype) == ("UInt64", "Int8", "Int64")
+        assert repr(back.to_pylist()).replace("nan", "None") == repr(column.to_pylist()).replace(
+            "nan", "None"
+        ), name
+    assert (tagged["uint64"].dtype, tagged["int8"].dtype, tagged["row"].dtype) == (
+        "UInt64",
+        "Int8",
+        "Int64",
+    )
 
 
 IN_DUCKDB = {
     "map": [{"k": 1}, None, {}],
     "long decimal": [1.5, None, -2.0],  # the nearest that it has
-    "zoned": [datetime.datetime(1970, 1, 1, 0, 0, 0, at, datetime.UTC) if at is not None else None for at in (0, None, 1)],
-    "nanoseconds": [datetime.datetime(1970, 1, 1), None, datetime.datetime(1970, 1, 1)],  # Python shows no finer ones
+    "zoned": [
+        datetime.datetime(1970, 1, 1, 0, 0, 0, at, datetime.UTC) if at is not None else None
+        for at in (0, None, 1)
+    ],
+    "nanoseconds": [
+        datetime.datetime(1970, 1, 1),
+        None,
+        datetime.datetime(1970, 1, 1),
+    ],  # Python shows no finer ones
     "duration": [1, None, 2],  # microseconds
 }
 
 
 def test_duckdb_gives_each_cell_whole(published):
-    read = duckdb.connect().sql(f"SELECT * FROM read_parquet('{published.path}') ORDER BY row, position")
+    read = duckdb.connect().sql(
+        f"SELECT * FROM read_parquet('{published.path}') ORDER BY row, position"
+    )
     names = read.columns[2 : 2 + len(COLUMNS)]
-    assert [there if name else "" for there, name in zip(names, COLUMNS, strict=True)] == list(COLUMNS)  # "" gets a name
+    assert [there if name else "" for there, name in zip(names, COLUMNS, strict=True)] == list(
+        COLUMNS
+    )  # "" gets a name
     rows = read.fetchall()
     for at, (name, given) in enumerate(COLUMNS.items(), 2):
         cells = IN_DUCKDB.get(name) or given.to_pylist()
@@ -119,7 +155,15 @@ def test_csv_has_each_cell_as_text(published):
 def test_athena_is_told_of_each_column_that_it_can_read(published):
     with pytest.warns(UserWarning, match="Left out of the table for Athena") as warned:
         sql = create_table("tagged", parquet_table(published.path.read_bytes()).schema, "s3://b/")
-    left_out = {"", "struct of an odd name", "long decimal", "time", "time in nanoseconds", "duration", "float16"}
+    left_out = {
+        "",
+        "struct of an odd name",
+        "long decimal",
+        "time",
+        "time in nanoseconds",
+        "duration",
+        "float16",
+    }
     named = {name for name in COLUMNS if f"  `{name.lower().replace('`', '``')}` " in sql}
     assert named == set(COLUMNS) - left_out
     assert all(f"{name!r}: Athena " in str(warned[0].message) for name in left_out)
@@ -139,14 +183,20 @@ CLASHES = {
 @pytest.mark.parametrize("clash", CLASHES)
 def test_columns_named_like_ours_keep_their_names_and_ours_can_be_told_apart(clash, tmp_path):
     names = CLASHES[clash]
-    given = Published(tmp_path, {name: pa.array([f"their {name}", None, "x"]) for name in names}, {"url": "links"})
+    given = Published(
+        tmp_path, {name: pa.array([f"their {name}", None, "x"]) for name in names}, {"url": "links"}
+    )
     assert given.failed == []
     tagged = parquet_table(given.path.read_bytes())
     theirs, ours = tagged.column_names[: len(names) + 2], tagged.column_names[len(names) + 2 :]
     assert theirs == ["likes", "links", *names]
     assert all(tagged.column(name)[0].as_py() == f"their {name}" for name in names)
-    assert all(one.removeprefix("image_tags_").endswith(name) for one, name in zip(ours, OURS, strict=True))
-    assert len({name.casefold() for name in (*theirs, *ours)}) == len(ours) + len({name.casefold() for name in theirs})
+    assert all(
+        one.removeprefix("image_tags_").endswith(name) for one, name in zip(ours, OURS, strict=True)
+    )
+    assert len({name.casefold() for name in (*theirs, *ours)}) == len(ours) + len(
+        {name.casefold() for name in theirs}
+    )
     status, url = (ours[OURS.index(name)] for name in ("status", "url"))
     query = f'SELECT "{status}", "{url}" FROM read_parquet(\'{given.path}\') ORDER BY "{ours[0]}", "{ours[1]}"'
     read = duckdb.connect().sql(query).fetchall()

@@ -9,14 +9,22 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link
-from image_tags.tasks.source.step import distinct_urls, find_url_column, links_of, links_table, load_source
+from image_tags.tasks.source.step import (
+    distinct_urls,
+    find_url_column,
+    links_of,
+    links_table,
+    load_source,
+)
 from image_tags.tasks.source.url_cells import links_in
 
 URL = "http://a.example/1.jpg"
 
 
 def test_the_column_is_found_by_its_values():
-    table = pa.table({"id": [1, 2], "text": ["see http://x.example now", "hi"], "media": [None, f"{URL} {URL}"]})
+    table = pa.table(
+        {"id": [1, 2], "text": ["see http://x.example now", "hi"], "media": [None, f"{URL} {URL}"]}
+    )
     assert find_url_column(table, None) == "media"
 
 
@@ -27,7 +35,11 @@ def test_the_column_asked_for_wins():
 
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
-    [("nope", "no column 'nope'"), ("text", "no links in the column 'text'"), ("none", "no links in the column 'none'")],
+    [
+        ("nope", "no column 'nope'"),
+        ("text", "no links in the column 'text'"),
+        ("none", "no links in the column 'none'"),
+    ],
 )
 def test_columns_that_will_not_do(wanted, sentence):
     table = pa.table({"text": ["just words", "more"], "none": [None, None], "url": [URL, URL]})
@@ -40,10 +52,19 @@ def test_no_column_with_links():
         find_url_column(pa.table({"a": ["x"], "b": [1]}), None)
 
 
-@given(st.lists(st.lists(st.sampled_from([URL, "http://b.example/2.png", "ftp://c"]), max_size=3), max_size=6))
+@given(
+    st.lists(
+        st.lists(st.sampled_from([URL, "http://b.example/2.png", "ftp://c"]), max_size=3),
+        max_size=6,
+    )
+)
 def test_every_link_keeps_its_row_and_position(cells):
-    links = links_of(pa.table({"u": pa.array([" ".join(cell) for cell in cells], pa.string())}), "u")
-    assert links == [Link(row, at, url) for row, cell in enumerate(cells) for at, url in enumerate(cell)]
+    links = links_of(
+        pa.table({"u": pa.array([" ".join(cell) for cell in cells], pa.string())}), "u"
+    )
+    assert links == [
+        Link(row, at, url) for row, cell in enumerate(cells) for at, url in enumerate(cell)
+    ]
     assert set(distinct_urls(links)) == {url for cell in cells for url in links_in(" ".join(cell))}
     assert links_table(links).num_rows == len(links)
 
@@ -80,7 +101,9 @@ def test_a_column_that_is_empty_in_one_file_keeps_the_type_of_the_others(tmp_pat
 
 
 def test_a_list_beside_text_becomes_json(tmp_path):
-    (tmp_path / "1.jsonl").write_text(f'{{"u": ["{URL}", "{URL}2"], "nested": {{"a": [true, null]}}}}\n')
+    (tmp_path / "1.jsonl").write_text(
+        f'{{"u": ["{URL}", "{URL}2"], "nested": {{"a": [true, null]}}}}\n'
+    )
     (tmp_path / "2.csv").write_text(f"u,nested\n{URL},x\n")
     source = load_source(str(tmp_path), "u")
     assert [link.url for link in links_of(source.table, "u")] == [URL, f"{URL}2", URL]
@@ -106,7 +129,11 @@ def test_the_store_may_lie_in_the_folder_that_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
-    [("missing.csv", None, "There is no file"), ("*.csv", None, "No file matches"), ("t.csv", "u,v\n", "no rows")],
+    [
+        ("missing.csv", None, "There is no file"),
+        ("*.csv", None, "No file matches"),
+        ("t.csv", "u,v\n", "no rows"),
+    ],
 )
 def test_sources_that_will_not_do(tmp_path, name, text, sentence):
     if text is not None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
 
 A, B = "https://a.example/1.jpg", "http://b.example/w_2,h_3/2.png"
-LINKS = st.from_regex(r"https?://[a-z0-9.-]{1,20}(/[A-Za-z0-9._~,|=&%-]{0,20}[A-Za-z0-9])?", fullmatch=True)
+LINKS = st.from_regex(
+    r"https?://[a-z0-9.-]{1,20}(/[A-Za-z0-9._~,|=&%-]{0,20}[A-Za-z0-9])?", fullmatch=True
+)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,9 @@ def test_links_in_a_cell(cell, links):
     assert links_in(cell) == links
 
 
-@pytest.mark.parametrize("cell", [None, "", "  ", "nan", "None", "[]", float("nan"), [], [None], ", |"])
+@pytest.mark.parametrize(
+    "cell", [None, "", "  ", "nan", "None", "[]", float("nan"), [], [None], ", |"]
+)
 def test_cells_without_a_link(cell):
     assert links_in(cell) == []
 
@@ -62,10 +66,14 @@ def test_any_text_gives_links_without_blanks_and_loses_no_letter(text):
     assert all(link and not any(sign in link for sign in " \t\n") for link in links)
     if links and not text.strip().startswith(("[", "(")):
         kept = "".join(links)
-        assert all(letter in kept for letter in text if letter.isalnum() and letter not in "nanoeulta")
+        assert all(
+            letter in kept for letter in text if letter.isalnum() and letter not in "nanoeulta"
+        )
 
 
-@pytest.mark.parametrize("cell", ["[" * 5000 + "]" * 5000, "(" * 100_000 + ")", "x" * 1_000_000, "[1, 2"])
+@pytest.mark.parametrize(
+    "cell", ["[" * 5000 + "]" * 5000, "(" * 100_000 + ")", "x" * 1_000_000, "[1, 2"]
+)
 def test_hostile_cells_end(cell):
     assert isinstance(links_in(cell), list)
 
@@ -77,7 +85,8 @@ def test_what_looks_like_links():
 
 
 @pytest.mark.parametrize(
-    ("text", "attempt"), [(A, True), ("ftp://x", True), ("www.a.example", True), ("//a/b", True), ("cat", False)]
+    ("text", "attempt"),
+    [(A, True), ("ftp://x", True), ("www.a.example", True), ("//a/b", True), ("cat", False)],
 )
 def test_what_was_meant_as_a_link(text, attempt):
     assert is_attempt(text) is attempt

@@ -22,7 +22,9 @@ def images(*rows):
 
 def test_what_came_and_what_went():
     before = images((0, "a", "1"), (1, "b", "2"), (2, "c", None), (3, "d", "4"))
-    after = images((0, "a", "1"), (1, "b", "9"), (2, "c", "3"), (3, "e", "1"), (3, "f", None), (4, None, None))
+    after = images(
+        (0, "a", "1"), (1, "b", "9"), (2, "c", "3"), (3, "e", "1"), (3, "f", None), (4, None, None)
+    )
     assert changes_between(before, after) == {
         "rows_new": 1,
         "rows_gone": 0,
@@ -47,7 +49,9 @@ tables = st.lists(
 def test_as_sets_say(before, after):
     found = changes_between(before, after)
     for noun, column in [("links", "url"), ("images", "image_id")]:
-        old, new = ({value for value in table[column].to_pylist() if value} for table in (before, after))
+        old, new = (
+            {value for value in table[column].to_pylist() if value} for table in (before, after)
+        )
         assert (found[f"{noun}_new"], found[f"{noun}_gone"]) == (len(new - old), len(old - new))
     assert found["rows_new"] - found["rows_gone"] == len(set(after["row"].to_pylist())) - len(
         set(before["row"].to_pylist())
@@ -63,7 +67,12 @@ def test_compared_with_the_version_that_readers_see(tmp_path):
     store.write("published/v1/images.parquet", parquet_bytes(images((0, "a", "1"))), PARQUET)
     swap_pointer(store, Pointer("v1", "now", {"images": "published/v1/images.parquet"}), None)
     found = changes_since(store, images((0, "a", "1"), (1, "b", "1")))
-    assert (found["since"], found["rows_new"], found["links_new"], found["images_new"]) == ("v1", 1, 1, 0)
+    assert (found["since"], found["rows_new"], found["links_new"], found["images_new"]) == (
+        "v1",
+        1,
+        1,
+        0,
+    )
     store.delete("published/v1/images.parquet")
     assert changes_since(store, images((0, "a", "1")))["since"] is None
 
@@ -72,5 +81,8 @@ def test_the_sentence_leaves_out_what_did_not_happen():
     nothing = {"since": "v1", **changes_between(images(), images())}
     assert changes_sentence(nothing) == "Since version v1: nothing new."
     some = {**nothing, "rows_new": 2, "links_new": 1200, "links_gone": 1, "images_new": 3}
-    assert changes_sentence(some) == "Since version v1: 2 rows new, 1,200 links new, 3 images new, 1 link gone."
+    assert (
+        changes_sentence(some)
+        == "Since version v1: 2 rows new, 1,200 links new, 3 images new, 1 link gone."
+    )
     assert changes_sentence({**nothing, "since": None}) == "No earlier version to compare with."

@@ -6,7 +6,14 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.reshape import LONG_SCHEMA
 from image_tags.tasks.source.step import SourceRead
-from image_tags.tasks.summary.step import counts_of, findings_count, remarks_on, sentences, shared_pictures, top_names
+from image_tags.tasks.summary.step import (
+    counts_of,
+    findings_count,
+    remarks_on,
+    sentences,
+    shared_pictures,
+    top_names,
+)
 
 
 def test_counts_are_those_of_the_images_table():
@@ -15,7 +22,14 @@ def test_counts_are_those_of_the_images_table():
         {"row": 0, "position": 1, "url": "b", "image_id": "1", "status": "tagged"},
         {"row": 1, "status": "no_link"},
         {"row": 2, "position": 0, "url": "c", "status": "rejected", "reason": "not_found"},
-        {"row": 3, "position": 0, "url": "d", "image_id": "2", "status": "pending", "reason": "throttled"},
+        {
+            "row": 3,
+            "position": 0,
+            "url": "d",
+            "image_id": "2",
+            "status": "pending",
+            "reason": "throttled",
+        },
     ]
     assert counts_of(pa.Table.from_pylist(rows, schema=schema_of(IMAGES))) == {
         "links": 4,
@@ -28,13 +42,24 @@ def test_counts_are_those_of_the_images_table():
 def test_top_names_count_images_not_mentions():
     rows = [
         {"image_id": image, "kind": "label", "rank": rank, "name": name, "confidence": 1.0}
-        for image, rank, name in [("1", 1, "Cat"), ("1", 2, "Cat"), ("2", 1, "Dog"), ("3", 1, "Cat")]
+        for image, rank, name in [
+            ("1", 1, "Cat"),
+            ("1", 2, "Cat"),
+            ("2", 1, "Dog"),
+            ("3", 1, "Cat"),
+        ]
     ]
-    assert top_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [("Cat", 2), ("Dog", 1)]
+    assert top_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [
+        ("Cat", 2),
+        ("Dog", 1),
+    ]
 
 
 def test_only_failed_findings_count():
-    findings = [{"severity": s, "success": ok} for s, ok in [("critical", True), ("warning", False), ("warning", False)]]
+    findings = [
+        {"severity": s, "success": ok}
+        for s, ok in [("critical", True), ("warning", False), ("warning", False)]
+    ]
     assert findings_count(findings) == {"critical": 0, "warning": 2}
 
 
@@ -54,7 +79,12 @@ def test_a_person_reads_what_happened():
         "remarks": ["A remark."],
         "checks": {"critical": 0, "warning": 1},
         "findings": [
-            {"table": "images", "severity": "warning", "says": "Few links are pending.", "detail": "1 of 2 links"}
+            {
+                "table": "images",
+                "severity": "warning",
+                "says": "Few links are pending.",
+                "detail": "1 of 2 links",
+            }
         ],
         "published": True,
         "version": "v1",
@@ -78,15 +108,25 @@ def test_a_person_reads_what_happened():
 
 def test_what_a_reader_of_the_tables_should_know():
     settings = Settings(source="t.csv", allow_private_addresses=True)
-    remarks = remarks_on(settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"})
+    remarks = remarks_on(
+        settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"}
+    )
     assert all(word in " ".join(remarks) for word in ("'media'", "--allow-private-addresses"))
-    assert "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name." in remarks
+    assert (
+        "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name."
+        in remarks
+    )
     assert remarks_on(Settings(source="t.csv"), SourceRead(1, 1, "media", guessed=False), {}) == []
 
 
 def test_one_picture_behind_very_many_links_is_pointed_out():
-    rows = [{"row": n, "position": 0, "url": f"u{n}", "image_id": "gone", "status": "tagged"} for n in range(4)]
-    images = pa.Table.from_pylist([*rows, {"row": 4, "status": "no_link"}], schema=schema_of(IMAGES))
+    rows = [
+        {"row": n, "position": 0, "url": f"u{n}", "image_id": "gone", "status": "tagged"}
+        for n in range(4)
+    ]
+    images = pa.Table.from_pylist(
+        [*rows, {"row": 4, "status": "no_link"}], schema=schema_of(IMAGES)
+    )
     assert shared_pictures(images, 4) == []
     (remark,) = shared_pictures(images, 3)
     assert "4 links lead to one picture" in remark

@@ -8,11 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.analyzers.pacer import CREDIT, FASTER, UNDER_QUOTA, Pacer, shared_pacer
+from image_tags.tasks.adapters.analyzers.pacer import (
+    CREDIT,
+    FASTER,
+    UNDER_QUOTA,
+    Pacer,
+    shared_pacer,
+)
 
 
 class Clock:
-    """Time that passes only when told, or slept; each sleep lasts a little longer than asked, as real ones do."""
+    """Time that passes only when told, or slept; each sleep lasts a little longer than asked, as
+    real ones do.
+    """
 
     def __init__(self, lag: float = 0.0) -> None:
         self.now, self.lag = 1000.0, lag
@@ -37,7 +45,9 @@ def admitted(pacer: Pacer, clock: Clock, stalls: list[float]) -> list[float]:
 
 @given(
     quota=st.floats(0.1, 200),
-    stalls=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.05, 0.3, 2.0, 30.0]), min_size=1, max_size=150),
+    stalls=st.lists(
+        st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.05, 0.3, 2.0, 30.0]), min_size=1, max_size=150
+    ),
     lag=st.sampled_from([0.0, 0.0005, 0.01]),
 )
 def test_no_second_holds_more_calls_than_the_quota_however_time_passes(
@@ -50,7 +60,9 @@ def test_no_second_holds_more_calls_than_the_quota_however_time_passes(
 
 
 @given(st.floats(1, 200), st.sampled_from([0.0, 0.0005]))
-def test_calls_are_even_and_the_quota_is_used_up_although_sleeps_last_too_long(quota: float, lag: float) -> None:
+def test_calls_are_even_and_the_quota_is_used_up_although_sleeps_last_too_long(
+    quota: float, lag: float
+) -> None:
     clock = Clock(lag)
     times = admitted(Pacer(quota, clock, clock.sleep), clock, [0.0] * 401)
     assert 400 / (times[-1] - times[0]) > quota * UNDER_QUOTA * 0.98

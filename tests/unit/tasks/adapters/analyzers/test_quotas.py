@@ -1,4 +1,6 @@
-"""Rates: published, set, shared, or read from Service Quotas; and what bars a service from a bucket."""
+"""Rates: published, set, shared, or read from Service Quotas; and what bars a service from a
+bucket.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ ASKED = {"ServiceCode": "rekognition"}
 
 @pytest.fixture
 def quotas() -> Iterator[Stubber]:
-    client = boto3.client("service-quotas", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+    client = boto3.client(
+        "service-quotas", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+    )
     with Stubber(client) as stubber:
         yield stubber
 
@@ -39,7 +43,9 @@ def test_the_quota_is_published_or_set_and_shared() -> None:
     session = boto3.Session(region_name="eu-west-1")
     assert quotas_for(AnalysisSettings(), session, ["detect_text"]) == {"detect_text": 50}
     assert quotas_for(AnalysisSettings(tps=8), session, ["detect_text"]) == {"detect_text": 8}
-    assert quotas_for(AnalysisSettings(tps=8, rate_share=0.25), session, ["detect_faces"]) == {"detect_faces": 2}
+    assert quotas_for(AnalysisSettings(tps=8, rate_share=0.25), session, ["detect_faces"]) == {
+        "detect_faces": 2
+    }
 
 
 def test_the_accounts_quotas_over_several_pages(quotas: Stubber) -> None:
@@ -82,7 +88,9 @@ def s3() -> Iterator[Stubber]:
 
 
 def found_in(region: str) -> dict[str, object]:
-    return {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {"x-amz-bucket-region": region}}}
+    return {
+        "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {"x-amz-bucket-region": region}}
+    }
 
 
 def test_a_bucket_that_the_service_can_read(s3: Stubber) -> None:
@@ -96,7 +104,9 @@ def test_a_bucket_that_is_gone_elsewhere_or_hidden(s3: Stubber) -> None:
     s3.add_response("head_bucket", found_in("eu-west-1"), {"Bucket": "far"})
     assert "use --region eu-west-1" in str(bucket_problem(s3.client, "far", "us-east-1"))
     hidden = {"ResponseMetadata": found_in("eu-west-1")["ResponseMetadata"]}
-    s3.add_client_error("head_bucket", "403", http_status_code=403, response_meta=hidden["ResponseMetadata"])
+    s3.add_client_error(
+        "head_bucket", "403", http_status_code=403, response_meta=hidden["ResponseMetadata"]
+    )
     assert "use --region eu-west-1" in str(bucket_problem(s3.client, "hidden", "us-east-1"))
     s3.add_client_error("head_bucket", "403", http_status_code=403)
     assert bucket_problem(s3.client, "mine", "us-east-1") is None
@@ -104,5 +114,7 @@ def test_a_bucket_that_is_gone_elsewhere_or_hidden(s3: Stubber) -> None:
 
 def test_no_answer_about_the_bucket_says_nothing() -> None:
     client = Mock()
-    client.head_bucket.side_effect = EndpointConnectionError(endpoint_url="https://s3.amazonaws.com")
+    client.head_bucket.side_effect = EndpointConnectionError(
+        endpoint_url="https://s3.amazonaws.com"
+    )
     assert bucket_problem(client, "here", "us-east-1") is None

@@ -14,7 +14,13 @@ WHERE = {"Bucket": "bucket"}
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch, tmp_path):
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS", "AWS_SESSION_TOKEN"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_SESSION_TOKEN",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-NOT-A-KEY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-indeed")
@@ -135,10 +141,14 @@ class TestIdentity:
 
     def test_names_account_and_role_and_no_secret(self, sts):
         role = "arn:aws:sts::123456789012:assumed-role/tagger/me"
-        sts.add_response("get_caller_identity", {"Account": "123456789012", "Arn": role, "UserId": "x"})
+        sts.add_response(
+            "get_caller_identity", {"Account": "123456789012", "Arn": role, "UserId": "x"}
+        )
         assert account.identity("eu-west-1") == f"account 123456789012, {role}"
 
-    @pytest.mark.parametrize("code", ["InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"])
+    @pytest.mark.parametrize(
+        "code", ["InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"]
+    )
     def test_credentials_that_aws_does_not_accept_stop(self, sts, code):
         sts.add_client_error("get_caller_identity", code, http_status_code=403)
         with pytest.raises(StopRun) as stop:
@@ -155,7 +165,9 @@ class TestCredentials:
         assert account.credentials_kind() == "environment variables"
 
     def test_of_a_profile_come_from_its_file(self, monkeypatch, tmp_path):
-        (tmp_path / "credentials").write_text("[work]\naws_access_key_id=a\naws_secret_access_key=b\n")
+        (tmp_path / "credentials").write_text(
+            "[work]\naws_access_key_id=a\naws_secret_access_key=b\n"
+        )
         monkeypatch.setenv("AWS_PROFILE", "work")
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

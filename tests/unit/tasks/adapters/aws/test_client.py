@@ -15,7 +15,10 @@ SECRET = "x-amz-security-token:FwoGZXIvYXdzEXAMPLE"
 
 
 def refused(code: str, status: int = 400) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": f"said {SECRET}"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {
+        "Error": {"Code": code, "Message": f"said {SECRET}"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     return ClientError(answer, "DetectText")
 
 
@@ -29,7 +32,11 @@ def refused(code: str, status: int = 400) -> ClientError:
         ("MissingAuthenticationTokenException", 403, "No AWS credentials"),
         ("AccessDeniedException", 400, "may not call rekognition:DetectText in eu-west-1"),
         ("AccessDeniedException", 403, "may not call rekognition:DetectText in eu-west-1"),
-        ("SomethingNew", 403, "may not call rekognition:DetectText in eu-west-1 \\(SomethingNew\\)"),
+        (
+            "SomethingNew",
+            403,
+            "may not call rekognition:DetectText in eu-west-1 \\(SomethingNew\\)",
+        ),
         ("SubscriptionRequiredException", 400, "signed up"),
         ("UnknownOperationException", 400, "AWS_ENDPOINT_URL_REKOGNITION"),
     ],
@@ -41,7 +48,9 @@ def test_answers_that_stop_the_run(code: str, status: int, says: str) -> None:
     assert re.search(says, str(stop))
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "InvalidImageFormatException", "New"])
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "InternalServerError", "InvalidImageFormatException", "New"]
+)
 def test_answers_that_do_not(code: str) -> None:
     assert stop_for(refused(code), "rekognition:DetectText", "eu-west-1") is None
 
@@ -58,19 +67,26 @@ def test_an_endpoint_without_an_address_stops_the_run_and_one_that_is_down_does_
     unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     stop = stop_for(unreachable(unknown), "rekognition:DetectText", "us-east-9")
     assert "us-east-9 has no address" in str(stop)
-    for passing in (socket.gaierror(socket.EAI_AGAIN, "try again"), ConnectionRefusedError("refused")):
+    for passing in (
+        socket.gaierror(socket.EAI_AGAIN, "try again"),
+        ConnectionRefusedError("refused"),
+    ):
         assert stop_for(unreachable(passing), "rekognition:DetectText", "us-east-1") is None
 
 
 def test_botocores_own_errors() -> None:
     stops = {
         botocore.exceptions.NoCredentialsError(): "No AWS credentials",
-        botocore.exceptions.PartialCredentialsError(provider="env", cred_var="x"): "PartialCredentialsError",
+        botocore.exceptions.PartialCredentialsError(
+            provider="env", cred_var="x"
+        ): "PartialCredentialsError",
         botocore.exceptions.UnauthorizedSSOTokenError(): "sign in again",
         botocore.exceptions.TokenRetrievalError(provider="sso", error_msg=SECRET): "sign in again",
         botocore.exceptions.InvalidRegionError(region_name="nowhere"): "is no AWS region",
         botocore.exceptions.ParamValidationError(report="MaxLabels: too big"): "MaxLabels: too big",
-        botocore.exceptions.SSLError(endpoint_url="https://x", error="CERTIFICATE_VERIFY_FAILED"): "AWS_CA_BUNDLE",
+        botocore.exceptions.SSLError(
+            endpoint_url="https://x", error="CERTIFICATE_VERIFY_FAILED"
+        ): "AWS_CA_BUNDLE",
     }
     for error, says in stops.items():
         sentence = str(stop_for(error, "rekognition:DetectText", "nowhere"))
@@ -86,14 +102,20 @@ def test_botocores_own_errors() -> None:
 
 def test_every_error_of_botocore_is_caught() -> None:
     kinds = [kind for _, kind in inspect.getmembers(botocore.exceptions, inspect.isclass)]
-    errors = [kind for kind in kinds if kind.__module__ == "botocore.exceptions" and not issubclass(kind, Warning)]
+    errors = [
+        kind
+        for kind in kinds
+        if kind.__module__ == "botocore.exceptions" and not issubclass(kind, Warning)
+    ]
     assert len(errors) > 50
     uncaught = {kind.__name__ for kind in errors if not issubclass(kind, AWS_ERRORS)}
     # Both are about a service model with parts missing, not about a call.
     assert uncaught == {"MissingServiceIdError", "UndefinedModelAttributeError"}
 
 
-def test_a_session_needs_a_region_and_a_profile_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_session_needs_a_region_and_a_profile_that_exists(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")

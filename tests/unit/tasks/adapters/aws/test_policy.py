@@ -25,33 +25,51 @@ def test_without_a_prefix_the_whole_bucket_is_the_store():
 
 
 def test_with_a_prefix_nothing_else_in_the_bucket_can_be_touched():
-    by_sid = {statement["Sid"]: statement for statement in policy("b-b", "/tags/2026/")["Statement"]}
+    by_sid = {
+        statement["Sid"]: statement for statement in policy("b-b", "/tags/2026/")["Statement"]
+    }
     assert by_sid["KeepTheStore"]["Resource"] == "arn:aws:s3:::b-b/tags/2026/*"
-    assert by_sid["ListTheStore"]["Condition"] == {"StringLikeIfExists": {"s3:prefix": "tags/2026/*"}}
+    assert by_sid["ListTheStore"]["Condition"] == {
+        "StringLikeIfExists": {"s3:prefix": "tags/2026/*"}
+    }
 
 
 @given(st.lists(st.sampled_from(sorted(OPERATIONS)), unique=True))
 def test_only_the_operations_asked_for_are_allowed(operations):
-    asked = [action for action in actions(policy("b-b", operations=operations)) if action.startswith("rekognition:")]
+    asked = [
+        action
+        for action in actions(policy("b-b", operations=operations))
+        if action.startswith("rekognition:")
+    ]
     assert asked == [f"rekognition:{api_name(name)}" for name in operations]
 
 
 def test_every_operation_has_the_name_that_aws_gives_it():
-    names = boto3.Session().client("rekognition", region_name="us-east-1").meta.method_to_api_mapping
-    assert {name: api_name(name) for name in OPERATIONS} == {name: names[name] for name in OPERATIONS}
+    names = (
+        boto3.Session().client("rekognition", region_name="us-east-1").meta.method_to_api_mapping
+    )
+    assert {name: api_name(name) for name in OPERATIONS} == {
+        name: names[name] for name in OPERATIONS
+    }
 
 
 def test_no_action_or_resource_is_wider_than_need_be():
-    document = policy("b-b", "p", OPERATIONS, kms_key="arn:aws:kms:eu-west-1:111122223333:key/k", quotas=True)
+    document = policy(
+        "b-b", "p", OPERATIONS, kms_key="arn:aws:kms:eu-west-1:111122223333:key/k", quotas=True
+    )
     assert not [action for action in actions(document) if "*" in action]
     for statement in document["Statement"]:
         # Rekognition and Service Quotas have no resources to name.
         if statement["Sid"] not in ("AskRekognition", "ReadTheQuotas"):
-            assert statement["Resource"].startswith(("arn:aws:s3:::b-b", "arn:aws:kms:eu-west-1:111122223333:key/k"))
+            assert statement["Resource"].startswith(
+                ("arn:aws:s3:::b-b", "arn:aws:kms:eu-west-1:111122223333:key/k")
+            )
 
 
 def test_keys_and_quotas_are_allowed_only_if_they_are_used():
-    assert not [action for action in actions(policy("b-b")) if action.startswith(("kms:", "servicequotas:"))]
+    assert not [
+        action for action in actions(policy("b-b")) if action.startswith(("kms:", "servicequotas:"))
+    ]
     wide = actions(policy("b-b", kms_key="arn:key", quotas=True))
     assert {"kms:GenerateDataKey", "kms:Decrypt", "servicequotas:ListServiceQuotas"} <= set(wide)
 
@@ -73,7 +91,10 @@ class TestDocs:
 
     def test_the_quotas_shown_are_those_kept(self):
         rows = ["| region | faces, a second | each other operation, a second |", "|---|---|---|"]
-        for name, region in [(", ".join(LARGE_REGIONS), LARGE_REGIONS[0]), ("elsewhere", "eu-central-1")]:
+        for name, region in [
+            (", ".join(LARGE_REGIONS), LARGE_REGIONS[0]),
+            ("elsewhere", "eu-central-1"),
+        ]:
             faces, other = (published_quota(op, region) for op in ("detect_faces", "detect_labels"))
             rows.append(f"| {name} | {faces:.0f} | {other:.0f} |")
         assert self.between("quotas") == "\n".join(rows) + "\n"

@@ -30,7 +30,9 @@ def cells(data):
 
 
 def test_lists_and_nested_values_are_json_text():
-    table = pa.table({"parents": [["Animal", 'a "b"'], [], None], "nested": [{"a": [1, None]}, None, {"a": []}]})
+    table = pa.table(
+        {"parents": [["Animal", 'a "b"'], [], None], "nested": [{"a": [1, None]}, None, {"a": []}]}
+    )
     header, *rows = cells(csv_bytes(table))
     assert header == ["parents", "nested"]
     assert [json.loads(cell) if cell else None for row in rows for cell in row] == [
@@ -57,7 +59,9 @@ def test_for_spreadsheets_no_text_is_a_formula():
     table = pa.table({"text": [*HOSTILE, None], "=1+1": [-1.5] * 9 + [None]})
     header, *rows = cells(csv_bytes(table, for_spreadsheets=True))
     assert header == ["text", "'=1+1"]
-    assert [row[0] for row in rows] == [f"'{text}" if text[0] in "=@+-\t" else text for text in HOSTILE] + [""]
+    assert [row[0] for row in rows] == [
+        f"'{text}" if text[0] in "=@+-\t" else text for text in HOSTILE
+    ] + [""]
     assert [row[1] for row in rows] == ["-1.5"] * 9 + [""]  # a number is no formula
 
 
@@ -80,14 +84,19 @@ def test_columns_of_any_type(column, texts):
 
 
 def test_no_rows_give_a_header():
-    assert cells(csv_bytes(pa.table({"a": pa.array([], pa.list_(pa.string())), "b": pa.array([], pa.string())}))) == [
-        ["a", "b"]
-    ]
+    assert cells(
+        csv_bytes(
+            pa.table({"a": pa.array([], pa.list_(pa.string())), "b": pa.array([], pa.string())})
+        )
+    ) == [["a", "b"]]
 
 
 @given(st.lists(st.tuples(st.text(), st.lists(st.text(), max_size=3)), max_size=5))
 def test_any_text_comes_back(rows):
     table = pa.table(
-        {"text": pa.array([r[0] for r in rows], pa.string()), "list": pa.array([r[1] for r in rows], pa.list_(pa.string()))}
+        {
+            "text": pa.array([r[0] for r in rows], pa.string()),
+            "list": pa.array([r[1] for r in rows], pa.list_(pa.string())),
+        }
     )
     assert [(row[0], json.loads(row[1])) for row in cells(csv_bytes(table))[1:]] == rows

@@ -13,8 +13,20 @@ def feed(tmp_path):
     """A folder as tools leave it: tables on two levels, and what is not one."""
     folder = tmp_path / "feed"
     names = ["part-1.csv", "part-10.csv", "part-2.csv.gz", "day=3/a.parquet", "day=3/more/b.JSONL"]
-    names += ["_SUCCESS", ".part-1.csv.crc", ".hidden.csv", "_part.csv", "README.md", "cover.jpg", "noending"]
-    names += ["_temporary/0/part-9.csv", ".ipynb_checkpoints/part-1-checkpoint.csv", "_delta_log/00000.json"]
+    names += [
+        "_SUCCESS",
+        ".part-1.csv.crc",
+        ".hidden.csv",
+        "_part.csv",
+        "README.md",
+        "cover.jpg",
+        "noending",
+    ]
+    names += [
+        "_temporary/0/part-9.csv",
+        ".ipynb_checkpoints/part-1-checkpoint.csv",
+        "_delta_log/00000.json",
+    ]
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("u\nhttp://a.example/1.jpg\n")
@@ -27,7 +39,13 @@ def names(feed, found):
 
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_folder_means_its_tables_in_natural_order(feed, end):
-    expected = ["day=3/a.parquet", "day=3/more/b.JSONL", "part-1.csv", "part-2.csv.gz", "part-10.csv"]
+    expected = [
+        "day=3/a.parquet",
+        "day=3/more/b.JSONL",
+        "part-1.csv",
+        "part-2.csv.gz",
+        "part-10.csv",
+    ]
     assert names(feed, expand(f"{feed}{end}")) == expected
 
 
@@ -39,7 +57,10 @@ def test_a_folder_means_its_tables_in_natural_order(feed, end):
         ("part-[12]*", ["part-1.csv", "part-2.csv.gz", "part-10.csv"]),
         ("*", ["part-1.csv", "part-2.csv.gz", "part-10.csv"]),
         ("*/*", ["day=3/a.parquet"]),
-        ("**/*.*", ["day=3/a.parquet", "day=3/more/b.JSONL", "part-1.csv", "part-2.csv.gz", "part-10.csv"]),
+        (
+            "**/*.*",
+            ["day=3/a.parquet", "day=3/more/b.JSONL", "part-1.csv", "part-2.csv.gz", "part-10.csv"],
+        ),
         ("no*", ["noending"]),
     ],
 )

@@ -33,19 +33,29 @@ def written(rows, separator=","):
 def test_a_written_table_reads_back_cell_by_cell(rows, separator):
     name = "t.csv" if separator == "," else "t.tsv"
     table = table_from(name, written([("first", "second"), *rows], separator))
-    texts = [["" if cell is None else str(cell) for cell in row.values()] for row in table.to_pylist()]
+    texts = [
+        ["" if cell is None else str(cell) for cell in row.values()] for row in table.to_pylist()
+    ]
     assert texts == [list(row) for row in rows]
 
 
 def test_numbers_become_numbers_only_where_nothing_is_lost():
     table = table_from("t.csv", b"id,zip,likes,share,mixed\n1,00501,10,0.5,1\n2,10001,,1.25,x\n")
     types = {field.name: field.type for field in table.schema}
-    assert types == {"id": pa.int64(), "zip": pa.string(), "likes": pa.int64(), "share": pa.float64(), "mixed": pa.string()}
+    assert types == {
+        "id": pa.int64(),
+        "zip": pa.string(),
+        "likes": pa.int64(),
+        "share": pa.float64(),
+        "mixed": pa.string(),
+    }
     assert table.column("likes").to_pylist() == [10, None]
     assert table.column("zip").to_pylist() == ["00501", "10001"]
 
 
-@pytest.mark.parametrize("value", ["1e5", "1.10", "+1", "0x10", "1_000", "99999999999999999999", "-0", "nan", "inf"])
+@pytest.mark.parametrize(
+    "value", ["1e5", "1.10", "+1", "0x10", "1_000", "99999999999999999999", "-0", "nan", "inf"]
+)
 def test_numbers_that_would_be_written_otherwise_stay_text_or_the_same(value):
     cell = table_from("t.csv", f"n\n{value}\n".encode()).column("n").to_pylist()[0]
     assert str(cell) == value
@@ -77,10 +87,18 @@ def test_json_lines(name, data):
 def test_json_of_mixed_types_becomes_text_and_loses_nothing():
     values = [1, "x", {"k": [1]}, None, 2**80]
     lines = "\n".join(json.dumps({"v": value}) for value in values).encode()
-    assert table_from("t.jsonl", lines).column("v").to_pylist() == ["1", "x", '{"k": [1]}', None, str(2**80)]
+    assert table_from("t.jsonl", lines).column("v").to_pylist() == [
+        "1",
+        "x",
+        '{"k": [1]}',
+        None,
+        str(2**80),
+    ]
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.json", "t.jsonl.gz", "t.parquet"])
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.json", "t.jsonl.gz", "t.parquet"]
+)
 @given(share=st.floats(0, 1))
 def test_a_file_that_is_cut_short_is_a_table_or_a_sentence(name, share):
     """As one is that someone is still writing."""
@@ -126,14 +144,18 @@ def test_control_and_direction_characters_are_kept():
 
 
 def test_parquet_goes_round():
-    table = pa.table({"url": ["http://a.example"], "when": pd.to_datetime(["2026-01-01"]), "l": [["a", "b"]]})
+    table = pa.table(
+        {"url": ["http://a.example"], "when": pd.to_datetime(["2026-01-01"]), "l": [["a", "b"]]}
+    )
     assert table_from("t.parquet", parquet_bytes(table)).equals(table)
     assert parquet_table(parquet_bytes(table), ["url"]).column_names == ["url"]
 
 
 def test_parquet_columns_of_one_name_are_told_apart():
     twice = pa.table([[1], ["http://a.example"], ["x"]], names=["n", "url", "n"])
-    assert table_from("t.parquet", parquet_bytes(twice)).to_pylist() == [{"n": 1, "url": "http://a.example", "n.1": "x"}]
+    assert table_from("t.parquet", parquet_bytes(twice)).to_pylist() == [
+        {"n": 1, "url": "http://a.example", "n.1": "x"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +184,16 @@ def test_excel_marks_and_utf_16_are_read():
         ("t.csv", b" \n\n", "is empty"),
         ("t.csv", b"\x89PNG\r\n\x1a\n\0\0", "is not a table"),
         ("t.csv", b"a\0b", "is not a table"),
-        ("t.csv", "id,Stra\u00dfe\n".encode("latin-1"), r"text in UTF-8 \(save other encodings as that\)"),
-        ("t.csv", "id,text\n".encode("utf-16-le"), r"text in UTF-8 \(save other encodings as that\)"),
+        (
+            "t.csv",
+            "id,Stra\u00dfe\n".encode("latin-1"),
+            r"text in UTF-8 \(save other encodings as that\)",
+        ),
+        (
+            "t.csv",
+            "id,text\n".encode("utf-16-le"),
+            r"text in UTF-8 \(save other encodings as that\)",
+        ),
         ("t.csv", b"a;b\n1;2;3\n", "a cell with a semicolon in it must be quoted"),
         ("t.jsonl", b"", "is empty"),
         ("t.parquet", b"", "is empty"),

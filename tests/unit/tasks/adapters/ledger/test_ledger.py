@@ -39,8 +39,17 @@ def test_a_response_is_asked_for_once_and_kept_with_all_that_is_known_of_it(ledg
     assert first.asked
     assert again == Settled(first.entry, asked=False)
     entry = again.entry
-    assert (entry.response, entry.model_version, entry.remark, entry.run) == ({"Labels": []}, "3.0", "re-encoded", "run-1")
-    assert (entry.analyzer, entry.settings, entry.operation) == ("rekognition", SETTINGS, "detect_labels")
+    assert (entry.response, entry.model_version, entry.remark, entry.run) == (
+        {"Labels": []},
+        "3.0",
+        "re-encoded",
+        "run-1",
+    )
+    assert (entry.analyzer, entry.settings, entry.operation) == (
+        "rekognition",
+        SETTINGS,
+        "detect_labels",
+    )
     assert entry.refusal is None
     ledger.close()
     assert list(store.keys("claims/")) == []
@@ -58,7 +67,10 @@ def test_a_refusal_is_kept_and_not_asked_for_again(ledger):
     assert again.entry.response is None
 
 
-@pytest.mark.parametrize("error", [Passing(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [Passing(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
+)
 def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, error):
     def fail() -> Answer:
         raise error
@@ -98,7 +110,9 @@ def test_an_answer_that_replaces_a_damaged_entry_is_not_removed_with_it(ledger, 
     other = Ledger(FolderStore(store.address), "detect_labels", SETTINGS)
     asked = []
     mending = threading.Thread(
-        target=lambda: asked.append(other.settle(picture(1), "other", lambda: Answer({"n": 2})).asked)
+        target=lambda: asked.append(
+            other.settle(picture(1), "other", lambda: Answer({"n": 2})).asked
+        )
     )
     look = store.read_tagged
 
@@ -123,12 +137,19 @@ def test_an_entry_under_another_images_key_counts_as_absent(ledger, store):
 
 def test_other_settings_are_another_ledger(ledger, store):
     ledger.settle(picture(1), "run", lambda: Answer({}))
-    assert Ledger(store, "detect_labels", SETTINGS | {"MaxLabels": 10}).read(picture(1).image_id) is None
+    assert (
+        Ledger(store, "detect_labels", SETTINGS | {"MaxLabels": 10}).read(picture(1).image_id)
+        is None
+    )
     assert Ledger(store, "detect_text", SETTINGS).read(picture(1).image_id) is None
 
 
 def test_the_fingerprint_does_not_depend_on_the_order_of_settings():
-    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+    assert (
+        fingerprint({"a": 1, "b": 2})
+        == fingerprint({"b": 2, "a": 1})
+        != fingerprint({"a": 1, "b": 3})
+    )
 
 
 def test_a_free_analyzer_claims_nothing(store):
@@ -203,7 +224,9 @@ class TestReadMany:
             if n % 3:
                 ledger.settle(picture(n), "run", lambda n=n: Answer({"n": n}))
         order = [n * 7 % 150 for n in range(150)]
-        found = [entry.response["n"] for entry in ledger.read_many(picture(n).image_id for n in order)]
+        found = [
+            entry.response["n"] for entry in ledger.read_many(picture(n).image_id for n in order)
+        ]
         assert found == [n for n in order if n % 3]
 
     def test_reads_only_a_little_ahead(self, ledger):
@@ -228,11 +251,15 @@ def test_an_answer_that_is_too_old_is_asked_for_again_and_replaced(store, ledger
     later = Ledger(store, "detect_labels", SETTINGS, since=since)
     assert later.have([picture(1).image_id]) == set()
     assert list(later.read_many([picture(1).image_id])) == []
-    assert Ledger(store, "detect_labels", SETTINGS, since=first.moment).have([picture(1).image_id]) == {picture(1).image_id}
+    assert Ledger(store, "detect_labels", SETTINGS, since=first.moment).have(
+        [picture(1).image_id]
+    ) == {picture(1).image_id}
 
     old = replace(first, time=(first.moment - timedelta(days=9)).isoformat())
     store.write(ledger.key(picture(1).image_id), old.dump(), JSON)
     again = Ledger(store, "detect_labels", SETTINGS, since=first.moment)
     assert again.settle(picture(1), "run-2", lambda: Answer({"n": 2})).asked
-    assert not again.settle(picture(1), "run-2", nobody).asked, "asked for in this run, so young enough"
+    assert not again.settle(picture(1), "run-2", nobody).asked, (
+        "asked for in this run, so young enough"
+    )
     assert ledger.read(picture(1).image_id).response == {"n": 2}

@@ -3,12 +3,18 @@ import sys
 
 from image_tags.tasks.adapters.ledger import owner
 
-SAYS = "from image_tags.tasks.adapters.ledger import owner; print(owner.name(), flush=True); input()"
+SAYS = (
+    "from image_tags.tasks.adapters.ledger import owner; print(owner.name(), flush=True); input()"
+)
 
 
 def another():
     return subprocess.Popen(
-        [sys.executable, "-c", SAYS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-c", SAYS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
 
 

@@ -1,4 +1,6 @@
-"""Whatever runs do at the same time on one store, and whenever they are killed: an image is asked about once."""
+"""Whatever runs do at the same time on one store, and whenever they are killed: an image is asked
+about once.
+"""
 
 import itertools
 import tempfile
@@ -36,7 +38,9 @@ class World:
         """Worker -> image: calls begun whose response is not in the ledger yet."""
         self.asked: Counter[int] = Counter()
         self.excused: Counter[int] = Counter()
-        """Calls by image that failed, or were in flight when their process was killed or stalled beyond the lease."""
+        """Calls by image that failed, or were in flight when their process was killed or stalled
+        beyond the lease.
+        """
 
     def join(self, images: list[int], failing: bool) -> None:
         me = len(self.workers)
@@ -44,13 +48,26 @@ class World:
         def work(worker: Worker) -> list[bool]:
             store = Stepped(self.store, worker)
             claims = Claims(
-                store, "claims/op", clock=lambda: self.now, me=lambda: str(me), alive=self.alive, heartbeat=False
+                store,
+                "claims/op",
+                clock=lambda: self.now,
+                me=lambda: str(me),
+                alive=self.alive,
+                heartbeat=False,
             )
             self.claims.append(claims)
-            ledger = Ledger(store, "op", SETTINGS, claims=claims, wait=lambda seconds: self.wait(worker, seconds))
+            ledger = Ledger(
+                store,
+                "op",
+                SETTINGS,
+                claims=claims,
+                wait=lambda seconds: self.wait(worker, seconds),
+            )
             fails = iter([failing])
             return [
-                ledger.settle(IMAGES[i], f"run-{me}", lambda i=i: self.ask(worker, me, i, next(fails, False))).asked
+                ledger.settle(
+                    IMAGES[i], f"run-{me}", lambda i=i: self.ask(worker, me, i, next(fails, False))
+                ).asked
                 for i in images
             ]
 
@@ -133,7 +150,9 @@ moves = st.lists(
     max_size=20,
 ).map(lambda parts: list(itertools.chain.from_iterable(parts)))
 processes = st.lists(
-    st.tuples(st.permutations(range(len(IMAGES))).map(lambda order: order[:2]), st.booleans()), min_size=2, max_size=4
+    st.tuples(st.permutations(range(len(IMAGES))).map(lambda order: order[:2]), st.booleans()),
+    min_size=2,
+    max_size=4,
 )
 
 
@@ -160,9 +179,10 @@ def test_an_image_is_paid_for_once_whatever_interleaves(who, order, same_machine
         reader = Ledger(world.store, "op", SETTINGS)
         for worker, (images, _) in zip(world.workers, who, strict=True):
             if worker.error is None:
-                assert {entry.response["image"] for entry in reader.read_many(IMAGES[i].image_id for i in images)} == set(
-                    images
-                )
+                assert {
+                    entry.response["image"]
+                    for entry in reader.read_many(IMAGES[i].image_id for i in images)
+                } == set(images)
 
 
 def settle_all(ledger, run, asked, fail=lambda: None):
@@ -172,12 +192,16 @@ def settle_all(ledger, run, asked, fail=lambda: None):
         return Answer({})
 
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(lambda picture: ledger.settle(picture, run, lambda: ask(picture)), IMAGES * 2))
+        return list(
+            pool.map(lambda picture: ledger.settle(picture, run, lambda: ask(picture)), IMAGES * 2)
+        )
 
 
 def test_threads_of_two_runs_pay_once(tmp_path):
     asked: list[str] = []
-    ledgers = [Ledger(FolderStore(str(tmp_path)), "op", SETTINGS, wait=lambda _: None) for _ in range(2)]
+    ledgers = [
+        Ledger(FolderStore(str(tmp_path)), "op", SETTINGS, wait=lambda _: None) for _ in range(2)
+    ]
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda n: settle_all(ledgers[n], f"run-{n}", asked), range(2)))
     assert Counter(asked) == Counter(picture.image_id for picture in IMAGES)
@@ -197,7 +221,9 @@ class TestClaims:
         return [0.0]
 
     def claims(self, store, now, me, alive=lambda _: None):
-        return Claims(store, "claims/op", clock=lambda: now[0], me=lambda: me, alive=alive, heartbeat=False)
+        return Claims(
+            store, "claims/op", clock=lambda: now[0], me=lambda: me, alive=alive, heartbeat=False
+        )
 
     def test_one_that_beats_is_never_taken_over(self, store, now):
         mine, other = self.claims(store, now, "a"), self.claims(store, now, "b")
@@ -208,7 +234,9 @@ class TestClaims:
             assert other.take("aa", "run") is None
             assert mine.holds(claim)
 
-    def test_one_that_is_silent_is_taken_over_after_the_lease_and_its_holder_knows(self, store, now):
+    def test_one_that_is_silent_is_taken_over_after_the_lease_and_its_holder_knows(
+        self, store, now
+    ):
         mine, other = self.claims(store, now, "a"), self.claims(store, now, "b")
         claim = mine.take("aa", "run")
         assert other.take("aa", "run") is None
@@ -227,7 +255,10 @@ class TestClaims:
 
     def test_that_of_a_dead_process_is_taken_over_at_once(self, store, now):
         self.claims(store, now, "a").take("aa", "run")
-        assert self.claims(store, now, "b", alive=lambda owner: owner != "a").take("aa", "run") is not None
+        assert (
+            self.claims(store, now, "b", alive=lambda owner: owner != "a").take("aa", "run")
+            is not None
+        )
 
     def test_one_given_back_is_free_at_once(self, store, now):
         mine = self.claims(store, now, "a")
@@ -287,11 +318,17 @@ class TestClaims:
     def test_the_heart_beats_while_claims_are_held_and_stops_after(self, store, monkeypatch):
         pauses = threading.Semaphore(0)
         beaten = threading.Event()
-        monkeypatch.setattr("image_tags.tasks.adapters.ledger.claims.time.sleep", lambda _: pauses.acquire())
+        monkeypatch.setattr(
+            "image_tags.tasks.adapters.ledger.claims.time.sleep", lambda _: pauses.acquire()
+        )
         clock = itertools.count(0, BEAT)
-        mine = Claims(store, "claims/op", clock=lambda: float(next(clock)) if not beaten.is_set() else 1e9)
+        mine = Claims(
+            store, "claims/op", clock=lambda: float(next(clock)) if not beaten.is_set() else 1e9
+        )
         write = store.write
-        monkeypatch.setattr(store, "write", lambda *args, **how: (write(*args, **how), beaten.set()))
+        monkeypatch.setattr(
+            store, "write", lambda *args, **how: (write(*args, **how), beaten.set())
+        )
         claim = mine.take("aa", "run")
         thread = mine._beating
         pauses.release()

@@ -16,13 +16,20 @@ from image_tags.tasks.contracts.settings import FetchSettings
 SETTINGS = FetchSettings()
 URL = "https://example.com/a.jpg"
 GOOD = Fetched(
-    URL, Picture("ab" * 32, "images/ab/x.jpg", 10, 100, 90), "WEBP", 12, detail="converted", etag='"1"', time=5.5
+    URL,
+    Picture("ab" * 32, "images/ab/x.jpg", 10, 100, 90),
+    "WEBP",
+    12,
+    detail="converted",
+    etag='"1"',
+    time=5.5,
 )
 
 fetched = st.builds(
     Fetched,
     url=st.text(),
-    picture=st.none() | st.builds(Picture, *[st.text(max_size=5)] * 2, *[st.integers(0, 10**9)] * 3),
+    picture=st.none()
+    | st.builds(Picture, *[st.text(max_size=5)] * 2, *[st.integers(0, 10**9)] * 3),
     format=st.none() | st.text(),
     bytes=st.none() | st.integers(0, 10**12),
     reason=st.none() | st.sampled_from(Reason),

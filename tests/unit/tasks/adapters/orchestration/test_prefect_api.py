@@ -11,7 +11,10 @@ from tests.support.processes import free_port
 
 def test_a_server_that_is_away_is_asked_once_and_the_work_goes_on():
     asked = []
-    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}), if_it_answers():
+    with (
+        temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}),
+        if_it_answers(),
+    ):
         asked.append(PREFECT_CLIENT_MAX_RETRIES.value())
         create_progress_artifact(0.0)
         asked.append("there was an answer")
@@ -20,7 +23,9 @@ def test_a_server_that_is_away_is_asked_once_and_the_work_goes_on():
 
 def test_an_answer_that_says_no_is_no_reason_to_stop():
     with if_it_answers():
-        raise httpx.HTTPStatusError("busy", request=httpx.Request("GET", "http://a"), response=httpx.Response(503))
+        raise httpx.HTTPStatusError(
+            "busy", request=httpx.Request("GET", "http://a"), response=httpx.Response(503)
+        )
 
 
 def test_what_is_not_the_server_s_fault_is_raised():

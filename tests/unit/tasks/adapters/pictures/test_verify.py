@@ -58,14 +58,24 @@ def sixteen_bits(*, colour):
     rows = np.repeat(row[:, None], 3, axis=1) if colour else row
     lines = (b"\0" + rows.tobytes()) * 90
     header = struct.pack(">IIBBBBB", 100, 90, 16, 2 if colour else 0, 0, 0, 0)
-    data = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(lines)) + png_chunk(b"IEND", b"")
+    data = (
+        png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(lines))
+        + png_chunk(b"IEND", b"")
+    )
     return b"\x89PNG\r\n\x1a\n" + data
 
 
 class TestKept:
     @pytest.mark.parametrize(
         ("name", "extension"),
-        [("JPEG", "jpg"), ("progressive JPEG", "jpg"), ("grey JPEG", "jpg"), ("PNG", "png"), ("palette PNG", "png")],
+        [
+            ("JPEG", "jpg"),
+            ("progressive JPEG", "jpg"),
+            ("grey JPEG", "jpg"),
+            ("PNG", "png"),
+            ("palette PNG", "png"),
+        ],
     )
     def test_the_bytes_are_those_downloaded(self, name, extension):
         verified = verify(READABLE[name], SETTINGS)
@@ -131,7 +141,9 @@ class TestConverted:
     def test_a_tiff_of_numbers_becomes_grey(self, mode):
         values = np.linspace(0, 60_000, 100 * 90).reshape(90, 100)
         out = BytesIO()
-        Image.fromarray(values.astype({"I": "int32", "F": "float32", "I;16": "uint16"}[mode])).save(out, "TIFF")
+        Image.fromarray(values.astype({"I": "int32", "F": "float32", "I;16": "uint16"}[mode])).save(
+            out, "TIFF"
+        )
         verified = verify(out.getvalue(), SETTINGS)
         stored = np.asarray(Image.open(BytesIO(verified.data)))
         assert stored.min() == 0
@@ -159,7 +171,9 @@ class TestConverted:
 
     @pytest.mark.parametrize("name", ["GIF", "WEBP"])
     def test_an_animation_gives_its_first_frame(self, name):
-        first, *others = [Image.new("RGB", (100, 90), colour) for colour in ("red", "green", "blue")]
+        first, *others = [
+            Image.new("RGB", (100, 90), colour) for colour in ("red", "green", "blue")
+        ]
         out = BytesIO()
         first.save(out, name, save_all=True, append_images=others, lossless=True)
         verified = verify(out.getvalue(), SETTINGS)
@@ -223,10 +237,17 @@ class TestRefused:
             ("JPEG", 2, b"\xff\xe1\0\x30Exif\0\0" + b"x" * 40, "decompression_bomb"),
             ("PNG", 33, png_chunk(b"prVt", b""), "too_large"),
             ("PNG", -12, png_chunk(b"prVt", b""), "too_large"),
-            ("PNG", 33, png_chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * 900_000)), "decompression_bomb"),
+            (
+                "PNG",
+                33,
+                png_chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * 900_000)),
+                "decompression_bomb",
+            ),
         ],
     )
-    def test_a_picture_of_more_pieces_than_anybody_needs_takes_no_time(self, name, at, piece, reason):
+    def test_a_picture_of_more_pieces_than_anybody_needs_takes_no_time(
+        self, name, at, piece, reason
+    ):
         body = READABLE[name]
         began = time.process_time()
         assert reason_of(body[:at] + piece * (8_000_000 // len(piece)) + body[at:]) == reason
@@ -235,7 +256,11 @@ class TestRefused:
     def test_a_picture_of_as_many_pieces_as_encoders_write(self):
         for name, at, piece in (
             ("GIF", 13 + 3 * 256, b"\x21\xfe" + (b"\xff" + b"x" * 255) * 20_000 + b"\0"),
-            ("JPEG", 2, (b"\xff\xe1\xff\xfdhttp://ns.adobe.com/xmp/extension/\0" + b"x" * 65_496) * 300),
+            (
+                "JPEG",
+                2,
+                (b"\xff\xe1\xff\xfdhttp://ns.adobe.com/xmp/extension/\0" + b"x" * 65_496) * 300,
+            ),
             ("PNG", 33, png_chunk(b"IDAT", b"") * 20_000),
         ):
             body = READABLE[name]
@@ -250,7 +275,9 @@ class TestRefused:
     def test_a_tiff_with_a_tag_that_claims_the_whole_file_many_times(self):
         entries = [struct.pack("<HHII", 60_000 + n, 7, 900_000, 8) for n in range(1000)]
         ifd = struct.pack("<H", len(entries)) + b"".join(entries) + b"\0" * 4
-        assert reason_of(b"II*\0" + struct.pack("<I", 1_000_000) + bytes(999_992) + ifd) == "truncated"
+        assert (
+            reason_of(b"II*\0" + struct.pack("<I", 1_000_000) + bytes(999_992) + ifd) == "truncated"
+        )
 
     @pytest.mark.parametrize(
         ("body", "reason"),
@@ -262,7 +289,10 @@ class TestRefused:
             (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "not_an_image"),
             (b'{"error": 404}', "not_an_image"),
             (bytes(range(128, 256)), "not_an_image"),
-            (b"\xef\xbb\xbf<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_format"),
+            (
+                b"\xef\xbb\xbf<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg'/>",
+                "unsupported_format",
+            ),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "unsupported_format"),
             (b"\0\0\0\x0cJXL \r\n\x87\n", "unsupported_format"),
             (b"\xff\x0a\xfa\x7f", "unsupported_format"),
@@ -279,7 +309,10 @@ class TestRefused:
 class TestAnything:
     """Only Rejected ever comes out, whatever goes in."""
 
-    @given(st.binary(max_size=400), st.sampled_from([b"", *(body[:n] for body in READABLE.values() for n in (12, 40))]))
+    @given(
+        st.binary(max_size=400),
+        st.sampled_from([b"", *(body[:n] for body in READABLE.values() for n in (12, 40))]),
+    )
     def test_of_any_bytes(self, body, beginning):
         only_rejected(beginning + body)
 
@@ -287,9 +320,14 @@ class TestAnything:
     def test_of_a_damaged_picture(self, name, chance: random.Random):
         only_rejected(damaged(READABLE[name], chance))
 
-    @given(st.sampled_from([name for name in READABLE if "JPEG" in name]), st.randoms(use_true_random=False))
+    @given(
+        st.sampled_from([name for name in READABLE if "JPEG" in name]),
+        st.randoms(use_true_random=False),
+    )
     @settings(max_examples=400)
-    def test_a_jpeg_is_refused_just_when_making_all_its_pixels_fails(self, name, chance: random.Random):
+    def test_a_jpeg_is_refused_just_when_making_all_its_pixels_fails(
+        self, name, chance: random.Random
+    ):
         body = damaged(READABLE[name], chance)
         try:
             with JpegImageFile(BytesIO(body)) as whole:
@@ -314,12 +352,18 @@ def damaged(body: bytes, chance: random.Random) -> bytes:
     body = bytearray(body)
     for _ in range(chance.randint(1, 8)):
         # Headers hold what a decoder trusts, so most damage goes there.
-        at = chance.randrange(min(len(body), 700)) if chance.random() < 0.8 else chance.randrange(len(body))
+        at = (
+            chance.randrange(min(len(body), 700))
+            if chance.random() < 0.8
+            else chance.randrange(len(body))
+        )
         how = chance.choice(("flip", "set", "cut", "insert"))
         if how == "flip":
             body[at] ^= 1 << chance.randrange(8)
         elif how == "set":
-            body[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"))
+            body[at : at + 4] = chance.choice(
+                (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff")
+            )
         elif how == "cut":
             del body[at : at + chance.randint(1, 64)]
         else:

@@ -29,12 +29,20 @@ def account(monkeypatch):
 class Stubbed:
     def __init__(self, **settings):
         self.waits: list[float] = []
-        self.store = S3Store(StoreSettings(**{"store": "s3://bucket/pre", **settings}), wait=self.waits.append)
+        self.store = S3Store(
+            StoreSettings(**{"store": "s3://bucket/pre", **settings}), wait=self.waits.append
+        )
         self.stub = Stubber(self.store.client)
         self.stub.activate()
 
     def puts(self, key="pre/k", body=b"1", kind=JSON, **more):
-        wanted = {"Bucket": "bucket", "Key": key, "Body": body, "ContentType": kind, "ChecksumAlgorithm": "SHA256"}
+        wanted = {
+            "Bucket": "bucket",
+            "Key": key,
+            "Body": body,
+            "ContentType": kind,
+            "ChecksumAlgorithm": "SHA256",
+        }
         self.stub.add_response("put_object", {}, {**wanted, **more})
 
     def fails(self, method, code, status, params=None):
@@ -43,7 +51,9 @@ class Stubbed:
 
 def client_error(code, status, message="a message", retries=0):
     about = {"HTTPStatusCode": status, "RetryAttempts": retries}
-    return aws.ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": about}, "PutObject")
+    return aws.ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": about}, "PutObject"
+    )
 
 
 class TestRequests:
@@ -85,13 +95,19 @@ class TestRequests:
         s3 = Stubbed()
         for first, last in [(0, 1000), (1000, 1001)]:
             names = [{"Key": f"pre/{n}"} for n in range(first, last)]
-            s3.stub.add_response("delete_objects", {}, {"Bucket": "bucket", "Delete": {"Objects": names, "Quiet": True}})
+            s3.stub.add_response(
+                "delete_objects",
+                {},
+                {"Bucket": "bucket", "Delete": {"Objects": names, "Quiet": True}},
+            )
         s3.store.delete_all(str(n) for n in range(1001))
         s3.stub.assert_no_pending_responses()
 
     def test_what_could_not_be_deleted_is_an_error(self):
         s3 = Stubbed()
-        s3.stub.add_response("delete_objects", {"Errors": [{"Key": "pre/a", "Code": "AccessDenied"}]})
+        s3.stub.add_response(
+            "delete_objects", {"Errors": [{"Key": "pre/a", "Code": "AccessDenied"}]}
+        )
         with pytest.raises(StopRun, match="s3:DeleteObject"):
             s3.store.delete_all(["a"])
 
@@ -114,7 +130,11 @@ class TestRequests:
 class TestOutages:
     def test_is_waited_out_with_growing_pauses(self):
         s3 = Stubbed()
-        for code, status in [("SlowDown", 503), ("InternalError", 500), ("ConditionalRequestConflict", 409)]:
+        for code, status in [
+            ("SlowDown", 503),
+            ("InternalError", 500),
+            ("ConditionalRequestConflict", 409),
+        ]:
             s3.fails("put_object", code, status)
         s3.puts(IfNoneMatch="*")
         assert s3.store.add("k", b"1", JSON)
@@ -134,7 +154,11 @@ class TestOutages:
         s3 = Stubbed()
         s3.fails("put_object", "InternalError", 500)
         s3.fails("put_object", "PreconditionFailed", 412)
-        s3.stub.add_response("get_object", {"Body": Body(lies_there), "ETag": "e"}, {"Bucket": "bucket", "Key": "pre/k"})
+        s3.stub.add_response(
+            "get_object",
+            {"Body": Body(lies_there), "ETag": "e"},
+            {"Bucket": "bucket", "Key": "pre/k"},
+        )
         assert s3.store.add("k", b"1", JSON) is ours
 
     def test_what_is_there_at_the_first_try_is_not_read(self):
@@ -150,7 +174,9 @@ class TestOutages:
     def test_a_final_error_is_not_tried_again(self):
         s3 = Stubbed()
         s3.fails("put_object", "AccessDenied", 403)
-        with pytest.raises(StopRun, match=r"s3:PutObject on s3://bucket/pre.*image-tags policy --bucket bucket"):
+        with pytest.raises(
+            StopRun, match=r"s3:PutObject on s3://bucket/pre.*image-tags policy --bucket bucket"
+        ):
             s3.store.write("k", b"1", JSON)
         assert s3.waits == []
 
@@ -182,9 +208,15 @@ class TestSentences:
             (client_error("SomethingNew", 400), "SomethingNew"),
             (client_error("NotImplemented", 501), "cannot do"),
             (aws.NoCredentialsError(), "No AWS credentials"),
-            (aws.CredentialRetrievalError(provider="x", error_msg="very-secret-indeed"), "cannot be read"),
+            (
+                aws.CredentialRetrievalError(provider="x", error_msg="very-secret-indeed"),
+                "cannot be read",
+            ),
             (aws.UnauthorizedSSOTokenError(), "sign in again"),
-            (aws.SSLError(endpoint_url="https://x", error="CERTIFICATE_VERIFY_FAILED"), "AWS_CA_BUNDLE"),
+            (
+                aws.SSLError(endpoint_url="https://x", error="CERTIFICATE_VERIFY_FAILED"),
+                "AWS_CA_BUNDLE",
+            ),
         ],
     )
     def test_what_only_a_person_can_fix_says_what_to_fix(self, error, says):
@@ -216,12 +248,20 @@ class TestSentences:
         assert "secret" not in str(stop)
 
     def test_the_services_own_message_is_left_out(self):
-        stop = explain(client_error("Odd", 400, "x-amz-security-token: abc"), "s3:PutObject", "b", "s3://b", "r")
+        stop = explain(
+            client_error("Odd", 400, "x-amz-security-token: abc"),
+            "s3:PutObject",
+            "b",
+            "s3://b",
+            "r",
+        )
         assert "abc" not in str(stop)
 
 
 class TestAddresses:
-    @pytest.mark.parametrize("address", ["s3://", "s3:///x", "s3://Bucket/x", "s3://b/x", "s3://bu cket"])
+    @pytest.mark.parametrize(
+        "address", ["s3://", "s3:///x", "s3://Bucket/x", "s3://b/x", "s3://bu cket"]
+    )
     def test_a_wrong_one_is_wrong_usage(self, address):
         with pytest.raises(UsageError, match="s3://bucket/prefix"):
             open_store(StoreSettings(store=address))

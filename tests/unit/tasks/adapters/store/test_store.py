@@ -1,4 +1,6 @@
-"""What only a folder can go wrong with; the contract of all stores is in tests/integration/test_store.py."""
+"""What only a folder can go wrong with; the contract of all stores is in
+tests/integration/test_store.py.
+"""
 
 import errno
 import os
@@ -47,20 +49,26 @@ def test_a_full_disk_stops_the_run_and_leaves_what_was_there(store, monkeypatch,
 
 
 @pytest.mark.parametrize("moved", ["write", "replace", "link"])
-def test_what_is_put_leaves_no_file_behind_when_it_cannot_be_moved(store, monkeypatch, tmp_path, moved):
+def test_what_is_put_leaves_no_file_behind_when_it_cannot_be_moved(
+    store, monkeypatch, tmp_path, moved
+):
     store.write("kept/k", b"old", JSON)
     with monkeypatch.context() as disk:
         disk.setattr(os, "link", failing(errno.EIO))
         disk.setattr(Path, "replace", failing(errno.EIO))
         with pytest.raises(StopRun, match=r"cannot be written: Input/output error"):
-            store.add("kept/other", b"new", JSON) if moved == "link" else store.write("kept/k", b"new", JSON)
+            store.add("kept/other", b"new", JSON) if moved == "link" else store.write(
+                "kept/k", b"new", JSON
+            )
     assert store.read("kept/k") == b"old"
     assert [path.name for path in (tmp_path / "store" / "kept").iterdir()] == ["k"]
 
 
 @pytest.fixture
 def synced(store, monkeypatch):
-    """What was brought to disk, in order: whether a folder, and whether the object `p/k` could be seen by then."""
+    """What was brought to disk, in order: whether a folder, and whether the object `p/k` could be
+    seen by then.
+    """
     seen = []
     sync = os.fsync
 
@@ -76,16 +84,25 @@ FOLDER, FILE = True, False
 
 
 @pytest.mark.parametrize("put", ["write", "add", "swap"])
-def test_an_object_is_on_disk_before_it_can_be_seen_and_its_name_before_it_is_said_to_be_there(store, synced, put):
+def test_an_object_is_on_disk_before_it_can_be_seen_and_its_name_before_it_is_said_to_be_there(
+    store, synced, put
+):
     store.write("p/other", b"1", JSON)
     synced.clear()
-    {"write": store.write, "add": store.add, "swap": lambda *what: store.swap(*what, None)}[put]("p/k", b"1", JSON)
+    {"write": store.write, "add": store.add, "swap": lambda *what: store.swap(*what, None)}[put](
+        "p/k", b"1", JSON
+    )
     assert synced == [(FILE, False), (FOLDER, True)]
 
 
 def test_a_new_folder_is_on_disk_before_anything_is_said_to_be_in_it(store, synced):
     store.write("p/k", b"1", JSON)
-    assert synced == [(FOLDER, False), (FOLDER, False), (FILE, False), (FOLDER, True)]  # the store itself is new too
+    assert synced == [
+        (FOLDER, False),
+        (FOLDER, False),
+        (FILE, False),
+        (FOLDER, True),
+    ]  # the store itself is new too
 
 
 def test_what_need_not_last_does_not_wait_for_the_disk(store, synced):
@@ -99,7 +116,11 @@ def test_what_need_not_last_does_not_wait_for_the_disk(store, synced):
 def test_a_file_system_that_cannot_bring_folders_to_disk_will_do(store, monkeypatch):
     sync = os.fsync
     unable = failing(errno.EINVAL)
-    monkeypatch.setattr(os, "fsync", lambda handle: (unable if stat.S_ISDIR(os.fstat(handle).st_mode) else sync)(handle))
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda handle: (unable if stat.S_ISDIR(os.fstat(handle).st_mode) else sync)(handle),
+    )
     store.write("p/k", b"1", JSON)
     assert store.read("p/k") == b"1"
 
@@ -120,7 +141,9 @@ def test_a_file_system_without_hard_links_will_do(store, monkeypatch, tmp_path, 
             won = list(pool.map(move, range(8)))
         assert won.count(True) == 1
         assert store.read(f"p/{round_}") == str(won.index(True)).encode()
-    assert not [path.name for path in (tmp_path / "store" / "p").iterdir() if path.name.startswith(".")]
+    assert not [
+        path.name for path in (tmp_path / "store" / "p").iterdir() if path.name.startswith(".")
+    ]
 
 
 TOO_LONG = "p/" + "k" * 300

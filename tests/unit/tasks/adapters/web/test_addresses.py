@@ -7,14 +7,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
-from image_tags.tasks.adapters.web.addresses import MAX_LINK, check_address, is_lifted, kind_of, parse
+from image_tags.tasks.adapters.web.addresses import (
+    MAX_LINK,
+    check_address,
+    is_lifted,
+    kind_of,
+    parse,
+)
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.settings import FetchSettings
 
 DEFAULT = FetchSettings()
 LIFTED = FetchSettings(allow_private_addresses=True)
 
-PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "192.31.195.255", "2606:4700::1111", "2001:4860:4860::8888"]
+PUBLIC = [
+    "8.8.8.8",
+    "1.1.1.1",
+    "93.184.216.34",
+    "192.31.195.255",
+    "2606:4700::1111",
+    "2001:4860:4860::8888",
+]
 PRIVATE = [
     "127.0.0.1",
     "127.255.0.1",
@@ -27,11 +40,54 @@ PRIVATE = [
     "fd12::1",
 ]
 NEVER = [
-    *("0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.0.1", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
-    *("192.0.0.1", "192.0.2.1", "192.88.99.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1"),
-    *("240.0.0.1", "255.255.255.255", "::", "fd00:ec2::254", "fd20:ce::254", "fe80::1", "fe80::1%eth0", "fec0::1"),
-    *("ff02::1", "::127.0.0.1", "::8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::1"),
-    *("2001::1", "2001:db8::1", "2002:7f00:1::1", "3fff::1", "5f00::1", "4000::1", "100::1", "2001:20::1"),
+    *(
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "169.254.0.1",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+    ),
+    *(
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.88.99.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.1.1.1",
+    ),
+    *(
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fec0::1",
+    ),
+    *(
+        "ff02::1",
+        "::127.0.0.1",
+        "::8.8.8.8",
+        "::ffff:8.8.8.8",
+        "64:ff9b::7f00:1",
+        "64:ff9b::808:808",
+        "64:ff9b:1::1",
+    ),
+    *(
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "3fff::1",
+        "5f00::1",
+        "4000::1",
+        "100::1",
+        "2001:20::1",
+    ),
     *("2606:4700::5efe:7f00:1", "2606:4700::200:5efe:7f00:1"),
 ]
 
@@ -68,10 +124,19 @@ class TestAddresses:
 
     @given(st.ip_addresses())
     @example(ip_address("::127.0.0.1"))
-    def test_no_address_is_public_that_python_or_requests_hardened_call_private(self, address: IPv4Address | IPv6Address):
+    def test_no_address_is_public_that_python_or_requests_hardened_call_private(
+        self, address: IPv4Address | IPv6Address
+    ):
         if kind_of(address) is None:
             assert address.is_global
-            assert not any((address.is_multicast, address.is_reserved, address.is_link_local, address.is_loopback))
+            assert not any(
+                (
+                    address.is_multicast,
+                    address.is_reserved,
+                    address.is_link_local,
+                    address.is_loopback,
+                )
+            )
             try:
                 filter_host(str(address), 80, allow_loopback=False)
             except InvalidIPAddress:
@@ -85,7 +150,8 @@ class TestAddresses:
         assert kind_of(IPv6Address(0x2002 << 112 | number << 80)) is not None
 
     @pytest.mark.parametrize(
-        ("port", "extra", "fine"), [(80, (), True), (443, (), True), (8080, (), False), (8080, (8080,), True)]
+        ("port", "extra", "fine"),
+        [(80, (), True), (443, (), True), (8080, (), False), (8080, (8080,), True)],
     )
     def test_ports_of_public_hosts(self, port, extra, fine):
         settings = FetchSettings(extra_ports=extra, allow_private_addresses=True)
@@ -113,7 +179,11 @@ class TestLinks:
         assert (target.host, target.port) == (host, port)
 
     def test_80_and_443_of_a_host_are_one_site(self):
-        assert parse("http://a.example/").site == parse("https://a.example/").site != parse("http://a.example:81/").site
+        assert (
+            parse("http://a.example/").site
+            == parse("https://a.example/").site
+            != parse("http://a.example:81/").site
+        )
 
     @pytest.mark.parametrize(
         "link",
@@ -135,8 +205,20 @@ class TestLinks:
                 "javascript:alert(1)",
                 "gopher://x/",
             ),
-            *("http://example.com:99999/", "http://example.com:x/", "http://[::1", "http://]/", "http://exa mple.com/"),
-            *("http://example.com/\n", "http://exa\tmple.com/", "http://example.com/\x00", "http://a%00b/", "http://.../"),
+            *(
+                "http://example.com:99999/",
+                "http://example.com:x/",
+                "http://[::1",
+                "http://]/",
+                "http://exa mple.com/",
+            ),
+            *(
+                "http://example.com/\n",
+                "http://exa\tmple.com/",
+                "http://example.com/\x00",
+                "http://a%00b/",
+                "http://.../",
+            ),
             "http://example.com/" + "a" * MAX_LINK,
             "http://" + "a." * 200 + "example/",
         ],
@@ -148,7 +230,10 @@ class TestLinks:
     def test_with_a_login(self, login):
         assert reason_of(f"http://{login}example.com/") == "unsafe_address"
 
-    @given(st.text(max_size=60), st.sampled_from(["", "http://", "https://", "http://a.example:", "http://[", "http://a@"]))
+    @given(
+        st.text(max_size=60),
+        st.sampled_from(["", "http://", "https://", "http://a.example:", "http://[", "http://a@"]),
+    )
     def test_of_any_text_nothing_but_rejected_comes_out(self, text, beginning):
         try:
             target = parse(beginning + text)

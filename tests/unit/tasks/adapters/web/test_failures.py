@@ -24,7 +24,9 @@ def errors():
                 yield found
 
 
-@pytest.mark.parametrize("kind", sorted(set(errors()), key=str), ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+@pytest.mark.parametrize(
+    "kind", sorted(set(errors()), key=str), ids=lambda kind: f"{kind.__module__}.{kind.__name__}"
+)
 def test_every_error_of_the_libraries_is_mapped(kind):
     error = kind.__new__(kind)  # their constructors ask for pools and responses
     assert isinstance(error, NETWORK_ERRORS)
@@ -44,9 +46,13 @@ def test_every_status_has_its_reason(number):
 
 def test_the_cause_counts_however_deep_it_lies():
     def wrapped(cause):
-        return requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", cause))
+        return requests.ConnectionError(
+            urllib3.exceptions.ProtocolError("Connection aborted.", cause)
+        )
 
-    assert of_exception(wrapped(ConnectionResetError(104, "reset")), 0).reason == "connection_failed"
+    assert (
+        of_exception(wrapped(ConnectionResetError(104, "reset")), 0).reason == "connection_failed"
+    )
     assert of_exception(wrapped(http.client.BadStatusLine("x")), 0).reason == "http_error"
     assert of_exception(wrapped(TimeoutError()), 0).reason == "timeout"
     assert of_exception(wrapped(ssl.SSLError(1, "handshake")), 0).reason == "connection_failed"

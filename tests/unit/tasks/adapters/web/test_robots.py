@@ -11,7 +11,11 @@ RULES = "User-agent: *\nDisallow: /private\n"
 
 
 def agents(text):
-    return [line.partition(":")[2].strip() for line in concerning_us(text).splitlines() if line.startswith("User-agent")]
+    return [
+        line.partition(":")[2].strip()
+        for line in concerning_us(text).splitlines()
+        if line.startswith("User-agent")
+    ]
 
 
 def test_rules_for_other_robots_are_kept_under_one_name():
@@ -21,7 +25,9 @@ def test_rules_for_other_robots_are_kept_under_one_name():
 
 
 def test_the_work_does_not_grow_with_robots_times_rules():
-    many = "".join(f"User-agent: bot{n}\n" for n in range(20_000)) + "".join(f"Disallow: /{n}\n" for n in range(10_000))
+    many = "".join(f"User-agent: bot{n}\n" for n in range(20_000)) + "".join(
+        f"Disallow: /{n}\n" for n in range(10_000)
+    )
     assert len(set(agents(many))) == 1
     Robots().check("http://a.test/x", lambda _: many, lambda: 1.0)
 
@@ -31,7 +37,9 @@ def test_patterns_made_to_take_forever_do_not():
     Robots().check("http://a.test/" + "a" * 8000, lambda _: hostile, lambda: 1.0)
 
 
-@pytest.mark.parametrize(("url", "allowed"), [("http://a.test/x", True), ("http://a.test/private/x", False)])
+@pytest.mark.parametrize(
+    ("url", "allowed"), [("http://a.test/x", True), ("http://a.test/private/x", False)]
+)
 def test_rules_are_kept_to(url, allowed):
     if allowed:
         Robots().check(url, lambda _: RULES, lambda: 1.0)
@@ -45,7 +53,11 @@ def test_sites_are_told_apart_by_scheme_and_port():
     rules = Robots()
     for url in ("http://a.test/", "https://a.test/", "http://a.test:81/", "http://a.test/y"):
         rules.check(url, lambda site: asked.append(site) or "", lambda: 1.0)
-    assert asked == ["http://a.test/robots.txt", "https://a.test/robots.txt", "http://a.test:81/robots.txt"]
+    assert asked == [
+        "http://a.test/robots.txt",
+        "https://a.test/robots.txt",
+        "http://a.test:81/robots.txt",
+    ]
 
 
 def test_only_so_much_is_remembered(monkeypatch):

@@ -40,7 +40,9 @@ def test_things_get_their_everyday_names(ask, file, label):
     assert label in names(ask("detect_labels", SKIMAGE / file))
 
 
-@pytest.mark.parametrize("file", ["moon.png", "page.png", "gravel.png", "coins.png", "hubble_deep_field.jpg"])
+@pytest.mark.parametrize(
+    "file", ["moon.png", "page.png", "gravel.png", "coins.png", "hubble_deep_field.jpg"]
+)
 def test_what_the_model_does_not_know_gets_no_label(ask, file):
     assert names(ask("detect_labels", SKIMAGE / file)) == []
 
@@ -64,7 +66,10 @@ def test_labels_keep_to_the_settings(ask):
     assert "Cat" not in names(ask("detect_labels", chelsea, label_exclude=("Cat",)))
     assert names(ask("detect_labels", chelsea, label_category_include=("Food and Beverage",))) == []
     assert names(ask("detect_labels", chelsea, label_category_exclude=("Animals and Pets",))) == []
-    least = min(label["Confidence"] for label in ask("detect_labels", chelsea, label_confidence=1.0)["Labels"])
+    least = min(
+        label["Confidence"]
+        for label in ask("detect_labels", chelsea, label_confidence=1.0)["Labels"]
+    )
     assert 1 <= least < 50
 
 
@@ -75,8 +80,12 @@ def test_a_page_of_print_gives_its_words(ask):
     words = [found for found in response["TextDetections"] if found["Type"] == "WORD"]
     assert lines[0]["DetectedText"] == "Region-based segmentation"
     assert lines[3]["DetectedText"] == "unambiguously as either object or background. Here,"
-    assert {"markers", "coins", "histogram", "unambiguously"} <= {word["DetectedText"] for word in words}
-    assert [found["Id"] for found in response["TextDetections"]] == list(range(len(lines) + len(words)))
+    assert {"markers", "coins", "histogram", "unambiguously"} <= {
+        word["DetectedText"] for word in words
+    }
+    assert [found["Id"] for found in response["TextDetections"]] == list(
+        range(len(lines) + len(words))
+    )
     for line in lines:
         mine = [word["DetectedText"] for word in words if word["ParentId"] == line["Id"]]
         assert " ".join(mine) == line["DetectedText"]
@@ -114,7 +123,10 @@ def test_faces_have_landmarks_where_they_are(ask):
 def test_what_has_no_local_model_is_refused_at_once(store):
     analyzer = LocalAnalyzer(AnalysisSettings(), store)
     assert "detect_moderation_labels" not in analyzer.operations
-    for ask in (analyzer.settings_of, lambda operation: analyzer.answer(operation, Picture("a", "k", 1, 1, 1))):
+    for ask in (
+        analyzer.settings_of,
+        lambda operation: analyzer.answer(operation, Picture("a", "k", 1, 1, 1)),
+    ):
         with pytest.raises(UsageError, match="detect_moderation_labels"):
             ask("detect_moderation_labels")
     with pytest.raises(UsageError, match="image-properties"):
@@ -124,14 +136,18 @@ def test_what_has_no_local_model_is_refused_at_once(store):
 
 
 def test_a_missing_extra_is_one_sentence(store, monkeypatch):
-    monkeypatch.setattr("image_tags.tasks.adapters.analyzers.local.packages._MODULES", ("onnx", "no_such_module"))
+    monkeypatch.setattr(
+        "image_tags.tasks.adapters.analyzers.local.packages._MODULES", ("onnx", "no_such_module")
+    )
     with pytest.raises(UsageError, match=r"no_such_module.*pip install 'image-tags\[local\]'"):
         LocalAnalyzer(AnalysisSettings(), store)
 
 
 def test_a_picture_that_is_gone_may_come_back(store):
     with pytest.raises(Passing):
-        LocalAnalyzer(AnalysisSettings(), store).answer("detect_text", Picture("a", "images/aa/gone.png", 1, 1, 1))
+        LocalAnalyzer(AnalysisSettings(), store).answer(
+            "detect_text", Picture("a", "images/aa/gone.png", 1, 1, 1)
+        )
 
 
 def test_settings_name_everything_an_answer_depends_on(store, people):

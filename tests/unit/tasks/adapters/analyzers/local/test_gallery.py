@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local import faces
-from image_tags.tasks.adapters.analyzers.local.gallery import Gallery, Person, match_confidence, open_gallery
+from image_tags.tasks.adapters.analyzers.local.gallery import (
+    Gallery,
+    Person,
+    match_confidence,
+    open_gallery,
+)
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
 
@@ -41,7 +46,9 @@ def test_a_photo_is_described_once_on_a_machine(people, monkeypatch):
     before = open_gallery(str(people))
     monkeypatch.setattr(faces, "describe", None)
     again = open_gallery(str(people))
-    assert [p.vectors[0].tolist() for p in again.people] == [p.vectors[0].tolist() for p in before.people]
+    assert [p.vectors[0].tolist() for p in again.people] == [
+        p.vectors[0].tolist() for p in before.people
+    ]
 
 
 def test_other_files_are_left_alone(people):
@@ -60,8 +67,14 @@ def test_no_folder_is_nobody():
     [
         (lambda folder: None, "does not exist"),
         (lambda folder: folder.mkdir(), "holds no photo"),
-        (lambda folder: (folder.mkdir(), (folder / "A.jpg").write_bytes(b"junk")), r"A\.jpg.*cannot be read as a picture"),
-        (lambda folder: (folder.mkdir(), shutil.copy(SKIMAGE / "coffee.png", folder / "B.png")), r"No face.*B\.png"),
+        (
+            lambda folder: (folder.mkdir(), (folder / "A.jpg").write_bytes(b"junk")),
+            r"A\.jpg.*cannot be read as a picture",
+        ),
+        (
+            lambda folder: (folder.mkdir(), shutil.copy(SKIMAGE / "coffee.png", folder / "B.png")),
+            r"No face.*B\.png",
+        ),
     ],
 )
 def test_a_gallery_that_will_not_do_is_one_sentence(tmp_path, make, says):

@@ -1,4 +1,6 @@
-"""Weights become a model once, whole or not at all; threads share work; nothing is said, sent or written elsewhere."""
+"""Weights become a model once, whole or not at all; threads share work; nothing is said, sent or
+written elsewhere.
+"""
 
 import os
 import pickle
@@ -28,9 +30,9 @@ def weights():
 def test_the_weights_are_all_there(weights):
     assert weights["_fc.weight"].shape == (1000, 1280)
     assert weights["_conv_stem.weight"].shape == (32, 3, 3, 3)
-    assert sum(tensor.size for name, tensor in weights.items() if "num_batches" not in name) == pytest.approx(
-        6.14e6, rel=0.01
-    )
+    assert sum(
+        tensor.size for name, tensor in weights.items() if "num_batches" not in name
+    ) == pytest.approx(6.14e6, rel=0.01)
     assert all(np.isfinite(tensor).all() for tensor in weights.values())
 
 
@@ -52,7 +54,9 @@ class Evil:
         return os.system, ("true",)
 
 
-@pytest.mark.parametrize("data", [pickle.dumps(Evil()), b"", b"PK\x03\x04junk", pickle.dumps(12345)])
+@pytest.mark.parametrize(
+    "data", [pickle.dumps(Evil()), b"", b"PK\x03\x04junk", pickle.dumps(12345)]
+)
 def test_a_file_that_is_no_weights_runs_nothing(tmp_path, data, monkeypatch):
     monkeypatch.setattr(os, "system", lambda _: pytest.fail("it ran"))
     (tmp_path / "w.pth").write_bytes(data)
@@ -101,7 +105,9 @@ def test_two_processes_at_once_both_see_a_whole_file(folder):
         "print(len(prepared('big.bin', lambda: bytes(5_000_000)).read_bytes()))"
     )
     both = [
-        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     for process in both:
@@ -109,7 +115,10 @@ def test_two_processes_at_once_both_see_a_whole_file(folder):
     for process in both:
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert [process.communicate(timeout=60)[0].strip() for process in both] == ["5000000", "5000000"]
+    assert [process.communicate(timeout=60)[0].strip() for process in both] == [
+        "5000000",
+        "5000000",
+    ]
     assert [path.name for path in folder.iterdir()] == ["big.bin"]
 
 
@@ -165,7 +174,11 @@ def test_once_is_once_for_all_threads():
 
 
 def test_many_threads_get_what_one_gets(ask):
-    questions = [("detect_labels", ASTRONAUT), ("recognize_celebrities", ASTRONAUT), ("detect_text", SKIMAGE / "text.png")]
+    questions = [
+        ("detect_labels", ASTRONAUT),
+        ("recognize_celebrities", ASTRONAUT),
+        ("detect_text", SKIMAGE / "text.png"),
+    ]
     alone = [ask(*question) for question in questions]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda question: ask(*question), questions * 3)) == alone * 3

@@ -65,7 +65,9 @@ def test_every_operation_answers_for_every_kind_of_picture(ask, name):
         assert_response(operation, ask(operation, ODD[name]))
 
 
-@pytest.mark.parametrize("name", ["grey", "palette", "16 bit", "CMYK JPEG", "grey JPEG", "progressive JPEG", "large"])
+@pytest.mark.parametrize(
+    "name", ["grey", "palette", "16 bit", "CMYK JPEG", "grey JPEG", "progressive JPEG", "large"]
+)
 def test_a_cat_stays_a_cat_in_every_mode(ask, name):
     assert "Cat" in {label["Name"] for label in ask("detect_labels", ODD[name])["Labels"]}
 
@@ -76,7 +78,11 @@ MODES = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @given(MODES, st.integers(1, 40), st.integers(1, 40), st.randoms(use_true_random=False))
 def test_any_png_becomes_pixels_of_its_size(mode, width, height, random):
     noise = np.frombuffer(random.randbytes(width * height * 4), np.uint8).reshape(height, width, 4)
-    image = deep(noise[:, :, 0].astype(int) * 257) if mode == "I;16" else Image.fromarray(noise, "RGBA").convert(mode)
+    image = (
+        deep(noise[:, :, 0].astype(int) * 257)
+        if mode == "I;16"
+        else Image.fromarray(noise, "RGBA").convert(mode)
+    )
     pixels = read_pixels(saved(image))
     assert pixels.shape == (height, width, 3)
     assert pixels.dtype == np.uint8
@@ -106,7 +112,9 @@ def test_scaling_keeps_the_longest_side_and_loses_no_side(width, height, longest
 
 
 def turned(orientation, kind="JPEG"):
-    """A picture as a camera held some other way stores it; upright its left half is red and its lower left corner green."""
+    """A picture as a camera held some other way stores it; upright its left half is red and its
+    lower left corner green.
+    """
     upright = Image.new("RGB", (60, 40), "blue")
     ImageDraw.Draw(upright).rectangle((0, 0, 29, 39), "red")
     ImageDraw.Draw(upright).rectangle((0, 28, 12, 39), "lime")
@@ -149,7 +157,9 @@ def test_boxes_are_those_of_the_upright_picture(ask):
     exif[0x0112] = 6
     with Image.open(HOPPER) as image:
         lying = saved(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
-    upright, turned_upright = (ask("detect_faces", source)["FaceDetails"] for source in (HOPPER, lying))
+    upright, turned_upright = (
+        ask("detect_faces", source)["FaceDetails"] for source in (HOPPER, lying)
+    )
     assert len(upright) == len(turned_upright) == 1
     for side, value in upright[0]["BoundingBox"].items():
         assert turned_upright[0]["BoundingBox"][side] == pytest.approx(value, abs=0.03)
@@ -162,7 +172,13 @@ def sound_exif():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@given(st.lists(st.tuples(st.integers(6, len(sound_exif()) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(6, len(sound_exif()) - 1), st.integers(0, 255)),
+        min_size=1,
+        max_size=6,
+    )
+)
 @example([(17, 0)])
 def test_broken_exif_does_no_harm(changes):
     exif = bytearray(sound_exif())

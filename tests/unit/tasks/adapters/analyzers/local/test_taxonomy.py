@@ -44,7 +44,9 @@ CATEGORIES = {  # of Rekognition's own, those in use
 
 
 def test_every_class_belongs_to_exactly_one_label():
-    assert sorted(number for label in LABELS.values() for number in label.classes) == list(range(CLASSES))
+    assert sorted(number for label in LABELS.values() for number in label.classes) == list(
+        range(CLASSES)
+    )
 
 
 def test_no_name_comes_twice():
@@ -57,11 +59,17 @@ def test_every_parent_is_a_label_and_none_is_its_own_ancestor():
         assert set(label.parents) <= set(LABELS)
         assert label.name not in label.ancestors
         assert len(set(label.ancestors)) == len(label.ancestors)
-        assert set(label.ancestors) == set(label.parents) | {a for p in label.parents for a in LABELS[p].ancestors}
+        assert set(label.ancestors) == set(label.parents) | {
+            a for p in label.parents for a in LABELS[p].ancestors
+        }
 
 
 def test_every_label_can_be_found():
-    empty = [label.name for label, row in zip(taxonomy().labels, taxonomy().members, strict=True) if not row.any()]
+    empty = [
+        label.name
+        for label, row in zip(taxonomy().labels, taxonomy().members, strict=True)
+        if not row.any()
+    ]
     assert empty == ["Face"], "which only a found face gives"
 
 
@@ -70,7 +78,10 @@ def test_names_and_categories_are_in_rekognitions_manner():
     for label in LABELS.values():
         assert label.category in CATEGORIES
         assert label.name == " ".join(label.name.split())
-        assert all(word in small or word == "iPod" or word[0].isupper() or word[0].isdigit() for word in label.name.split())
+        assert all(
+            word in small or word == "iPod" or word[0].isupper() or word[0].isdigit()
+            for word in label.name.split()
+        )
 
 
 @pytest.mark.parametrize(
@@ -90,12 +101,16 @@ def test_paths_read_as_people_would_say(number, name, ancestors):
     assert label.ancestors == ancestors
 
 
-PROBABILITIES = arrays.arrays(np.float64, CLASSES, elements=st.floats(0, 1), fill=st.just(0.0)).filter(np.any)
+PROBABILITIES = arrays.arrays(
+    np.float64, CLASSES, elements=st.floats(0, 1), fill=st.just(0.0)
+).filter(np.any)
 
 
 @given(PROBABILITIES)
 def test_a_parent_is_never_less_sure_than_its_child(values):
-    found = answers.labels(values / values.sum(), [], AnalysisSettings(label_confidence=0.0, max_labels=1000))["Labels"]
+    found = answers.labels(
+        values / values.sum(), [], AnalysisSettings(label_confidence=0.0, max_labels=1000)
+    )["Labels"]
     confidence = {label["Name"]: label["Confidence"] for label in found}
     assert list(confidence.values()) == sorted(confidence.values(), reverse=True)
     for name, value in confidence.items():

@@ -18,7 +18,9 @@ FIRST = "Region-based segmentation"
 def page(angle=0):
     """The page of print, turned anticlockwise by so many degrees."""
     with Image.open(SKIMAGE / "page.png") as image:
-        return image.convert("RGB").rotate(angle, expand=True, fillcolor=(180, 180, 180), resample=Image.Resampling.BICUBIC)
+        return image.convert("RGB").rotate(
+            angle, expand=True, fillcolor=(180, 180, 180), resample=Image.Resampling.BICUBIC
+        )
 
 
 def line_on(image):
@@ -33,7 +35,9 @@ def test_text_is_read_whichever_way_it_is_turned(angle):
     assert {"segmentation", "markers", "pixels", "unambiguously", "object", "Here,"} <= set(words)
     begin, end = line_on(image).quad[[0, 1]] * image.size
     # Along the line from where it begins: to the right on the upright page, and turned with it.
-    assert np.degrees(np.arctan2(begin[1] - end[1], end[0] - begin[0])) % 360 == pytest.approx(angle % 360, abs=4)
+    assert np.degrees(np.arctan2(begin[1] - end[1], end[0] - begin[0])) % 360 == pytest.approx(
+        angle % 360, abs=4
+    )
 
 
 def test_words_lie_on_their_line_in_order_without_overlap():
@@ -47,7 +51,9 @@ def test_words_lie_on_their_line_in_order_without_overlap():
     assert second[:, 0].max() == pytest.approx(0.75, abs=0.03)
 
 
-@pytest.mark.parametrize("file", ["astronaut.png", "moon.png", "grass.png", "coins.png", "retina.jpg"])
+@pytest.mark.parametrize(
+    "file", ["astronaut.png", "moon.png", "grass.png", "coins.png", "retina.jpg"]
+)
 def test_where_nothing_is_written_nothing_is_read(file):
     assert list(reader().read(read_pixels((SKIMAGE / file).read_bytes()))) == []
 
@@ -63,9 +69,14 @@ UNIT = st.floats(0, 1, width=32)
 QUADS = st.lists(st.tuples(UNIT, UNIT), min_size=4, max_size=4).map(np.array)
 WORDS = st.builds(Word, st.text("abc", min_size=1, max_size=5), st.floats(0, 100), QUADS)
 LINES = st.lists(st.lists(WORDS, max_size=40), max_size=8).map(
-    lambda lines: [Line(" ".join(w.text for w in words), 90.0, np.zeros((4, 2)), tuple(words)) for words in lines]
+    lambda lines: [
+        Line(" ".join(w.text for w in words), 90.0, np.zeros((4, 2)), tuple(words))
+        for words in lines
+    ]
 )
-FILTERS = st.builds(AnalysisSettings, word_confidence=st.floats(0, 100), word_min_width=UNIT, word_min_height=UNIT)
+FILTERS = st.builds(
+    AnalysisSettings, word_confidence=st.floats(0, 100), word_min_width=UNIT, word_min_height=UNIT
+)
 
 
 @given(LINES, FILTERS)
@@ -82,7 +93,9 @@ def test_words_keep_to_the_filters_and_their_lines(lines, settings):
         and np.ptp(word.quad[:, 1]) >= settings.word_min_height
     ]
     assert [word["DetectedText"] for word in words] == [word.text for word in fitting[:100]]
-    assert {word["ParentId"] for word in words} == {one["Id"] for one in found if one["Type"] == "LINE"}
+    assert {word["ParentId"] for word in words} == {
+        one["Id"] for one in found if one["Type"] == "LINE"
+    }
 
 
 def test_after_a_hundred_words_no_line_is_read():
