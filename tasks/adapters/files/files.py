@@ -39,7 +39,11 @@ def expand(address: str, beside: str | None = None) -> list[str]:
         folder, _ = fixed_folder(str(path))
         # Path.glob takes no absolute pattern.
         below = _apart(
-            (Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()),
+            (
+                Path(name)
+                for name in glob.glob(str(path), recursive=True)  # noqa: PTH207
+                if Path(name).is_file()
+            ),
             beside,
         )
         found = chosen(one.relative_to(folder).as_posix() for one in below)
