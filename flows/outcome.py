@@ -139,7 +139,9 @@ def _refusal(
     return None
 
 
-def told(flow_function: Callable[[Settings], State[Any]]) -> Callable[[Settings], State[Any]]:
+def report_failures(
+    flow_function: Callable[[Settings], State[Any]],
+) -> Callable[[Settings], State[Any]]:
     """Let also a run that breaks off say why on its page; what was raised on purpose becomes its
     result.
 

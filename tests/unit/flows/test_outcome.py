@@ -6,7 +6,7 @@ import pickle
 import pytest
 from prefect.states import get_state_exception
 
-from image_tags.flows.outcome import Undone, conclude, told
+from image_tags.flows.outcome import Undone, conclude, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -114,7 +114,7 @@ def test_a_good_end_needs_nothing(summary, warnings, name, ends):
 def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
     error = UsageError("There is no file '/data/feed.csv'.")
 
-    @told
+    @report_failures
     def broken(settings):
         raise error
 
@@ -130,7 +130,7 @@ def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
 
 
 def test_what_nobody_foresaw_is_raised_again(shown):
-    @told
+    @report_failures
     def broken(settings):
         raise ZeroDivisionError("\x1b[31mdivision")
 
@@ -147,7 +147,7 @@ def test_what_nobody_foresaw_is_raised_again(shown):
 def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
     summary["statuses"]["pending"] = pending
     outcome = conclude(SETTINGS, summary, [], None, None)
-    told(lambda settings: outcome.state())(SETTINGS)
+    report_failures(lambda settings: outcome.state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)
 
 
