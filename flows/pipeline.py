@@ -18,7 +18,7 @@ from image_tags.tasks.effects.step import measure_effects
 from image_tags.tasks.execution.mapping import mapped
 from image_tags.tasks.execution.resources import let_go
 from image_tags.tasks.explain.step import explain_run
-from image_tags.tasks.ingest import ingest_images, link_batches
+from image_tags.tasks.ingest import ingest_images, make_link_batches
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
@@ -38,7 +38,7 @@ def image_tags(settings: Settings) -> State[Any]:
         with clock("read_source"):
             source = read_source(run, settings)
         with clock("ingest_images"):
-            links = link_batches(run, settings)
+            links = make_link_batches(run, settings)
             mapped(ingest_images, links, run, settings)
         digests = [batch.digest for batch in links]
         try:
