@@ -19,7 +19,7 @@ from image_tags.tasks.report import charts, facts, tops
 from image_tags.tasks.report.gallery import make_gallery, pictures_of, striking
 from image_tags.tasks.report.pictures import TINY, chosen, smaller, thumbnails
 from image_tags.tasks.report.view import ReportInput, records
-from image_tags.tasks.summary.changes import changes_sentence
+from image_tags.tasks.summary.changes import describe_changes
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
@@ -108,7 +108,7 @@ def _content(view: ReportInput) -> dict[str, Any]:
         "previous": view.previous,
         "changes": facts.changes(view),
         "turnover": facts.turnover(view),
-        "news": changes_sentence(view.summary["changes"]) if view.summary.get("changes") else "",
+        "news": describe_changes(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
         "gallery": gallery,
         "strip": strip,
