@@ -15,10 +15,10 @@ from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, Stor
 
 def run_demo(store: str, as_json: bool) -> int:
     """The main job on a feed that this machine serves."""
-    from image_tags.flows.demo import feed
+    from image_tags.flows.demo import serve_feed
 
     try:
-        with feed(Path(store).expanduser() / "demo") as (tweets, people):
+        with serve_feed(Path(store).expanduser() / "demo") as (tweets, people):
             given = {
                 "source": str(tweets),
                 "url_column": "media",
