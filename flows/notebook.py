@@ -91,11 +91,11 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     given = settings_named({**options, "source": "the frame"})
     with quietly():
         settings = _store_frame(frame, url_column, given)
-        from image_tags.flows.launch import launch
+        from image_tags.flows.launch import launch_run
         from image_tags.tasks.adapters import progress
 
-        progress.show()
-        outcome = launch(settings)
+        progress.show_progress()
+        outcome = launch_run(settings)
         if not outcome.summary["published"]:
             raise StopRun(outcome.message)
         result = _build_result(frame, settings, outcome)

@@ -24,7 +24,7 @@ from image_tags.tasks.report.pictures import (
     shrink_thumbnail,
 )
 from image_tags.tasks.report.view import ReportInput, to_records
-from image_tags.tasks.summary.changes import changes_sentence
+from image_tags.tasks.summary.changes import describe_changes
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
@@ -111,7 +111,7 @@ def _build_content(view: ReportInput) -> dict[str, Any]:
         "previous": view.previous,
         "changes": facts.list_changes(view),
         "turnover": facts.list_turnover(view),
-        "news": changes_sentence(view.summary["changes"]) if view.summary.get("changes") else "",
+        "news": describe_changes(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
         "gallery": gallery,
         "strip": strip,
