@@ -13,7 +13,7 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import store_for
 from image_tags.tasks.execution.run_folder import stage, staged
-from image_tags.tasks.source.concat_tables import stacked
+from image_tags.tasks.source.concat_tables import concat_tables
 from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
 
 LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
@@ -71,7 +71,7 @@ def load_source(address: str, url_column: str | None, store: str | None = None) 
     Raises:
         UsageError: nothing there, not a table, no rows, no such column, or no links.
     """
-    table = stacked(_tables(files.expand(address, beside=store)))
+    table = concat_tables(_tables(files.expand_address(address, store)))
     if table.num_rows == 0:
         raise UsageError(f"The source {address!r} has column names but no rows.")
     return Source(table, find_url_column(table, url_column), guessed=url_column is None)
