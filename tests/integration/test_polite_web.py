@@ -273,9 +273,9 @@ class TestTLS:
     def _trusted(self, authority, tmp_path, monkeypatch):
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        sockets.tls_context.cache_clear()
+        sockets.make_tls_context.cache_clear()
         yield
-        sockets.tls_context.cache_clear()
+        sockets.make_tls_context.cache_clear()
 
     @pytest.mark.usefixtures("_trusted")
     def test_with_a_trusted_certificate(self, authority):

@@ -17,7 +17,7 @@ from image_tags.tasks.effects.statistics import tag_effects
 from image_tags.tasks.execution.run_folder import run_key, save_json, stage
 from image_tags.tasks.reshape import Verdict
 from image_tags.tasks.source.step import links_table
-from image_tags.tasks.summary.step import counts_of
+from image_tags.tasks.summary.step import count_links
 
 WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
 
@@ -36,7 +36,7 @@ def stage_run(store, run, staged, version=None):
     }.items():
         stage(store, run, name, table)
     tables = {name: table.num_rows for name, table in staged.tables.items()}
-    counts = counts_of(staged.tables["images"])
+    counts = count_links(staged.tables["images"])
     summary = {
         "version": version or f"v-{run}",
         "run": run,

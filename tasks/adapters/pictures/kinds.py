@@ -53,7 +53,7 @@ _NO_PICTURES = (
 )
 
 
-def recognise(body: bytes) -> str:
+def recognise_format(body: bytes) -> str:
     """Pillow's name of the format; Rejected (`not_an_image`, `unsupported_format`) if it is none
     that can be read.
     """
@@ -63,7 +63,7 @@ def recognise(body: bytes) -> str:
     for magic, name in _READABLE:
         if magic.match(head):
             return name
-    brands = _brands(head)
+    brands = _read_brands(head)
     if brands & {b"avif", b"avis"}:
         return "AVIF"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS:
@@ -83,7 +83,7 @@ def recognise(body: bytes) -> str:
     raise Rejected(Reason.NOT_AN_IMAGE, "what came back is not a picture that is known here")
 
 
-def _brands(head: bytes) -> set[bytes]:
+def _read_brands(head: bytes) -> set[bytes]:
     """The brands in the first box of an ISO media file."""
     if head[4:8] != b"ftyp":
         return set()

@@ -114,31 +114,31 @@ def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSetting
                 Reason.DECOMPRESSION_BOMB,
                 f"a JPEG of {scans:,} scans over {image.width} x {image.height} px",
             )
-    if frames_of(image, body, settings.max_frames) > settings.max_frames:
+    if count_frames(image, body, settings.max_frames) > settings.max_frames:
         raise Rejected(Reason.TOO_LARGE, f"more than {settings.max_frames:,} frames (max_frames)")
 
 
-def frames_of(image: ImageFile.ImageFile, body: bytes, limit: int) -> int:
+def count_frames(image: ImageFile.ImageFile, body: bytes, limit: int) -> int:
     """How many frames an animation has; one more than the limit stands for more.
 
     Pages of a TIFF do not count.
     """
     if image.format == "GIF":
-        return _gif_frames(body, limit)
+        return _count_gif_frames(body, limit)
     return getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP", "AVIF") else 1
 
 
-def _gif_frames(body: bytes, limit: int) -> int:
+def _count_gif_frames(body: bytes, limit: int) -> int:
     """Count a GIF's frames by its blocks (GIF89a specification).
 
     Pillow would go through all of them, however many.
     """
-    at = 13 + _colours(body, 10)
+    at = 13 + _size_colour_table(body, 10)
     frames = blocks = 0
     while frames <= limit and at < len(body) and body[at] in (0x21, 0x2C):
         if body[at] == 0x2C:
             frames += 1
-            at += 11 + _colours(body, at + 9)
+            at += 11 + _size_colour_table(body, at + 9)
         else:
             at += 2
         while at < len(body) and body[at]:
@@ -150,7 +150,7 @@ def _gif_frames(body: bytes, limit: int) -> int:
     return frames
 
 
-def _colours(body: bytes, flags_at: int) -> int:
+def _size_colour_table(body: bytes, flags_at: int) -> int:
     """Bytes of the colour table that the flags at this place announce."""
     flags = body[flags_at] if flags_at < len(body) else 0
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
@@ -166,7 +166,7 @@ class Decoding:
         self._changed = threading.Condition()
 
     @contextmanager
-    def room_for(self, pixels: int, limit: int) -> Iterator[None]:
+    def reserve_pixels(self, pixels: int, limit: int) -> Iterator[None]:
         """Wait until there is room for so many pixels, and keep it for the block."""
         with self._changed:
             self._changed.wait_for(lambda: self._pixels == 0 or self._pixels + pixels <= limit)

@@ -24,14 +24,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from image_tags.tasks.adapters.pictures.kinds import recognise
+from image_tags.tasks.adapters.pictures.kinds import recognise_format
 from image_tags.tasks.adapters.pictures.limits import (
     Decoding,
     Measured,
     check_frames,
     check_repeats,
     check_size,
-    frames_of,
+    count_frames,
 )
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
@@ -87,22 +87,22 @@ _decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
 _decoding = Decoding()
 
 
-def verify(body: bytes, settings: FetchSettings) -> Verified:
+def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
     """Decode the picture in full and say how to store it; Rejected if it will not do.
 
     Thread-safe.
     """
-    kind = recognise(body)
+    kind = recognise_format(body)
     check_repeats(kind, body)
-    with _reading(kind), _PLUGINS[kind](Measured(body)) as image:
+    with _rejecting_damage(kind), _PLUGINS[kind](Measured(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
         if kind == "JPEG" and _is_kept(image, kind, body):
-            return _looked_through(image, body, settings)
-        return _decoders.submit(_decoded, image, kind, body, settings).result()
+            return _check_jpeg(image, body, settings)
+        return _decoders.submit(_decode_picture, image, kind, body, settings).result()
 
 
-def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
+def _check_jpeg(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
     """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide
     and high.
 
@@ -110,20 +110,20 @@ def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSett
     memory.
     """
     width, height = image.size
-    with _decoding.room_for(width * height, settings.max_pixels):
+    with _decoding.reserve_pixels(width * height, settings.max_pixels):
         image.draft(None, (1, 1))  # keeps the mode
         image.load()
     return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
 
 
-def _decoded(
+def _decode_picture(
     image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings
 ) -> Verified:
-    with _decoding.room_for(image.width * image.height, settings.max_pixels):
+    with _decoding.reserve_pixels(image.width * image.height, settings.max_pixels):
         image.load()
         if _is_kept(image, kind, body):
             return Verified(body, _KEPT[kind], kind, image.width, image.height)
-        return _converted(image, kind, body, frames_of(image, body, settings.max_frames))
+        return _convert_picture(image, kind, body, count_frames(image, body, settings.max_frames))
 
 
 def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
@@ -132,9 +132,9 @@ def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
     return kind == "PNG" and body[24] <= 8  # bits a channel, in the first chunk
 
 
-def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
+def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
     ImageOps.exif_transpose(image, in_place=True)
-    plain = _plain(image)
+    plain = _make_plain(image)
     lossy = kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in body[:4096])
     stored = "JPEG" if lossy and plain.mode in ("RGB", "L") else "PNG"
     out = BytesIO()
@@ -155,7 +155,7 @@ def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verif
     )
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _make_plain(image: Image.Image) -> Image.Image:
     """The same picture as L, RGB or RGBA with 8 bits a channel."""
     if image.mode.startswith("I;16"):
         image = image.point(lambda value: value * (1 / 257))
@@ -169,7 +169,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _reading(kind: str) -> Iterator[None]:
+def _rejecting_damage(kind: str) -> Iterator[None]:
     """Turn whatever Pillow raises on damaged or malicious bytes into Rejected."""
     try:
         yield

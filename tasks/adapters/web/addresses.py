@@ -33,7 +33,7 @@ METADATA, LINK_LOCAL, MULTICAST = (
 )
 RESERVED = "a reserved address"
 
-LIFTED = (LOOPBACK, PRIVATE, SHARED)
+PRIVATE_KINDS = (LOOPBACK, PRIVATE, SHARED)
 """The kinds that --allow-private-addresses lets pass.
 
 No intranet keeps its pictures at the others.
@@ -93,7 +93,7 @@ class Target:
         return self.host if self.port in DEFAULT_PORTS.values() else f"{self.host}:{self.port}"
 
 
-def parse(link: str) -> Target:
+def parse_link(link: str) -> Target:
     """The target of a link; Rejected (`invalid_url`, `unsafe_address`) if it is not one to follow."""
     if len(link) > MAX_LINK:
         raise Rejected(
@@ -121,7 +121,7 @@ def parse(link: str) -> Target:
     return Target(url, host, DEFAULT_PORTS[parts.scheme] if port is None else port)
 
 
-def kind_of(address: Address) -> str | None:
+def find_forbidden_kind(address: Address) -> str | None:
     """What makes an address forbidden by default; None for a public unicast address."""
     for network, kind in _KINDS:
         if address.version == network.version and address in network:
@@ -133,12 +133,12 @@ def kind_of(address: Address) -> str | None:
     return None
 
 
-def is_lifted(address: Address) -> bool:
+def can_be_allowed(address: Address) -> bool:
     """Whether --allow-private-addresses lets it pass; an IPv4-mapped address counts as the IPv4
     address inside.
     """
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return kind_of(mapped or address) in LIFTED
+    return find_forbidden_kind(mapped or address) in PRIVATE_KINDS
 
 
 def check_address(address: Address, port: int, settings: FetchSettings) -> None:
@@ -147,11 +147,11 @@ def check_address(address: Address, port: int, settings: FetchSettings) -> None:
     The port rule guards public hosts: behind an address that --allow-private-addresses lets pass,
     any port will do.
     """
-    kind = kind_of(address)
-    if kind and not (settings.allow_private_addresses and is_lifted(address)):
+    kind = find_forbidden_kind(address)
+    if kind and not (settings.allow_private_addresses and can_be_allowed(address)):
         hint = (
             ""
-            if settings.allow_private_addresses or not is_lifted(address)
+            if settings.allow_private_addresses or not can_be_allowed(address)
             else " (see --allow-private-addresses)"
         )
         raise Rejected(

@@ -10,7 +10,7 @@ from requests import Response
 from urllib3.response import HTTPResponse
 
 from image_tags.tasks.adapters.web import manners
-from image_tags.tasks.adapters.web.addresses import Target, parse
+from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
 from image_tags.tasks.adapters.web.failures import NETWORK_ERRORS, CutShort
 from image_tags.tasks.adapters.web.session import MAX_HEADER
@@ -21,7 +21,7 @@ _NOT_UNPACKED = frozenset({"br", "zstd", "compress", "dcb", "dcz"})
 """Content-Encodings that urllib3 would hand on as they are; we ask for none."""
 
 
-def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
+def read_body(raw: HTTPResponse, budget: Budget) -> bytes:
     """The decoded body, read no further than the cap."""
     packed = raw.headers.get("Content-Encoding", "").lower()
     for unknown in _NOT_UNPACKED.intersection(part.strip() for part in packed.split(",")):
@@ -34,7 +34,7 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
         raise too_large
     # Chunked bodies carry more than their bytes, but never as much again unless somebody means
     # harm.
-    budget.allow(2 * cap + MAX_HEADER, too_large)
+    budget.limit_bytes(2 * cap + MAX_HEADER, too_large)
     body = raw.read(cap + 1, decode_content=True)
     if not body and raw.length_remaining is None and not raw.chunked:
         raise CutShort(
@@ -49,7 +49,7 @@ def body_of(raw: HTTPResponse, budget: Budget) -> bytes:
     raise too_large
 
 
-def redirected(target: Target, location: str) -> Target:
+def resolve_redirect(target: Target, location: str) -> Target:
     """Where a redirect leads, if one may follow it."""
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode(
@@ -66,13 +66,13 @@ def redirected(target: Target, location: str) -> Target:
             Reason.UNSAFE_ADDRESS, "the server redirects to something other than http or https"
         )
     try:
-        return parse(url)
+        return parse_link(url)
     except Rejected as error:
         reason = Reason.HTTP_ERROR if error.reason is Reason.INVALID_URL else error.reason
         raise Rejected(reason, f"after a redirect: {error.detail}") from None
 
 
-def discard(raw: HTTPResponse) -> None:
+def drain_body(raw: HTTPResponse) -> None:
     """Read a short body that nobody needs, so that the connection can be used again; if that fails
     it is closed.
     """
@@ -81,12 +81,12 @@ def discard(raw: HTTPResponse) -> None:
             raw.read(decode_content=False)
 
 
-def retry_after(response: Response) -> float | None:
+def read_retry_after(response: Response) -> float | None:
     """Seconds that the server asks to wait, if it does."""
-    return manners.retry_after(response.headers.get("Retry-After"), time.time)
+    return manners.parse_retry_after(response.headers.get("Retry-After"), time.time)
 
 
-def validator(response: Response, name: str) -> str | None:
+def read_validator(response: Response, name: str) -> str | None:
     """A header to send back in a conditional request, if it is one that can be sent."""
     value = response.headers.get(name)
     return (

@@ -29,7 +29,7 @@ class Budget:
         self._limit = 0
         self._exceeded: LinkError | None = None
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds left; Passing (`timeout`) if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -38,32 +38,32 @@ class Budget:
             )
         return left
 
-    def to_connect(self) -> float:
+    def connect_timeout_left(self) -> float:
         """Seconds that a connection may take now."""
-        return min(self.left(), self.settings.connect_timeout)
+        return min(self.seconds_left(), self.settings.connect_timeout)
 
-    def to_read(self) -> float:
+    def read_timeout_left(self) -> float:
         """Seconds that the next bytes may take now."""
-        return min(self.left(), self.settings.read_timeout)
+        return min(self.seconds_left(), self.settings.read_timeout)
 
-    def begin(self) -> None:
+    def start_request(self) -> None:
         """A request is about to be sent."""
         self.heard = 0
         self.connected = False
 
-    def allow(self, count: int, exceeded: LinkError) -> None:
+    def limit_bytes(self, count: int, exceeded: LinkError) -> None:
         """From here on `count` bytes may come; one more raises `exceeded`."""
         self._limit = self.heard + count
         self._exceeded = exceeded
 
-    def spend(self, count: int) -> None:
+    def count_bytes(self, count: int) -> None:
         """Note that `count` bytes came."""
         self.heard += count
         if self.heard > self._limit and self._exceeded:
             raise self._exceeded
 
     @contextmanager
-    def current(self) -> Iterator[None]:
+    def used_here(self) -> Iterator[None]:
         """Let the connections that this thread uses spend from this budget."""
         _thread.budget = self
         try:
@@ -75,7 +75,7 @@ class Budget:
 _thread = threading.local()
 
 
-def current_budget() -> Budget:
+def get_current_budget() -> Budget:
     """The budget of the link that this thread is busy with."""
     budget: Budget = _thread.budget
     return budget

@@ -50,7 +50,7 @@ class AskedToWait(Passing):
     """The server answered 429 or 503."""
 
 
-def of_status(status: int, retry_after: float | None) -> LinkError:
+def classify_status(status: int, retry_after: float | None) -> LinkError:
     """The error for an answer whose status is neither a picture nor a redirect."""
     reason = _STATUSES.get(
         status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR
@@ -65,11 +65,11 @@ def of_status(status: int, retry_after: float | None) -> LinkError:
     return Rejected(reason, detail)
 
 
-def of_exception(error: Exception, received: int) -> LinkError:
+def classify_exception(error: Exception, received: int) -> LinkError:
     """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address
     of this machine.
     """
-    causes = _causes(error)
+    causes = _find_causes(error)
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
@@ -89,7 +89,7 @@ def of_exception(error: Exception, received: int) -> LinkError:
     )
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def _find_causes(error: BaseException) -> list[BaseException]:
     """The error and all that it was made from, outermost first."""
     found: list[BaseException] = []
     waiting: list[object] = [error]

@@ -63,7 +63,7 @@ class Hosts:
         self._sites: dict[str, _Site] = {}
 
     @contextmanager
-    def turn(self, name: str) -> Iterator[float]:
+    def wait_turn(self, name: str) -> Iterator[float]:
         """Wait for this site's turn and keep one of its slots for the block; yields the seconds
         waited.
 
@@ -71,29 +71,29 @@ class Hosts:
         """
         start = self._clock()
         with self._lock:
-            site = self._site(name)
+            site = self._find_site(name)
             site.users += 1
         try:
             with site.slots:
-                pause = self._pause(site)
+                pause = self._reserve_pause(site)
                 if pause > 0:
                     self._sleep(pause)
                 yield self._clock() - start
         finally:
             with self._lock:
                 site.users -= 1
-                self._tidy(name, site)
+                self._forget_idle(name, site)
 
-    def failed(self, name: str, failure: Passing) -> None:
+    def record_failure(self, name: str, failure: Passing) -> None:
         """A request to the site failed in passing.
 
         An error of the server that came promptly is an answer like others.
         """
         if failure.reason is Reason.SERVER_ERROR and not isinstance(failure, AskedToWait):
-            self.answered(name)
+            self.record_answer(name)
             return
         with self._lock:
-            site = self._site(name)
+            site = self._find_site(name)
             site.last = failure
             site.strikes += 4 if isinstance(failure, Unreachable) else 1
             if site.strikes >= DOWN_AT:
@@ -103,20 +103,20 @@ class Hosts:
                 pause = min(failure.retry_after or site.gap, 10 * site.gap, LONGEST_PAUSE)
                 site.next = max(site.next, self._clock() + pause)
 
-    def answered(self, name: str) -> None:
+    def record_answer(self, name: str) -> None:
         """The site gave an answer: it is not down, and the gap is halved."""
         with self._lock:
-            site = self._site(name)
+            site = self._find_site(name)
             site.strikes = 0
             site.gap = site.gap / 2 if site.gap >= FIRST_GAP else 0.0
 
-    def _site(self, name: str) -> _Site:
+    def _find_site(self, name: str) -> _Site:
         site = self._sites.get(name)
         if site is None:
             site = self._sites[name] = _Site(self._at_once)
         return site
 
-    def _pause(self, site: _Site) -> float:
+    def _reserve_pause(self, site: _Site) -> float:
         """Seconds until this request may go."""
         with self._lock:
             now = self._clock()
@@ -132,7 +132,7 @@ class Hosts:
             site.next = begin + site.gap
             return begin - now
 
-    def _tidy(self, name: str, site: _Site) -> None:
+    def _forget_idle(self, name: str, site: _Site) -> None:
         if not site.users and not site.gap and not site.strikes:
             self._sites.pop(name, None)
         elif len(self._sites) > REMEMBERED:

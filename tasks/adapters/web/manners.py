@@ -14,13 +14,13 @@ _AGENT_PREFIX = re.compile(r"\s*(\*|[A-Za-z][A-Za-z0-9_.*/-]*)\s*:(.*)", re.DOTA
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
 
-def user_agent(contact: str | None) -> str:
+def make_user_agent(contact: str | None) -> str:
     """Who we are, in the form that well-behaved robots use."""
     contact = re.sub(r"[^\x20-\x7e]|[()]", "", contact or "").strip()
     return f"{AGENT}/{version('image-tags')}" + (f" (+{contact})" if contact else "")
 
 
-def opted_out(robots_tags: Iterable[str]) -> str | None:
+def find_opt_out(robots_tags: Iterable[str]) -> str | None:
     """The directive in these X-Robots-Tag headers that forbids us the picture; None if none does.
 
     A header may begin with the name of the robot it is meant for; so may each of its parts, and a
@@ -40,7 +40,7 @@ def opted_out(robots_tags: Iterable[str]) -> str | None:
     return None
 
 
-def retry_after(header: str | None, now: Callable[[], float]) -> float | None:
+def parse_retry_after(header: str | None, now: Callable[[], float]) -> float | None:
     """Seconds to wait as a Retry-After header says, in seconds or as a date; None if it says
     nothing readable.
     """

@@ -33,7 +33,7 @@ class Resolver:
         self._lookup = lookup
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
 
-    def addresses(self, host: str, port: int, timeout: float) -> list[Found]:
+    def find_addresses(self, host: str, port: int, timeout: float) -> list[Found]:
         """The host's addresses; Unreachable if there are none in time, Rejected (`invalid_url`) if
         none is possible.
         """
@@ -41,14 +41,14 @@ class Resolver:
         try:
             version = ipaddress.ip_address(bare).version
         except ValueError:
-            return self._looked_up(host, port, timeout)
+            return self._look_up(host, port, timeout)
         return [(socket.AF_INET if version == 4 else socket.AF_INET6, (bare, port))]
 
     def close(self) -> None:
         """Look up no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _looked_up(self, host: str, port: int, timeout: float) -> list[Found]:
+    def _look_up(self, host: str, port: int, timeout: float) -> list[Found]:
         answer = self._pool.submit(
             self._lookup or socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
         )

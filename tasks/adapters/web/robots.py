@@ -30,7 +30,7 @@ class Robots:
         self._rules: OrderedDict[str, Future[Protego]] = OrderedDict()
         self._sizes: dict[str, int] = {}
 
-    def check(self, url: str, read: Callable[[str], str], left: Callable[[], float]) -> None:
+    def check_url(self, url: str, read: Callable[[str], str], left: Callable[[], float]) -> None:
         """Rejected (`opted_out`) if the site asks robots not to fetch this URL.
 
         `read` gives the text behind a URL, empty if there is none; what it raises is raised here.
@@ -45,7 +45,7 @@ class Robots:
                 rules = self._rules[site] = Future()
             self._rules.move_to_end(site)
         if mine:
-            self._learn(site, rules, read)
+            self._load_rules(site, rules, read)
         try:
             allowed = rules.result(timeout=left()).can_fetch(url, AGENT)
         except TimeoutError:
@@ -53,14 +53,14 @@ class Robots:
         if not allowed:
             raise Rejected(Reason.OPTED_OUT, "the site asks robots not to fetch it (robots.txt)")
 
-    def _learn(self, site: str, rules: "Future[Protego]", read: Callable[[str], str]) -> None:
+    def _load_rules(self, site: str, rules: "Future[Protego]", read: Callable[[str], str]) -> None:
         try:
             text = read(f"{site}/robots.txt")
-            rules.set_result(Protego.parse(concerning_us(text)))
+            rules.set_result(Protego.parse(keep_our_rules(text)))
         except BaseException as error:
             with self._lock:
                 del self._rules[site]  # the next link asks again
-            rules.set_exception(_of_robots(error))
+            rules.set_exception(_mark_as_robots(error))
             if not isinstance(error, LinkError):
                 raise
             return
@@ -72,12 +72,12 @@ class Robots:
                 self._rules.pop(oldest, None)
 
 
-def concerning_us(text: str) -> str:
+def keep_our_rules(text: str) -> str:
     """The same rules with all other robots under one name: Protego's work grows with robots times
     rules.
     """
 
-    def ours(line: re.Match[str]) -> str:
+    def rename_robot(line: re.Match[str]) -> str:
         name = line[1].strip().lower()
         return (
             f"User-agent: {name}"
@@ -85,10 +85,10 @@ def concerning_us(text: str) -> str:
             else "User-agent: other"
         )
 
-    return _AGENT_LINE.sub(ours, text)
+    return _AGENT_LINE.sub(rename_robot, text)
 
 
-def _of_robots(error: BaseException) -> BaseException:
+def _mark_as_robots(error: BaseException) -> BaseException:
     if isinstance(error, Passing):
         return Passing(error.reason, f"robots.txt: {error.detail}", error.retry_after)
     if isinstance(error, Rejected):

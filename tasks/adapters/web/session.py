@@ -14,8 +14,8 @@ from requests.adapters import HTTPAdapter
 from requests_hardened import Config, HTTPSession
 
 from image_tags.tasks.adapters.web import sockets
-from image_tags.tasks.adapters.web.budget import current_budget
-from image_tags.tasks.adapters.web.manners import user_agent
+from image_tags.tasks.adapters.web.budget import get_current_budget
+from image_tags.tasks.adapters.web.manners import make_user_agent
 from image_tags.tasks.adapters.web.resolver import Resolver
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
@@ -53,7 +53,7 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
             "GET",
             "http://to.be.replaced/",
             headers={
-                "User-Agent": user_agent(settings.contact),
+                "User-Agent": make_user_agent(settings.contact),
                 "Accept": ACCEPT,
                 "Accept-Encoding": "identity",  # pictures are compressed already
             },
@@ -70,10 +70,10 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         request = self._request.copy()
         request.url = url
         request.headers.update(headers)
-        budget = current_budget()
+        budget = get_current_budget()
         while True:
-            budget.begin()
-            budget.allow(
+            budget.start_request()
+            budget.limit_bytes(
                 MAX_HEADER,
                 Rejected(Reason.HTTP_ERROR, f"headers of more than {MAX_HEADER:,} bytes"),
             )
@@ -99,7 +99,7 @@ class _Adapter(HTTPAdapter):
     """An adapter whose connections keep the rules of `image_tags.tasks.adapters.web.sockets`."""
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
-        self._pools = sockets.pools(resolver)
+        self._pools = sockets.make_pools(resolver)
         super().__init__(
             pool_connections=settings.fetch_threads * 2, pool_maxsize=settings.per_host
         )
@@ -108,7 +108,7 @@ class _Adapter(HTTPAdapter):
         self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
     ) -> None:
         super().init_poolmanager(
-            connections, maxsize, block, ssl_context=sockets.tls_context(), **pool_kwargs
+            connections, maxsize, block, ssl_context=sockets.make_tls_context(), **pool_kwargs
         )
         self.poolmanager.pool_classes_by_scheme = self._pools
 

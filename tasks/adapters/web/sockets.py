@@ -18,7 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from image_tags.tasks.adapters.web.addresses import check_address, check_port
-from image_tags.tasks.adapters.web.budget import Budget, current_budget
+from image_tags.tasks.adapters.web.budget import Budget, get_current_budget
 from image_tags.tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
 from image_tags.tasks.contracts.errors import Passing
 from image_tags.tasks.contracts.reasons import Reason
@@ -28,12 +28,12 @@ class _Socket(socket.socket):
     """A socket whose reads keep the current budget."""
 
     def recv_into(self, *args: Any) -> int:
-        budget = _ready(self)
+        budget = _set_timeout(self)
         try:
             count = super().recv_into(*args)
         except TimeoutError:
-            raise _too_slow(budget) from None
-        budget.spend(count)
+            raise _make_timeout(budget) from None
+        budget.count_bytes(count)
         return count
 
 
@@ -41,43 +41,43 @@ class _TLSSocket(ssl.SSLSocket):
     """The same over TLS."""
 
     def recv_into(self, *args: Any) -> int:
-        budget = _ready(self)
+        budget = _set_timeout(self)
         try:
             count = super().recv_into(*args)
         except TimeoutError:
-            raise _too_slow(budget) from None
-        budget.spend(count)
+            raise _make_timeout(budget) from None
+        budget.count_bytes(count)
         return count
 
 
-def _ready(sock: socket.socket) -> Budget:
-    budget = current_budget()
-    sock.settimeout(budget.to_read())
+def _set_timeout(sock: socket.socket) -> Budget:
+    budget = get_current_budget()
+    sock.settimeout(budget.read_timeout_left())
     return budget
 
 
-def _too_slow(budget: Budget) -> Passing:
-    budget.left()
+def _make_timeout(budget: Budget) -> Passing:
+    budget.seconds_left()
     return Passing(
         Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)"
     )
 
 
-def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
+def _connect_host(host: str, port: int, resolver: Resolver) -> socket.socket:
     """A socket connected to one of the host's addresses.
 
     Each is checked before, and none is looked up again.
     """
-    budget = current_budget()
+    budget = get_current_budget()
     if not budget.settings.allow_private_addresses:
         check_port(port, budget.settings)
-    found = resolver.addresses(host, port, budget.to_connect())
+    found = resolver.find_addresses(host, port, budget.connect_timeout_left())
     for _, address in found:
         check_address(ipaddress.ip_address(address[0]), port, budget.settings)
     failure: OSError | None = None
     for one in found[:MAX_ADDRESSES]:
         try:
-            return _connected_to(one, budget)
+            return _connect_address(one, budget)
         except OSError as error:
             failure = error
     if isinstance(failure, TimeoutError):
@@ -89,12 +89,12 @@ def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
     raise Unreachable(Reason.CONNECTION_FAILED, f"no connection to the host: {why}")
 
 
-def _connected_to(one: Found, budget: Budget) -> socket.socket:
+def _connect_address(one: Found, budget: Budget) -> socket.socket:
     family, address = one
     sock = _Socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(budget.to_connect())
+        sock.settimeout(budget.connect_timeout_left())
         sock.connect(address)
     except BaseException:
         sock.close()
@@ -118,20 +118,20 @@ class _Answer(HTTPResponse):
             parse_headers(self.fp)
 
 
-def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
+def make_pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
     """For urllib3.PoolManager.pool_classes_by_scheme: pools whose connections keep the rules."""
 
     class Connection(HTTPConnection):
         response_class = _Answer
 
         def _new_conn(self) -> socket.socket:
-            return _connected(self.host, self.port, resolver)
+            return _connect_host(self.host, self.port, resolver)
 
     class TLSConnection(HTTPSConnection):
         response_class = _Answer
 
         def _new_conn(self) -> socket.socket:
-            return _connected(self.host, self.port, resolver)
+            return _connect_host(self.host, self.port, resolver)
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = Connection
@@ -143,7 +143,7 @@ def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
+def make_tls_context() -> ssl.SSLContext:
     """The context that checks certificates against certifi's authorities and the machine's own
     (SSL_CERT_FILE).
     """
