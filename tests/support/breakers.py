@@ -115,9 +115,7 @@ BREAKERS = {
         "The table has exactly the columns, types and order of its contract.": drop_column(
             "images", "height"
         ),
-        "Every row has the number of its source row.": put_value(
-            "images", "row", None
-        ),
+        "Every row has the number of its source row.": put_value("images", "row", None),
         "Source row and position identify one link.": repeat_first_row("images"),
         "Every source row is present, and no other row.": keep_rows(
             "images", lambda row: row["row"] != 10
@@ -144,9 +142,7 @@ BREAKERS = {
         "A tagged link has the address of its picture.": put_where(
             "images", "object", None, "status", "tagged"
         ),
-        "All links to one picture agree about it.": put_where(
-            "images", "width", 321, "row", 29
-        ),
+        "All links to one picture agree about it.": put_where("images", "width", 321, "row", 29),
         "A picture has at least 1 byte.": put_where("images", "bytes", 0, "status", "tagged"),
         "A picture has at least 1 pixel across.": put_where(
             "images", "width", 0, "status", "tagged"
