@@ -114,14 +114,14 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
 
 
 def _fetched(urls: Sequence[str], settings: Settings, store: Store) -> list[Fetched]:
-    with progress.watching("ingest_images", len(urls)):
+    with progress.track_step("ingest_images", len(urls)):
         return ingest_links(
             urls,
             web_for(NAME, settings),
             store,
             part(settings, FetchSettings),
             time.time,
-            lambda _: progress.advance("ingest_images"),
+            lambda _: progress.advance_step("ingest_images"),
         )
 
 

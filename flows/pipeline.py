@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from image_tags.flows.flow_parameters import flat
-from image_tags.flows.outcome import conclude, told
+from image_tags.flows.outcome import conclude_run, report_failures
 from image_tags.flows.start import begin, flow_run_name
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble import assemble_tables
@@ -24,12 +24,12 @@ from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
 from image_tags.tasks.reshape import reshape_tags
 from image_tags.tasks.source.step import read_source
-from image_tags.tasks.summary.step import remarks_on, summarize_run
+from image_tags.tasks.summary.step import collect_remarks, summarize_run
 
 
 @flow(name="image-tags", flow_run_name=flow_run_name)
 @flat
-@told
+@report_failures
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
     run, clock = begin(settings)
@@ -66,7 +66,7 @@ def image_tags(settings: Settings) -> State[Any]:
             findings=findings,
             started=clock.started,
             seconds=clock.seconds,
-            remarks=remarks_on(settings, source, renamed),
+            remarks=collect_remarks(settings, source, renamed),
             stopped=stopped is not None,
         )
         # A report that cannot be drawn shows as a failed task run; what the gate has passed is
@@ -75,7 +75,7 @@ def image_tags(settings: Settings) -> State[Any]:
         if summary["published"]:
             lost_to = publish_tables(run, settings, summary)
             summary["published"] = lost_to is None
-        outcome = conclude(settings, summary, findings, stopped, lost_to)
+        outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # The same holds for what explains it.
         explain_run(run, settings, summary, findings, outcome.ending, return_state=True)
     finally:

@@ -62,7 +62,7 @@ def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
     logger = get_run_logger()
 
     def on_done(one: Fetched) -> None:
-        progress.advance("ingest_images")
+        progress.advance_step("ingest_images")
         logger.debug(
             "%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or "")
         )

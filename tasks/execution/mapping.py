@@ -41,7 +41,7 @@ def mapped(
     )
     total = sum(len(batch.items) for batch in batches)
     place = place_for(run, settings)
-    with progress.watching(step.name, total), place.entered():
+    with progress.track_step(step.name, total), place.entered():
         # No tags on task runs: for each one Prefect would ask its server whether the tag has a
         # place free.
         given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
@@ -51,7 +51,7 @@ def mapped(
         for future in as_completed(list(futures)):
             live.add(sizes[future], str(future.state.name))
             if not place.here:
-                progress.advance(step.name, sizes[future])
+                progress.advance_step(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
         live.end(

@@ -50,7 +50,7 @@ def place_for(run: str, settings: Settings) -> Place:
     if settings.runner == "threads":
         return Place(ThreadPoolTaskRunner(max_workers=WORKERS), settings, here=True)
     cluster = dask_for(run, settings, WORKERS)
-    return Place(cluster.runner(), divided(settings, cluster.processes), here=False)
+    return Place(cluster.task_runner(), divided(settings, cluster.processes), here=False)
 
 
 def divided(settings: Settings, of: int) -> Settings:
