@@ -123,8 +123,8 @@ def list_versions(address: str) -> int:
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.published.versions import rollback
+    from image_tags.tasks.published.versions import roll_back
 
-    back = rollback(open_store(StoreSettings(store=address)), version)
+    back = roll_back(open_store(StoreSettings(store=address)), version)
     click.echo(f"Readers see version {back.version} again.")
     return 0

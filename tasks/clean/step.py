@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.clean.rules import clean
+from image_tags.tasks.clean.rules import clean_tags_table
 from image_tags.tasks.contracts.settings import CleaningSettings, Settings
 from image_tags.tasks.execution.resources import part, store_for
 from image_tags.tasks.execution.run_folder import stage, staged
@@ -13,7 +13,9 @@ from image_tags.tasks.execution.run_folder import stage, staged
 def clean_tags(run: str, settings: Settings) -> dict[str, int]:
     """Stage `tags_long` and `tags_dropped`; returns how many tags were kept and dropped."""
     store = store_for(run, settings)
-    kept, dropped = clean(staged(store, run, "all_tags"), part(settings, CleaningSettings))
+    kept, dropped = clean_tags_table(
+        staged(store, run, "all_tags"), part(settings, CleaningSettings)
+    )
     stage(store, run, "tags_long", kept)
     stage(store, run, "tags_dropped", dropped)
     get_run_logger().info("%d tags kept, %d dropped", kept.num_rows, dropped.num_rows)

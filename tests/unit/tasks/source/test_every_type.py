@@ -12,10 +12,10 @@ import pytest
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.athena import create_table
-from image_tags.tasks.check.gate import check
+from image_tags.tasks.check.gate import check_files
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from image_tags.tasks.publish import publish
+from image_tags.tasks.publish import publish_version
 from image_tags.tasks.read import read_tables
 from tests.support.every_type import COLUMNS, SOURCE
 from tests.support.staged import WIDTHS, Staged, stage_run
@@ -33,14 +33,18 @@ class Published:
         self.staged = Staged(rows=3, more=columns, rename=rename)
         self.store = FolderStore(str(folder))
         summary = stage_run(self.store, "r1", self.staged)
-        self.keys = publish(self.store, "r1", summary, PublishSettings(csv=True)).pointer.tables
+        self.keys = publish_version(
+            self.store, "r1", summary, PublishSettings(csv=True)
+        ).pointer.tables
         self.folder = folder
         self.path = folder / self.keys["tagged"]
 
     @property
     def failed(self):
         return [
-            one for one in check(self.staged.files, self.staged.context).findings if not one.success
+            one
+            for one in check_files(self.staged.files, self.staged.context).findings
+            if not one.success
         ]
 
 
