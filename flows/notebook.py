@@ -112,7 +112,7 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.tasks.adapters.store.store import PARQUET
     from image_tags.tasks.effects.metric import check_metrics
     from image_tags.tasks.execution.resources import part
-    from image_tags.tasks.source.dataframes import stored_name, source_table
+    from image_tags.tasks.source.dataframes import source_table, stored_name
     from image_tags.tasks.source.step import find_url_column
 
     table = source_table(frame)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from image_tags.tasks.adapters.files.file_names import (
     WILD,
-    select_matched,
     fixed_folder,
+    select_matched,
     select_tables,
 )
 from image_tags.tasks.contracts.errors import UsageError

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from image_tags.tasks.adapters.files.file_names import (
     WILD,
-    select_matched,
     fixed_folder,
     matches_pattern,
+    select_matched,
     select_tables,
 )
 from image_tags.tasks.adapters.store.s3 import S3Store

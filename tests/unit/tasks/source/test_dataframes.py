@@ -16,10 +16,10 @@ from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.assemble import column_names
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.source.dataframes import (
-    stored_name,
     restore_frame,
     restore_index,
     source_table,
+    stored_name,
 )
 
 
