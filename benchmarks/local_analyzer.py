@@ -49,12 +49,12 @@ def reading(sizes: tuple[int, ...], samples: list[Sample]) -> None:
     )
     for size in sizes:
         reader = text.Reader(size)
-        list(reader.read(np.asarray(samples[0].image)))  # loads the models
+        list(reader.read_lines(np.asarray(samples[0].image)))  # loads the models
         took: dict[bool, list[float]] = {True: [], False: []}
         right, wrong = 0, {True: 0, False: 0}
         for sample in samples:
             pixels, start = np.asarray(sample.image), time.process_time()
-            found = Counter(word.text for line in reader.read(pixels) for word in line.words)
+            found = Counter(word.text for line in reader.read_lines(pixels) for word in line.words)
             took[bool(sample.words)].append(1000 * (time.process_time() - start))
             right += (found & Counter(sample.words)).total()
             wrong[bool(sample.words)] += (found - Counter(sample.words)).total()

@@ -15,10 +15,10 @@ from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, Stor
 
 def run_demo(store: str, as_json: bool) -> int:
     """The main job on a feed that this machine serves."""
-    from image_tags.flows.demo import feed
+    from image_tags.flows.demo import serve_feed
 
     try:
-        with feed(Path(store).expanduser() / "demo") as (tweets, people):
+        with serve_feed(Path(store).expanduser() / "demo") as (tweets, people):
             given = {
                 "source": str(tweets),
                 "url_column": "media",
@@ -43,10 +43,10 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     check_metrics(source.table, settings.metric)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
-    from image_tags.flows.launch import launch
+    from image_tags.flows.launch import launch_run
 
-    progress.show()
-    outcome = launch(settings)
+    progress.show_progress()
+    outcome = launch_run(settings)
     for line in outcome.lines:
         click.echo(line)
     if as_json:
@@ -61,7 +61,7 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
     from image_tags.tasks.adapters import progress
 
     check_request(settings)
-    progress.show()
+    progress.show_progress()
     planned = plan_run(settings, fetch)
     for line in planned.lines:
         click.echo(line)
@@ -122,8 +122,8 @@ def list_versions(address: str) -> int:
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.published.versions import rollback
+    from image_tags.tasks.published.versions import roll_back
 
-    back = rollback(open_store(StoreSettings(store=address)), version)
+    back = roll_back(open_store(StoreSettings(store=address)), version)
     click.echo(f"Readers see version {back.version} again.")
     return 0

@@ -25,59 +25,63 @@ PERSON = "Grace Hopper"
 COLUMNS = ("tweet_id", "text", "likes", "media")
 
 
-def _packaged(package: str, *path: str) -> bytes:
+def _read_packaged(package: str, *path: str) -> bytes:
     return files(package).joinpath(*path).read_bytes()
 
 
-def _skimage(name: str) -> bytes:
-    return _packaged("skimage", "data", name)
+def _read_skimage(name: str) -> bytes:
+    return _read_packaged("skimage", "data", name)
 
 
-def _portrait() -> bytes:
-    return _packaged("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg")
+def _read_portrait() -> bytes:
+    return _read_packaged("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg")
 
 
-def _saved(picture: Image.Image, form: str) -> bytes:
+def _encode_picture(picture: Image.Image, form: str) -> bytes:
     out = io.BytesIO()
     picture.convert("RGB").save(out, form)
     return out.getvalue()
 
 
-def _page_on_its_side() -> bytes:
-    return _saved(Image.open(io.BytesIO(_skimage("page.png"))).rotate(90, expand=True), "PNG")
+def _turn_page() -> bytes:
+    return _encode_picture(
+        Image.open(io.BytesIO(_read_skimage("page.png"))).rotate(90, expand=True), "PNG"
+    )
 
 
-def _cat_as_webp() -> bytes:
-    return _saved(Image.open(io.BytesIO(_skimage("chelsea.png"))), "WEBP")
+def _convert_cat() -> bytes:
+    return _encode_picture(Image.open(io.BytesIO(_read_skimage("chelsea.png"))), "WEBP")
 
 
-def _tiny() -> bytes:
-    return _saved(Image.open(io.BytesIO(_skimage("coffee.png"))).resize((60, 40)), "PNG")
+def _shrink_coffee() -> bytes:
+    return _encode_picture(
+        Image.open(io.BytesIO(_read_skimage("coffee.png"))).resize((60, 40)), "PNG"
+    )
 
 
-def _enrolled_photo() -> bytes:
+def _make_enrolled_photo() -> bytes:
     """Another rendition than the one in the feed: cropped, smaller, compressed anew."""
-    portrait = Image.open(io.BytesIO(_portrait()))
+    portrait = Image.open(io.BytesIO(_read_portrait()))
     width, height = portrait.size
-    return _saved(
+    return _encode_picture(
         portrait.crop((width // 10, 0, width, height * 9 // 10)).resize((369, 432)), "JPEG"
     )
 
 
 PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "/cat.png": ("image/png", functools.partial(_skimage, "chelsea.png")),
-    "/cat-again.png": ("image/png", functools.partial(_skimage, "chelsea.png")),
-    "/cat.webp": ("image/webp", _cat_as_webp),
-    "/coffee.png": ("image/png", functools.partial(_skimage, "coffee.png")),
-    "/rocket.jpg": ("image/jpeg", functools.partial(_skimage, "rocket.jpg")),
-    "/stars.jpg": ("image/jpeg", functools.partial(_skimage, "hubble_deep_field.jpg")),
-    "/retina.jpg": ("image/jpeg", functools.partial(_skimage, "retina.jpg")),
-    "/photographer.png": ("image/png", functools.partial(_skimage, "camera.png")),
-    "/astronaut.png": ("image/png", functools.partial(_skimage, "astronaut.png")),
-    "/page.png": ("image/png", functools.partial(_skimage, "page.png")),
-    "/page-on-its-side.png": ("image/png", _page_on_its_side),
-    "/admiral.jpg": ("image/jpeg", _portrait),
-    "/tiny.png": ("image/png", _tiny),
+    "/cat.png": ("image/png", functools.partial(_read_skimage, "chelsea.png")),
+    "/cat-again.png": ("image/png", functools.partial(_read_skimage, "chelsea.png")),
+    "/cat.webp": ("image/webp", _convert_cat),
+    "/coffee.png": ("image/png", functools.partial(_read_skimage, "coffee.png")),
+    "/rocket.jpg": ("image/jpeg", functools.partial(_read_skimage, "rocket.jpg")),
+    "/stars.jpg": ("image/jpeg", functools.partial(_read_skimage, "hubble_deep_field.jpg")),
+    "/retina.jpg": ("image/jpeg", functools.partial(_read_skimage, "retina.jpg")),
+    "/photographer.png": ("image/png", functools.partial(_read_skimage, "camera.png")),
+    "/astronaut.png": ("image/png", functools.partial(_read_skimage, "astronaut.png")),
+    "/page.png": ("image/png", functools.partial(_read_skimage, "page.png")),
+    "/page-on-its-side.png": ("image/png", _turn_page),
+    "/admiral.jpg": ("image/jpeg", _read_portrait),
+    "/tiny.png": ("image/png", _shrink_coffee),
     "/moved.jpg": (
         "text/html",
         lambda: b"<!doctype html><title>Moved</title><p>This picture has moved.",
@@ -124,7 +128,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def feed(folder: Path) -> Iterator[tuple[Path, Path]]:
+def serve_feed(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Serve the feed while the block runs.
 
     Yields:
@@ -143,14 +147,14 @@ def feed(folder: Path) -> Iterator[tuple[Path, Path]]:
     try:
         people = folder / "people"
         people.mkdir(parents=True, exist_ok=True)
-        (people / f"{PERSON}.jpg").write_bytes(_enrolled_photo())
-        yield _written(folder / "tweets.csv", f"http://127.0.0.1:{server.server_port}"), people
+        (people / f"{PERSON}.jpg").write_bytes(_make_enrolled_photo())
+        yield _write_feed(folder / "tweets.csv", f"http://127.0.0.1:{server.server_port}"), people
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _written(path: Path, site: str) -> Path:
+def _write_feed(path: Path, site: str) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

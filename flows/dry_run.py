@@ -22,16 +22,15 @@ NAME = "plan"
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan and what it rests on.
+    """A plan and the counts behind it.
 
     Attributes:
         rows: of the source.
-        links: in it.
+        links: in the source.
         urls: distinct links.
-        new: distinct links that are not known as pictures; without fetching, each may bring one
-            image more.
+        new: distinct links that are not known as pictures; each may bring one more image.
         plan: for the images that are known.
-        over: by how many USD the plan is over `max_cost`; 0 if it is not.
+        over: USD by which the plan exceeds `max_cost`; 0 if it does not.
         fetched: whether new links were fetched for the plan.
 
     """
@@ -46,26 +45,27 @@ class Planned:
 
     @property
     def lines(self) -> list[str]:
-        """For a person."""
+        """Sentences for the screen."""
         lines = [f"{self.rows:,} rows, {self.links:,} links, {self.urls:,} of them distinct."]
         if self.fetched:
             lines.append(
-                f"All were looked up now and are in the store; {self.new:,} have no picture."
+                f"All of them were fetched and are in the store; {self.new:,} have no picture."
             )
         elif self.new:
             most = self.new * len(self.plan.operations)
             lines.append(
-                f"{self.new:,} links are not fetched yet: up to as many images and {most:,} calls more."
+                f"{self.new:,} links are not fetched yet: up to as many more images and {most:,} "
+                "more calls."
             )
         lines += plan_sentences(self.plan)
         if self.over:
             lines.append(
-                f"That is {self.over:.2f} USD over --max-cost: a run would stop before it pays."
+                f"That is {self.over:.2f} USD over --max-cost: a run would stop before paying."
             )
         return lines
 
     def as_json(self) -> dict[str, Any]:
-        """For a program."""
+        """Counts and costs for a program."""
         counts = {
             "rows": self.rows,
             "links": self.links,
@@ -81,7 +81,7 @@ class Planned:
 
 
 def plan_run(settings: Settings, fetch: bool) -> Planned:
-    """What a run would do.
+    """Work out what a run would do.
 
     With `fetch`, new links are fetched and stored, so that the run need not do it again.
     """
@@ -98,14 +98,14 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
 
 
 def _fetch_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:
-    with progress.watching("ingest_images", len(urls)):
+    with progress.track_step("ingest_images", len(urls)):
         return ingest_links(
             urls,
             resources.web,
             resources.store,
             resources.settings.only(FetchSettings),
             time.time,
-            lambda _: progress.advance("ingest_images"),
+            lambda _: progress.advance_step("ingest_images"),
         )
 
 

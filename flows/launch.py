@@ -10,11 +10,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from image_tags.flows.outcome import Outcome, Undone
+from image_tags.flows.outcome import Outcome, RunFailed
 from image_tags.flows.pipeline import image_tags
 from image_tags.flows.start import check_shards
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.orchestration.prefect_api import drop_events
+from image_tags.tasks.adapters.orchestration.prefect_api import discard_events
 from image_tags.tasks.contracts.errors import ImageTagsError, StopRun
 from image_tags.tasks.contracts.settings import Settings
 
@@ -26,7 +26,7 @@ EMBEDDED = (
 KEPT = "Nothing is lost; run the same again."
 
 
-def launch(settings: Settings) -> Outcome:
+def launch_run(settings: Settings) -> Outcome:
     """Run the flow and say how it ended, also inside a running event loop.
 
     Raises:
@@ -43,11 +43,11 @@ def launch(settings: Settings) -> Outcome:
             error.__cause__, httpx.HTTPError
         ):
             raise
-        drop_events()
-        raise StopRun(f"{_where()} does not answer any more. {KEPT}") from error
+        discard_events()
+        raise StopRun(f"{_describe_server()} does not answer any more. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
-    if isinstance(outcome, Undone):
+    if isinstance(outcome, RunFailed):
         return outcome.outcome
     if isinstance(outcome, ImageTagsError):
         raise outcome
@@ -65,7 +65,7 @@ def check_server() -> None:
     """
     address = get_current_settings().api.url
     if address is None:
-        progress.say(EMBEDDED)
+        progress.print_line(EMBEDDED)
         reach_loopback_directly(os.environ)
         return
     try:
@@ -73,7 +73,7 @@ def check_server() -> None:
             client.read_flows(limit=1)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-        raise StopRun(_refusal(status)) from None
+        raise StopRun(_explain_refusal(status)) from None
 
 
 def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
@@ -90,13 +90,13 @@ def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
             del environment[name]
 
 
-def _where() -> str:
+def _describe_server() -> str:
     address = str(get_current_settings().api.url or "this machine")
     return f"The Prefect server at {re.sub('//[^/]*@', '//', address)}"
 
 
-def _refusal(status: int | None) -> str:
-    where = _where()
+def _explain_refusal(status: int | None) -> str:
+    where = _describe_server()
     if status in (401, 403):
         return f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, or PREFECT_API_KEY for Prefect Cloud."
     if status is not None:

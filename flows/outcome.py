@@ -22,7 +22,7 @@ from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.explain.markdown import Ending
 from image_tags.tasks.explain.step import show_ending
-from image_tags.tasks.summary.step import sentences
+from image_tags.tasks.summary.step import summary_lines
 
 ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
@@ -49,16 +49,16 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """The closing summary on the screen."""
-        return [*sentences(self.summary), self.message]
+        return [*summary_lines(self.summary), self.message]
 
     def state(self) -> State[Any]:
         """The flow run's final state."""
         if self.exit_code:
-            return Failed(message=self.message, data=Undone(self))
+            return Failed(message=self.message, data=RunFailed(self))
         return Completed(name=self.name, message=self.message, data=self)
 
 
-class Undone(ImageTagsError):
+class RunFailed(ImageTagsError):
     """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process
     ends with it.
     """
@@ -71,7 +71,7 @@ class Undone(ImageTagsError):
         return self.outcome.ending.headline
 
 
-def conclude(
+def conclude_run(
     settings: Settings,
     summary: JsonObject,
     findings: Sequence[JsonObject],
@@ -88,7 +88,7 @@ def conclude(
         lost_to: the version that another run published meanwhile, if so.
 
     """
-    refused = _refusal(settings, summary, findings, stopped, lost_to)
+    refused = _explain_refusal(settings, summary, findings, stopped, lost_to)
     if refused:
         return Outcome(summary, "Failed", refused, 1)
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
@@ -99,8 +99,10 @@ def conclude(
             if REASONS[code].status is Status.PENDING
         )
         # The page shows the beginning of it: what is missing stands there.
-        headline = f"{_left(pending)} ({reasons}); all else is published as {version}."
-        return Outcome(summary, "Failed", Ending(headline, _retry(), rerun_command(settings)), 1)
+        headline = f"{_count_pending(pending)} ({reasons}); all else is published as {version}."
+        return Outcome(
+            summary, "Failed", Ending(headline, _advise_retry(), rerun_command(settings)), 1
+        )
     warnings = summary["checks"]["warning"]
     if warnings:
         headline = f"Published {version} with {counted(warnings, 'warning')}."
@@ -108,7 +110,7 @@ def conclude(
     return Outcome(summary, "Published", Ending(f"Published {version}."), 0)
 
 
-def _refusal(
+def _explain_refusal(
     settings: Settings,
     summary: JsonObject,
     findings: Sequence[JsonObject],
@@ -117,25 +119,29 @@ def _refusal(
 ) -> Ending | None:
     """Why nothing was published and what to do; None if it was."""
     pending, again = summary["statuses"]["pending"], rerun_command(settings)
-    left = f"{_left(pending)}. " if pending else ""
+    left = f"{_count_pending(pending)}. " if pending else ""
     if isinstance(stopped, OverBudget):
         enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
         return Ending(
             f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough)
         )
     if stopped:
-        return Ending(f"Not published. {stopped}", f"{left}When that is mended: {_retry()}", again)
+        return Ending(
+            f"Not published. {stopped}", f"{left}When that is mended: {_advise_retry()}", again
+        )
     if summary["checks"]["critical"]:
         broken = " ".join(
             f"{one['table']}: {one['says']} Seen: {one['detail']}."
             for one in findings
-            if _critical(one)
+            if _is_critical(one)
         )
         kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
         advice = f"{left}{kept} When the cause is mended:"
         return Ending(f"Not published: a critical check failed. {broken}", advice, again)
     if lost_to:
-        return Ending(f"Not published: version {lost_to} was published meanwhile.", _retry(), again)
+        return Ending(
+            f"Not published: version {lost_to} was published meanwhile.", _advise_retry(), again
+        )
     return None
 
 
@@ -169,7 +175,7 @@ def report_failures(
                 raise
             get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
-        if isinstance(state.data, Undone):
+        if isinstance(state.data, RunFailed):
             get_run_logger().error(str(state.data))
         return state
 
@@ -203,15 +209,15 @@ def rerun_command(settings: Settings) -> str:
     return shlex.join(words)
 
 
-def _left(pending: int) -> str:
+def _count_pending(pending: int) -> str:
     return f"{counted(pending, 'link')} {'is' if pending == 1 else 'are'} pending"
 
 
-def _retry() -> str:
+def _advise_retry() -> str:
     return (
         f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done:"
     )
 
 
-def _critical(finding: JsonObject) -> bool:
+def _is_critical(finding: JsonObject) -> bool:
     return finding["severity"] == "critical" and not finding["success"]

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from image_tags.flows.flow_parameters import flat
-from image_tags.flows.outcome import conclude, report_failures
+from image_tags.flows.outcome import conclude_run, report_failures
 from image_tags.flows.start import begin_run, flow_run_name
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble import assemble_tables
@@ -17,13 +17,13 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.effects.step import measure_effects
 from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.explain.step import explain_run
-from image_tags.tasks.ingest import ingest_images, link_batches
+from image_tags.tasks.ingest import ingest_images, make_link_batches
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
 from image_tags.tasks.reshape import reshape_tags
 from image_tags.tasks.source.step import read_source
-from image_tags.tasks.summary.step import remarks_on, summarize_run
+from image_tags.tasks.summary.step import collect_remarks, summarize_run
 
 
 @flow(name="image-tags", flow_run_name=flow_run_name)
@@ -34,7 +34,7 @@ def image_tags(settings: Settings) -> State[Any]:
     stopped = lost_to = None
     with begin_run(settings) as resources:
         source = read_source(resources)
-        links = link_batches(resources)
+        links = make_link_batches(resources)
         run_batches(ingest_images, links, resources)
         digests = [batch.digest for batch in links]
         try:
@@ -52,7 +52,7 @@ def image_tags(settings: Settings) -> State[Any]:
             resources,
             source=source,
             findings=findings,
-            remarks=remarks_on(settings, source, renamed),
+            remarks=collect_remarks(settings, source, renamed),
             stopped=stopped is not None,
         )
         # A report that cannot be drawn shows as a failed task run; the tables that passed the gate
@@ -61,7 +61,7 @@ def image_tags(settings: Settings) -> State[Any]:
         if summary["published"]:
             lost_to = publish_tables(resources, summary)
             summary["published"] = lost_to is None
-        outcome = conclude(settings, summary, findings, stopped, lost_to)
+        outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # Likewise, a page that cannot be written does not fail the run.
         explain_run(resources, summary, findings, outcome.ending, return_state=True)
     return outcome.state()

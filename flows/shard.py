@@ -49,18 +49,18 @@ def image_tags_shard(
         with alive(resources.store, run, settings.shard_wait):
             failed = run_batches(STEPS[step], batches, resources)
     except StopRun as error:
-        return _failed(STOPPED, error)
+        return _failed_state(STOPPED, error)
     except UsageError as error:
-        return _failed(STOPPED, StopRun(f"On a shard's machine: {error}"))
+        return _failed_state(STOPPED, StopRun(f"On a shard's machine: {error}"))
     finally:
         resources.close()
     if failed:
         left = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
-        return _failed("Failed", BatchFailed(left))
+        return _failed_state("Failed", BatchFailed(left))
     return Completed(message=f"{len(batches)} batches done.")
 
 
-def _failed(name: str, error: ImageTagsError) -> State[Any]:
+def _failed_state(name: str, error: ImageTagsError) -> State[Any]:
     # Prefect logs a state that a flow returned as information, and asks for an exception as its
     # result.
     get_run_logger().error(str(error))

@@ -10,8 +10,8 @@ from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.files import short_name
-from image_tags.tasks.adapters.orchestration.dask import check_installed
-from image_tags.tasks.adapters.orchestration.shard_runs import pool_of
+from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
+from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
@@ -51,7 +51,7 @@ def begin_run(settings: Settings) -> RunResources:
     check_request(settings)
     check_shards(settings)
     if settings.shards > 1:
-        pool_of(settings.shard_deployment)
+        find_work_pool(settings.shard_deployment)
     with get_client(sync_client=True) as client:
         known = client.read_flow_run(flow_run.id)
         client.update_flow_run(
@@ -112,7 +112,7 @@ def check_request(settings: Settings) -> None:
     if settings.people is not None and not Path(settings.people).expanduser().is_dir():
         raise UsageError(f"There is no folder of people {settings.people!r}.")
     if settings.runner == "dask":
-        check_installed()
+        check_dask_installed()
     store = open_store(settings.only(StoreSettings))
     store.check_writable()
     prices_for(settings)

@@ -58,7 +58,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
     logger = get_run_logger()
 
     def on_done(picture: Picture, said: str) -> None:
-        progress.advance("analyze_images")
+        progress.advance_step("analyze_images")
         logger.debug("%s: %s", picture.image_id, shown(said))
 
     all_threads = analyzer.threads(batch.step) * len(operations)

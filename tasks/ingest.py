@@ -17,7 +17,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.link_records import links
-from image_tags.tasks.adapters.pictures.verify import verify
+from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.display import counted, link_address, shown
@@ -34,7 +34,7 @@ from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
 
-def link_batches(resources: RunResources) -> list[Batch[str]]:
+def make_link_batches(resources: RunResources) -> list[Batch[str]]:
     """The distinct links of the staged source, in batches."""
     urls = distinct_urls(load_links(resources.store, resources.run))
     return batches_of("ingest", urls, urls, batch_size(len(urls), resources.settings.batch_size))
@@ -61,7 +61,7 @@ def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
     logger = get_run_logger()
 
     def on_done(one: Fetched) -> None:
-        progress.advance("ingest_images")
+        progress.advance_step("ingest_images")
         logger.debug(
             "%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or "")
         )
@@ -162,7 +162,7 @@ def _still_holds(
 def _stored(
     url: str, page: Page, store: Store, settings: FetchSettings, now: Callable[[], float]
 ) -> Fetched:
-    verified = verify(page.body, settings)
+    verified = verify_picture(page.body, settings)
     image_id = hashlib.sha256(page.body).hexdigest()
     picture = Picture(
         image_id=image_id,

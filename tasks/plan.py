@@ -90,7 +90,7 @@ def plan_analysis(resources: RunResources, digests: Sequence[str]) -> list[Batch
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):
         get_run_logger().info(line)
-        progress.say(line)
+        progress.print_line(line)
     check_budget(work.plan, settings.max_cost)
     return analysis_batches(work.todo, settings.batch_size)
 

@@ -28,9 +28,9 @@ from image_tags.tasks.published.pointer import (
     read_pointer,
     swap_pointer,
 )
-from image_tags.tasks.published.versions import published_now, remove_versions
+from image_tags.tasks.published.versions import add_version, remove_versions
 
-BESIDE = {
+EXTRA_FILES = {
     "summary.json": JSON,
     "report.html": "text/html; charset=utf-8",
     "profile.json": JSON,
@@ -63,7 +63,7 @@ def publish_tables(resources: RunResources, summary: JsonObject) -> str | None:
     """
     store, run, logger = resources.store, resources.run, get_run_logger()
     try:
-        publication = publish(store, run, summary, resources.settings.only(PublishSettings))
+        publication = publish_version(store, run, summary, resources.settings.only(PublishSettings))
     except PublishedMeanwhile as lost:
         logger.error("%s", lost)
         save_json(store, run_key(run, "summary.json"), {**summary, "published": False})
@@ -76,7 +76,9 @@ def publish_tables(resources: RunResources, summary: JsonObject) -> str | None:
     return None
 
 
-def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> Publication:
+def publish_version(
+    store: Store, run: str, summary: JsonObject, settings: PublishSettings
+) -> Publication:
     """Copy what the run staged to `published/<version>/`, then swap the pointer: no reader sees
     half of it.
 
@@ -89,8 +91,8 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     pointer, _ = read_pointer(store)
     if pointer and version in {one.version for one in pointer.history}:
         return Publication(pointer, [])  # a retry of what had already succeeded
-    tables = _copy(store, run, summary, settings)
-    after, gone = published_now(pointer, version, tables, settings.keep_versions)
+    tables = _copy_tables(store, run, summary, settings)
+    after, gone = add_version(pointer, version, tables, settings.keep_versions)
     try:
         swap_pointer(
             store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token")
@@ -103,7 +105,9 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     return Publication(after, gone)
 
 
-def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> dict[str, str]:
+def _copy_tables(
+    store: Store, run: str, summary: JsonObject, settings: PublishSettings
+) -> dict[str, str]:
     version = summary["version"]
     keys, counts = {}, {}
     for name in dict.fromkeys([*PUBLISHED, *summary["tables"]]):
@@ -116,7 +120,7 @@ def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings
             text = csv_bytes(table, for_spreadsheets=settings.csv_for_spreadsheets)
             store.write(FILES.format(version=version, name=f"{name}.csv"), text, CSV)
     check_summary(summary, counts)
-    for name, content_type in BESIDE.items():
+    for name, content_type in EXTRA_FILES.items():
         try:
             data = store.read(run_key(run, name))
         except NotInStore:

@@ -51,7 +51,7 @@ def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
         picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))
     ]
     failures, analyzer = load_failures(store, run), resources.settings.analyzer
-    reshaped = reshape(image_ids, resources.ledgers, failures, run, analyzer)
+    reshaped = reshape_responses(image_ids, resources.ledgers, failures, run, analyzer)
     stage(store, run, "all_tags", reshaped.tags)
     save_verdicts(store, run, reshaped.verdicts)
     save_calls(store, run, reshaped.calls)
@@ -59,7 +59,7 @@ def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
     return int(reshaped.tags.num_rows)
 
 
-def reshape(
+def reshape_responses(
     image_ids: Sequence[str],
     ledgers: Mapping[str, Ledger],
     failures: Iterable[Failure],
@@ -75,21 +75,21 @@ def reshape(
     calls = {operation: Calls() for operation in ledgers}
     verdicts: list[Verdict] = []
     tables: list[pa.Table] = []
-    for entries in _by_image(image_ids, ledgers):
+    for entries in _read_by_image(image_ids, ledgers):
         rows: list[dict[str, object]] = []
         for image_id, answered in entries.items():
-            _account(calls, answered, run)
-            verdict = judge(image_id, answered, known)
+            _count_calls(calls, answered, run)
+            verdict = decide_verdict(image_id, answered, known)
             verdicts.append(verdict)
             if verdict.status is not Status.PENDING:
-                rows += rows_of(image_id, answered, analyzer)
+                rows += read_rows(image_id, answered, analyzer)
         tables.append(pa.Table.from_pylist(rows, schema=LONG_SCHEMA))
     return Reshaped(
         pa.concat_tables(tables) if tables else LONG_SCHEMA.empty_table(), verdicts, calls
     )
 
 
-def judge(
+def decide_verdict(
     image_id: str, answered: Mapping[str, Entry | None], failures: Mapping[tuple[str, str], Failure]
 ) -> Verdict:
     """One image's status: pending while any operation may still answer, else rejected if any
@@ -112,7 +112,7 @@ def judge(
     return Verdict(image_id, problems[0][1].status, problems[0][1], detail)
 
 
-def rows_of(
+def read_rows(
     image_id: str, answered: Mapping[str, Entry | None], analyzer: str
 ) -> list[dict[str, object]]:
     """The rows of `tags_long` that one image's responses say, in the table's order."""
@@ -122,10 +122,10 @@ def rows_of(
         if entry is not None and entry.response is not None
     ]
     versions = {op: entry.model_version for op, entry in answered.items() if entry is not None}
-    return [_row(image_id, tag, analyzer, versions) for tag in read_all(responses)]
+    return [_tag_as_row(image_id, tag, analyzer, versions) for tag in read_all(responses)]
 
 
-def _row(
+def _tag_as_row(
     image_id: str, tag: Tag, analyzer: str, versions: Mapping[str, str | None]
 ) -> dict[str, object]:
     row = asdict(tag)
@@ -136,7 +136,7 @@ def _row(
     return {"image_id": image_id, **row, "analyzer": analyzer, "model_version": version}
 
 
-def _account(calls: dict[str, Calls], answered: Mapping[str, Entry | None], run: str) -> None:
+def _count_calls(calls: dict[str, Calls], answered: Mapping[str, Entry | None], run: str) -> None:
     for operation, entry in answered.items():
         if entry is None or (entry.response is None and entry.run == run):
             calls[operation].failed += 1
@@ -146,7 +146,7 @@ def _account(calls: dict[str, Calls], answered: Mapping[str, Entry | None], run:
             calls[operation].reused += 1
 
 
-def _by_image(
+def _read_by_image(
     image_ids: Sequence[str], ledgers: Mapping[str, Ledger]
 ) -> Iterator[dict[str, dict[str, Entry | None]]]:
     for at in range(0, len(image_ids), CHUNK):

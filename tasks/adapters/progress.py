@@ -113,13 +113,13 @@ class Bar:
             self.say()
 
 
-def show() -> None:
+def show_progress() -> None:
     """Show progress of this process on standard error from now on; a worker's processes do not."""
     global _console  # noqa: PLW0603 - one terminal a process
     _console = Console(file=sys.stderr)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line among the progress."""
     if _console and _console.is_jupyter:
         sys.stdout.write(f"{line}\n")  # rich would make a block of its own of each line
@@ -128,7 +128,7 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def watching(step: str, total: int) -> Iterator[None]:
+def track_step(step: str, total: int) -> Iterator[None]:
     """Show a step's progress on standard error while it works; nothing for a step without work."""
     if not total or _console is None:
         yield
@@ -143,7 +143,7 @@ def watching(step: str, total: int) -> Iterator[None]:
             _bars.pop(step).close()
 
 
-def advance(step: str, by: int = 1) -> None:
+def advance_step(step: str, by: int = 1) -> None:
     """One or more items of the step are done; ignored in a process that shows no progress."""
     with _lock:
         if step in _bars:

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.check.gate import Checked, check
+from image_tags.tasks.check.gate import Checked, check_files
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
@@ -18,7 +18,7 @@ from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.pointer import read_pointer
-from image_tags.tasks.published.versions import profile_at
+from image_tags.tasks.published.versions import load_profile
 
 
 @task(task_run_name="check the tables", cache_policy=NO_CACHE)
@@ -30,7 +30,7 @@ def check_tables(resources: RunResources) -> list[JsonObject]:
         BrokenSuite: a suite names something unknown.
     """
     checked = check_staged(resources.store, resources.run, resources.settings)
-    for line in sentences(checked.findings):
+    for line in describe_failures(checked.findings):
         get_run_logger().warning(line)
     return [asdict(finding) for finding in checked.findings]
 
@@ -44,8 +44,8 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     pointer, token = read_pointer(store)
     context = CheckContext(
         source=staged(store, run, "source"),
-        links=_rows(store, run, "links"),
-        tags=_rows(store, run, "all_tags"),
+        links=_count_rows(store, run, "links"),
+        tags=_count_rows(store, run, "all_tags"),
         widths={
             "celebrity": settings.wide_celebrities,
             "label": settings.wide_labels,
@@ -53,7 +53,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
         },
         cleaning=settings.only(CleaningSettings),
         thresholds=settings.only(CheckSettings),
-        last=profile_at(store, pointer),
+        last=load_profile(store, pointer),
         metrics=settings.metric,
         effect_min_rows=settings.effect_min_rows,
     )
@@ -63,7 +63,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
             files[name] = store.read(staged_key(run, name))
         except NotInStore:
             continue  # the gate finds that it is missing
-    checked = check(files, context)
+    checked = check_files(files, context)
     save_json(
         store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings]
     )
@@ -72,7 +72,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     return checked
 
 
-def sentences(findings: Sequence[Finding]) -> list[str]:
+def describe_failures(findings: Sequence[Finding]) -> list[str]:
     """What failed, a sentence each, what blocks first."""
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
     marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
@@ -82,5 +82,5 @@ def sentences(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _rows(store: Store, run: str, name: str) -> int:
+def _count_rows(store: Store, run: str, name: str) -> int:
     return int(parquet_table(store.read(staged_key(run, name)), columns=[]).num_rows)

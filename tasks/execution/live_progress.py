@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.artifacts import ProgressArtifact, update_progress_artifact
 
-from image_tags.tasks.adapters.orchestration.prefect_api import if_it_answers
+from image_tags.tasks.adapters.orchestration.prefect_api import ignore_unreachable_server
 from image_tags.tasks.contracts.display import duration
 
 PROGRESS = {
@@ -59,7 +59,7 @@ class Live:
         seconds = self.said - self.begun
         line = progress_line(self.noun, self.done, self.total, seconds, self.failed, self.reused)
         if self.artifact:
-            with if_it_answers():
+            with ignore_unreachable_server():
                 update_progress_artifact(
                     self.artifact, 100.0 * self.done / self.total, description=line
                 )
@@ -75,7 +75,7 @@ def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
         progress=0.0, key=key, description=description, task_run_id=task_run_id
     )
     artifact = None
-    with if_it_answers():
+    with ignore_unreachable_server():
         # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
         artifact = shown.create(_sync=True).id  # type: ignore[call-arg,union-attr]
     return Live(noun, total, artifact)

@@ -46,7 +46,7 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
     )
     total = sum(len(batch.items) for batch in batches)
     place = choose_place(resources)
-    with progress.watching(step.name, total), place.open():
+    with progress.track_step(step.name, total), place.open():
         # No tags on task runs: for each one Prefect would ask its server whether the tag has a
         # place free.
         given = {"resources": unmapped(place.resources), "batch": list(batches)}
@@ -56,7 +56,7 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         for future in as_completed(list(futures)):
             live.add(sizes[future], str(future.state.name))
             if not place.is_here:
-                progress.advance(step.name, sizes[future])
+                progress.advance_step(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))
         live.end(

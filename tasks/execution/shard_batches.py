@@ -9,7 +9,7 @@ from typing import Any
 from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
-from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
+from image_tags.tasks.adapters.orchestration.heartbeat import read_heartbeat, send_heartbeats
 from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
@@ -64,13 +64,13 @@ def alive(store: Store, run: str, patience: float) -> Iterator[None]:
     """Leave signs of life for the run that waits for this flow run, which gives it up after so many
     seconds without.
     """
-    with beating(store, _pulse_key(run, flow_run.id), min(BEAT, patience / 5)):
+    with send_heartbeats(store, _pulse_key(run, flow_run.id), min(BEAT, patience / 5)):
         yield
 
 
 def sign_of_life(store: Store, run: str, flow_run_id: object) -> bytes:
     """What a shard left last: something else than before if it lives."""
-    return pulse(store, _pulse_key(run, flow_run_id))
+    return read_heartbeat(store, _pulse_key(run, flow_run_id))
 
 
 def _share_key(run: str, step: str, number: int, of: int) -> str:

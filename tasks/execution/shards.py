@@ -93,23 +93,23 @@ def run_shards(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: R
 
     """
     # What an earlier try of this flow run left at work would do the same once more.
-    shard_runs.cancel(shard_runs.unfinished(str(flow_run.id)))
+    shard_runs.cancel_shards(shard_runs.find_unfinished(str(flow_run.id)))
     total = sum(len(batch.items) for batch in batches)
     left: dict[UUID, Shard] = {}
-    with progress.watching(step.name, total):
+    with progress.track_step(step.name, total):
         try:
             left.update(_started(step, batches, resources))
             live = live_progress(step.name, total, next(iter(left.values())).task_run_id)
 
             def on_done(items: int) -> None:
                 live.add(items, None)
-                progress.advance(step.name, items)
+                progress.advance_step(step.name, items)
 
             failed = _wait_for(left, resources, on_done)
             live.end([(total, None)])
             return failed
         finally:
-            shard_runs.cancel(left)
+            shard_runs.cancel_shards(left)
 
 
 def settings_of_each(settings: Settings, of: int) -> Settings:
@@ -138,7 +138,7 @@ def _started(
             "of": len(shares),
             "settings": own,
         }
-        made = shard_runs.start(settings.shard_deployment, name, given)
+        made = shard_runs.start_shard(settings.shard_deployment, name, given)
         sizes = {_result_key(step, batch, resources): len(batch.items) for batch in share}
         yield made.id, Shard(name, made.parent_task_run_id, sizes)
 
@@ -161,7 +161,7 @@ def _wait_for(
                 state = Crashed(
                     message=f"No sign of life for {watch.patience:.0f} s: its worker or machine is gone."
                 )
-                shard_runs.give_up(one, state)
+                shard_runs.force_state(one, state)
             shard = left.pop(one)
             if state and state.name == STOPPED:
                 raise StopRun(state.message or STOPPED)
@@ -173,7 +173,7 @@ def _wait_for(
         on_done(done - counted)
         counted = done
         if watch.still("all", tuple(signs.items())):
-            pool = shard_runs.pool_of(settings.shard_deployment)
+            pool = shard_runs.find_work_pool(settings.shard_deployment)
             raise StopRun(
                 f"No worker took up a shard within {watch.patience:.0f} s: start one on a machine that sees the store "
                 f"(prefect worker start --pool {pool}), or one more if all are busy, and run the same again."
@@ -187,7 +187,7 @@ def _looked_at(shards: Collection[UUID], watch: Watch) -> dict[UUID, State[Any]]
     """The shards' states, once the server says them; an outage shorter than one has patience
     changes nothing.
     """
-    while (states := shard_runs.look(shards)) is None:
+    while (states := shard_runs.read_states(shards)) is None:
         if watch.still("server", "gone"):
             raise StopRun(
                 f"Prefect's server has not answered for {watch.patience:.0f} s: run the same again once it does."

@@ -52,7 +52,7 @@ def choose_place(resources: RunResources) -> Place:
         return Place(ThreadPoolTaskRunner(max_workers=WORKERS), resources, is_here=True)
     cluster = resources.dask(WORKERS)
     own = RunResources(resources.run, divide_settings(settings, cluster.processes))
-    return Place(cluster.runner(), own, is_here=False)
+    return Place(cluster.task_runner(), own, is_here=False)
 
 
 def divide_settings(settings: Settings, of: int) -> Settings:

@@ -51,11 +51,11 @@ class Ending:
         """
         parts = [markdown(self.advice, MESSAGE)] if self.advice else []
         if self.command:
-            parts.append(_code(_one_option_a_line(self.command)))
+            parts.append(_code_block(_one_option_per_line(self.command)))
         return "\n\n".join(parts)
 
 
-def overview(
+def describe_run(
     ending: Ending,
     summary: Mapping[str, Any],
     images: pa.Table,
@@ -64,24 +64,28 @@ def overview(
     console: Callable[[str], str | None],
 ) -> str:
     """The whole run on one page: what to do first, then what led there."""
-    parts = [ending.as_markdown(), "### From rows to tagged links", funnel(summary, images)]
+    parts = [
+        ending.as_markdown(),
+        "### From rows to tagged links",
+        describe_funnel(summary, images),
+    ]
     if summary["reasons"]:
-        parts += ["### Why links are not tagged", reasons(images, examples=1)]
+        parts += ["### Why links are not tagged", list_reasons(images, examples=1)]
     failed = [finding for finding in findings if not finding["success"]]
     parts += [
         f"### Checks: {len(findings) - len(failed):,} met, {len(failed):,} not met",
-        *(map(_finding, failed)),
+        *(map(_format_finding, failed)),
     ]
     parts += [
         "### Calls and cost",
-        costs(summary, plan),
+        describe_costs(summary, plan),
         "### Tables and report",
-        addresses(summary, console),
+        list_addresses(summary, console),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
+def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
     """From rows to tagged links, and what a reader of the tables should know."""
     statuses, links = summary["statuses"], summary["links"]
     steps = [
@@ -106,7 +110,7 @@ def funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
     return "\n".join(lines).strip()
 
 
-def reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
+def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
     """Each reason with how many links have it, what it means, and a few of them."""
     links: dict[str, list[Mapping[str, Any]]] = {}
     for image in images.select(["reason", "url", "detail"]).to_pylist():
@@ -120,17 +124,17 @@ def reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
         lines.append(
             f"- **{len(those):,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}"
         )
-        lines += [f"    - {_link(one)}" for one in those[:examples]]
+        lines += [f"    - {_format_link(one)}" for one in those[:examples]]
     return "\n".join(lines)
 
 
-def pending(images: pa.Table, ending: Ending) -> str | None:
+def list_pending(images: pa.Table, ending: Ending) -> str | None:
     """The links that wait for another try and the command that tries them; None if there are none."""
     columns = images.select(["url", "reason", "detail", "status"]).to_pylist()
     left = [image for image in columns if image["status"] == Status.PENDING]
     if not left:
         return None
-    lines = [f"- {image['reason']}: {_link(image)}" for image in left[:PENDING_SHOWN]]
+    lines = [f"- {image['reason']}: {_format_link(image)}" for image in left[:PENDING_SHOWN]]
     if len(left) > PENDING_SHOWN:
         lines.append(
             f"- ... and {len(left) - PENDING_SHOWN:,} more; all are in the table `images`."
@@ -138,19 +142,19 @@ def pending(images: pa.Table, ending: Ending) -> str | None:
     return "\n\n".join([ending.as_markdown(), "### What is pending", "\n".join(lines)])
 
 
-def checks(findings: Sequence[Mapping[str, Any]]) -> str:
+def list_checks(findings: Sequence[Mapping[str, Any]]) -> str:
     """Every expectation, what was not met first."""
     ordered = sorted(
         findings, key=lambda finding: (finding["success"], finding["severity"] != "critical")
     )
-    failed = [_finding(one) for one in ordered if not one["success"]]
-    met = [_finding(one) for one in ordered if one["success"]]
+    failed = [_format_finding(one) for one in ordered if not one["success"]]
+    met = [_format_finding(one) for one in ordered if one["success"]]
     return "\n".join(
         ["### Not met", "", *(failed or ["Nothing."]), "", "### Met", "", *(met or ["Nothing."])]
     )
 
 
-def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
+def describe_costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
     """What was planned and what was done, by operation."""
     planned = plan["operations"] if plan else {}
     rows = []
@@ -182,7 +186,7 @@ def costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
     return "\n".join(lines)
 
 
-def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
+def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
     """Where the tables and the report are; `console` gives the page of a key in a browser, where it
     has one.
     """
@@ -198,37 +202,39 @@ def addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) 
     for name, what in files.items():
         page = console(f"{folder}/{name}")
         open_it = f" ([open]({page}))" if page else ""
-        lines.append(f"- {_inline('/'.join((summary['store'], folder, name)))}: {what}{open_it}")
+        lines.append(
+            f"- {_inline_code('/'.join((summary['store'], folder, name)))}: {what}{open_it}"
+        )
     return "\n".join(lines)
 
 
-def _link(image: Mapping[str, Any]) -> str:
+def _format_link(image: Mapping[str, Any]) -> str:
     detail = markdown(image["detail"] or "", DETAIL)
     return markdown(link_address(image["url"])) + (f": {detail}" if detail else "")
 
 
-def _finding(one: Mapping[str, Any]) -> str:
+def _format_finding(one: Mapping[str, Any]) -> str:
     name = "" if one["success"] else f"**{one['severity']}**, "
     seen = markdown(one["detail"], DETAIL)
     return f"- {name}{markdown(one['table'])}: {markdown(one['says'])} Seen: {seen}."
 
 
-def _one_option_a_line(command: str) -> str:
+def _one_option_per_line(command: str) -> str:
     words = map(shlex.quote, shlex.split(command))
     return "".join(
         f" \\\n  {word}" if word.startswith("--") else f" {word}" for word in words
     ).strip()
 
 
-def _code(text: str) -> str:
+def _code_block(text: str) -> str:
     """A block of code, whatever backticks are in it."""
-    fence = "`" * max(3, 1 + max(map(len, _runs_of_backticks(text)), default=0))
+    fence = "`" * max(3, 1 + max(map(len, _find_backtick_runs(text)), default=0))
     return f"{fence}\n{text}\n{fence}"
 
 
-def _inline(text: str) -> str:
+def _inline_code(text: str) -> str:
     return f"`{text.replace('`', chr(39))}`"
 
 
-def _runs_of_backticks(text: str) -> Iterator[str]:
+def _find_backtick_runs(text: str) -> Iterator[str]:
     return (run for run in "".join(sign if sign == "`" else " " for sign in text).split())

@@ -26,11 +26,11 @@ from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.explain.markdown import (
     MESSAGE,
     Ending,
-    checks,
-    costs,
-    overview,
-    pending,
-    reasons,
+    describe_costs,
+    describe_run,
+    list_checks,
+    list_pending,
+    list_reasons,
 )
 
 ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
@@ -50,25 +50,25 @@ def explain_run(
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
     show_ending(
-        ending, overview(ending, summary, images, findings, plan, partial(console_page, store))
+        ending, describe_run(ending, summary, images, findings, plan, partial(console_page, store))
     )
     links, statuses = f"of {summary['links']:,} links", summary["statuses"]
-    left = pending(images, ending)
+    left = list_pending(images, ending)
     if left is not None:
         create_markdown_artifact(
             left, LEFT, f"{statuses['pending']:,} {links} wait for another try: which, and why."
         )
     untagged = statuses["rejected"] + statuses["pending"]
     create_markdown_artifact(
-        reasons(images), UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples."
+        list_reasons(images), UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples."
     )
     failed = sum(not finding["success"] for finding in findings)
     create_markdown_artifact(
-        checks(findings), CHECKS, f"{failed:,} of {len(findings):,} checks were not met."
+        list_checks(findings), CHECKS, f"{failed:,} of {len(findings):,} checks were not met."
     )
     billed = sum(account["billed"] for account in summary["calls"].values())
     said = f"{billed:,} calls made for {summary['cost_usd']:.4f} USD, against the plan."
-    create_markdown_artifact(costs(summary, plan), COSTS, said)
+    create_markdown_artifact(describe_costs(summary, plan), COSTS, said)
 
 
 def show_ending(ending: Ending, page: str) -> None:

@@ -20,7 +20,7 @@ HTML = "text/html; charset=utf-8"
 @task(task_run_name="draw the report", cache_policy=NO_CACHE)
 @timed
 def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
-    """Draw `report.html` from the staged tables; returns where it lies."""
+    """Draw `report.html` from the staged tables; returns its address."""
     store, run = resources.store, resources.run
     tables = {
         name: staged(store, run, name)
@@ -34,7 +34,7 @@ def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[
         )
     )
 
-    def thumbnail(image_id: str) -> bytes | None:
+    def read_picture(image_id: str) -> bytes | None:
         try:
             return store.read(picture_key(image_id, objects[image_id].rpartition(".")[2]))
         except (KeyError, NotInStore):
@@ -45,15 +45,15 @@ def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[
         tables=tables,
         findings=findings,
         plan=load_json(store, run_key(run, "plan.json")),
-        previous=last_summary(store),
-        thumbnail=thumbnail,
+        previous=load_last_summary(store),
+        thumbnail=read_picture,
     )
     key = run_key(run, "report.html")
     store.write(key, render_report(view).encode(), HTML)
     return store.locate(key)
 
 
-def last_summary(store: Store) -> JsonObject | None:
+def load_last_summary(store: Store) -> JsonObject | None:
     """`summary.json` of the version that is published now; None if there is none."""
     current = load_json(store, "published/current.json")
     return load_json(store, f"published/{current['version']}/summary.json") if current else None

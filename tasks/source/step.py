@@ -14,7 +14,7 @@ from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_links, stage
 from image_tags.tasks.execution.task_options import timed
-from image_tags.tasks.source.concat_tables import stacked
+from image_tags.tasks.source.concat_tables import concat_tables
 from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
 
 SAMPLE = 1000
@@ -61,7 +61,7 @@ def load_source(address: str, url_column: str | None, store: str | None = None) 
     Raises:
         UsageError: nothing there, not a table, no rows, no such column, or no links.
     """
-    table = stacked(_tables(files.expand(address, beside=store)))
+    table = concat_tables(_tables(files.expand_address(address, store)))
     if table.num_rows == 0:
         raise UsageError(f"The source {address!r} has column names but no rows.")
     return Source(table, find_url_column(table, url_column), guessed=url_column is None)

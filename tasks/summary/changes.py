@@ -9,23 +9,23 @@ from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.published.pointer import read_pointer
 
 
-def changes_since(store: Store, images: pa.Table) -> JsonObject:
+def compare_with_published(store: Store, images: pa.Table) -> JsonObject:
     """How a staged `images` table differs from the one that readers see now; `since` names that
     version, or is None.
     """
     pointer, _ = read_pointer(store)
     if pointer is None:
-        return {"since": None, **changes_between(None, images)}
+        return {"since": None, **compare_images(None, images)}
     try:
         before = parquet_table(
             store.read(pointer.tables["images"]), columns=["row", "url", "image_id"]
         )
     except (NotInStore, KeyError):  # someone removed the version by hand
-        return {"since": None, **changes_between(None, images)}
-    return {"since": pointer.version, **changes_between(before, images)}
+        return {"since": None, **compare_images(None, images)}
+    return {"since": pointer.version, **compare_images(before, images)}
 
 
-def changes_between(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
+def compare_images(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
     """Count what came and what went from one `images` table to the next; None is a table without
     rows.
 
@@ -35,20 +35,20 @@ def changes_between(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
     """
     before = after.slice(0, 0) if before is None else before
     rows = pc.count_distinct(after["row"]).as_py() - pc.count_distinct(before["row"]).as_py()
-    links_new, links_gone = _came_and_went(before["url"], after["url"])
-    images_new, images_gone = _came_and_went(before["image_id"], after["image_id"])
+    links_new, links_gone = _count_new_and_gone(before["url"], after["url"])
+    images_new, images_gone = _count_new_and_gone(before["image_id"], after["image_id"])
     return {
         "rows_new": max(0, rows),
         "rows_gone": max(0, -rows),
         "links_new": links_new,
         "links_gone": links_gone,
-        "links_changed": _changed(before, after),
+        "links_changed": _count_changed(before, after),
         "images_new": images_new,
         "images_gone": images_gone,
     }
 
 
-def changes_sentence(changes: JsonObject) -> str:
+def describe_changes(changes: JsonObject) -> str:
     """The counts for a person; what did not happen is left out."""
     if changes["since"] is None:
         return "No earlier version to compare with."
@@ -61,22 +61,22 @@ def changes_sentence(changes: JsonObject) -> str:
     return f"Since version {changes['since']}: {', '.join(said) or 'nothing new'}."
 
 
-def _came_and_went(before: pa.ChunkedArray, after: pa.ChunkedArray) -> tuple[int, int]:
+def _count_new_and_gone(before: pa.ChunkedArray, after: pa.ChunkedArray) -> tuple[int, int]:
     old, new = (pc.unique(column.drop_null()) for column in (before, after))
-    return _missing(new, old), _missing(old, new)
+    return _count_missing(new, old), _count_missing(old, new)
 
 
-def _missing(values: pa.Array, among: pa.Array) -> int:
+def _count_missing(values: pa.Array, among: pa.Array) -> int:
     return int(len(values) - (pc.sum(pc.is_in(values, value_set=among)).as_py() or 0))
 
 
-def _changed(before: pa.Table, after: pa.Table) -> int:
-    old, new = (_pictures(table) for table in (before, after))
+def _count_changed(before: pa.Table, after: pa.Table) -> int:
+    old, new = (_picture_of_each_link(table) for table in (before, after))
     both = new.join(old, keys="url", right_suffix="_before", join_type="inner")
     return int(pc.sum(pc.not_equal(both["image_id"], both["image_id_before"])).as_py() or 0)
 
 
-def _pictures(images: pa.Table) -> pa.Table:
+def _picture_of_each_link(images: pa.Table) -> pa.Table:
     """Each link that led to a picture, once: one link leads to one picture in a version."""
     found = images.select(["url", "image_id"]).drop_null()
     return (

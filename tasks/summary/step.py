@@ -19,7 +19,7 @@ from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json, staged
 from image_tags.tasks.execution.task_options import timed
-from image_tags.tasks.summary.changes import changes_sentence, changes_since
+from image_tags.tasks.summary.changes import compare_with_published, describe_changes
 
 TOP = 10
 """How many labels and people the summary names."""
@@ -50,7 +50,7 @@ def summarize_run(
     calls = load_calls(store, run)
     prices = prices_for(settings)
     billed = {operation: account.billed for operation, account in calls.items()}
-    checks = findings_count(findings)
+    checks = count_failed_checks(findings)
     finished = datetime.now(UTC)
     summary = {
         "version": f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z-{run.rpartition('-')[2]}",
@@ -63,24 +63,26 @@ def summarize_run(
         "analyzer": settings.analyzer,
         "operations": list(settings.operations),
         "rows": source.rows,
-        **counts_of(tables["images"]),
-        "changes": changes_since(store, tables["images"]),
+        **count_links(tables["images"]),
+        "changes": compare_with_published(store, tables["images"]),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(resources.clock.seconds),
         "checks": checks,
         "findings": [finding for finding in findings if not finding["success"]],
         "tables": {name: table.num_rows for name, table in tables.items()},
-        "top_labels": top_names(tables["tags_long"], "label"),
-        "people": top_names(tables["tags_long"], "celebrity"),
-        "remarks": [*remarks, *shared_pictures(tables["images"], settings.max_links_an_image)],
+        "top_labels": rank_names(tables["tags_long"], "label"),
+        "people": rank_names(tables["tags_long"], "celebrity"),
+        "remarks": [*remarks, *find_shared_pictures(tables["images"], settings.max_links_an_image)],
         "published": not stopped and not checks["critical"],
     }
     save_json(store, run_key(run, "summary.json"), summary)
     return summary
 
 
-def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str]) -> list[str]:
+def collect_remarks(
+    settings: Settings, source: SourceRead, renamed: Mapping[str, str]
+) -> list[str]:
     """What a reader of the tables should know of how they were made."""
     remarks = []
     if source.guessed:
@@ -96,7 +98,7 @@ def remarks_on(settings: Settings, source: SourceRead, renamed: Mapping[str, str
     return remarks
 
 
-def shared_pictures(images: pa.Table, most: int) -> list[str]:
+def find_shared_pictures(images: pa.Table, most: int) -> list[str]:
     """Remarks on pictures that more than so many links lead to: often a host's "image removed"."""
     links = Counter(image_id for image_id in images.column("image_id").to_pylist() if image_id)
     shared = [(image_id, n) for image_id, n in links.most_common(TOP) if n > most]
@@ -109,7 +111,7 @@ def shared_pictures(images: pa.Table, most: int) -> list[str]:
     ]
 
 
-def counts_of(images: pa.Table) -> JsonObject:
+def count_links(images: pa.Table) -> JsonObject:
     """Links, distinct images, statuses and reasons, as `images` has them."""
     statuses = Counter(images.column("status").to_pylist())
     reasons = Counter(reason for reason in images.column("reason").to_pylist() if reason)
@@ -121,7 +123,7 @@ def counts_of(images: pa.Table) -> JsonObject:
     }
 
 
-def top_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
+def rank_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
     """The names of a kind that most images have, with how many have them."""
     of_kind = long.filter(pc.equal(long.column("kind"), kind))
     pairs = set(
@@ -131,13 +133,13 @@ def top_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int
     return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:most]
 
 
-def findings_count(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def count_failed_checks(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """How many expectations failed, by severity."""
     failed = Counter(finding["severity"] for finding in findings if not finding["success"])
     return {"critical": failed.get("critical", 0), "warning": failed.get("warning", 0)}
 
 
-def sentences(summary: Mapping[str, Any]) -> list[str]:
+def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     """The closing summary for a person, a line each; empty parts are left out."""
     statuses, calls = summary["statuses"], summary["calls"]
     billed = sum(account["billed"] for account in calls.values())
@@ -145,7 +147,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     failed = sum(account["failed"] for account in calls.values())
     lines = [
         f"{_n(summary['rows'], 'row')}, {_n(summary['links'], 'link')}, {_n(summary['images'], 'distinct image')}.",
-        changes_sentence(summary["changes"]),
+        describe_changes(summary["changes"]),
         f"Tagged: {_n(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
         f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
     ]

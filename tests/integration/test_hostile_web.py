@@ -1,6 +1,4 @@
-"""Every bad answer that a server can give has its reason, costs no more than its caps, and leaves
-good pictures alone.
-"""
+"""Every bad answer of a server has its reason, stays within its limits and harms nothing else."""
 
 import json
 import subprocess
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.pictures.verify import verify
+from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.web import Web, client
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Status
@@ -133,13 +131,13 @@ def _hurry(monkeypatch):
 def test_a_good_picture_arrives(server, web, path):
     page = web.fetch(server.url(path))
     assert page.body.startswith(GOOD)
-    assert verify(page.body, SETTINGS).format == "JPEG"
+    assert verify_picture(page.body, SETTINGS).format == "JPEG"
 
 
 @pytest.mark.parametrize("path", sorted(REASONS))
 def test_each_bad_answer_has_its_reason(server, web, path):
     with pytest.raises(LinkError) as caught:
-        verify(web.fetch(server.url(path)).body, SETTINGS)
+        verify_picture(web.fetch(server.url(path)).body, SETTINGS)
     error = caught.value
     assert error.reason == REASONS[path], error.detail
     assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Passing)
@@ -151,9 +149,9 @@ def test_each_bad_answer_has_its_reason(server, web, path):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/brotli", "packed as br, which was not asked for"),
-        ("/zstandard", "packed as zstd, which was not asked for"),
-        ("/to-nowhere", "answered 302 without saying where to"),
+        ("/brotli", "compressed as br, which was not asked for"),
+        ("/zstandard", "compressed as zstd, which was not asked for"),
+        ("/to-nowhere", "answered 302 without a location"),
         ("/status/404", "answered 404"),
     ],
 )

@@ -1,6 +1,4 @@
-"""Manners on a real server: waiting, pace, opt-outs, robots.txt, conditional requests, and what is
-never sent.
-"""
+"""Manners on a real server: waiting, pace, opt-outs, robots.txt and conditional requests."""
 
 import ssl
 import threading
@@ -99,11 +97,11 @@ class TestRetries:
         with HostileServer() as gone:
             link = gone.url("/good.jpg")
         tried = []
-        connected_to = sockets._connected_to
+        connect_address = sockets._connect_address
         monkeypatch.setattr(
             sockets,
-            "_connected_to",
-            lambda one, budget: tried.append(one) or connected_to(one, budget),
+            "_connect_address",
+            lambda one, budget: tried.append(one) or connect_address(one, budget),
         )
         with web_for(fetch_retries=0) as web:
             assert {reason_of(web, link) for _ in range(20)} == {"connection_failed"}
@@ -273,9 +271,9 @@ class TestTLS:
     def _trusted(self, authority, tmp_path, monkeypatch):
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        sockets.tls_context.cache_clear()
+        sockets.make_tls_context.cache_clear()
         yield
-        sockets.tls_context.cache_clear()
+        sockets.make_tls_context.cache_clear()
 
     @pytest.mark.usefixtures("_trusted")
     def test_with_a_trusted_certificate(self, authority):

@@ -19,8 +19,8 @@ from image_tags.tasks.contracts.tables import (
     schema_of,
 )
 from image_tags.tasks.report import ReportInput
-from image_tags.tasks.summary.changes import changes_between
-from image_tags.tasks.summary.step import counts_of, top_names
+from image_tags.tasks.summary.changes import compare_images
+from image_tags.tasks.summary.step import count_links, rank_names
 
 LABELS = (
     "Person",
@@ -155,10 +155,10 @@ def report_input(images, long, dropped=(), **changes):
         "store": "image-tags-store",
         "analyzer": "local",
         "rows": rows,
-        **counts_of(tables["images"]),
-        "changes": {"since": None, **changes_between(None, tables["images"])},
-        "top_labels": top_names(tables["tags_long"], "label"),
-        "people": top_names(tables["tags_long"], "celebrity"),
+        **count_links(tables["images"]),
+        "changes": {"since": None, **compare_images(None, tables["images"])},
+        "top_labels": rank_names(tables["tags_long"], "label"),
+        "people": rank_names(tables["tags_long"], "celebrity"),
         "calls": {
             "detect_labels": {"billed": 10, "reused": 2, "failed": 1},
             "detect_text": {"billed": 12, "reused": 0, "failed": 0},

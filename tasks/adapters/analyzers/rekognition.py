@@ -22,7 +22,7 @@ from image_tags.tasks.adapters.aws.client import (
     status_of,
     stop_for,
 )
-from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink
+from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink_picture
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
 from image_tags.tasks.contracts.operations import OPERATIONS
@@ -191,7 +191,7 @@ class Rekognition:
             return {"Bytes": data}, None
         with self._shrinking:  # one at a time: large pictures unpack to hundreds of megabytes
             try:
-                data, remark = shrink(data, BYTES_LIMIT)
+                data, remark = shrink_picture(data, BYTES_LIMIT)
             except UNREADABLE as error:
                 raise Rejected(
                     Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}"

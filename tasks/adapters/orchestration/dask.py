@@ -22,7 +22,7 @@ class Dask:
     Args:
         settings: how many processes to start, or the address of a scheduler.
         threads: task runs at the same time in a process that is started here.
-        farewell: called in each of the cluster's processes at the end.
+        on_close: called in each of the cluster's processes at the end.
 
     Attributes:
         processes: among which the work is divided.
@@ -33,11 +33,11 @@ class Dask:
 
     """
 
-    def __init__(self, settings: WorkSettings, threads: int, farewell: Callable[[], None]) -> None:
-        check_installed()
+    def __init__(self, settings: WorkSettings, threads: int, on_close: Callable[[], None]) -> None:
+        check_dask_installed()
         from distributed import Client, LocalCluster
 
-        self._farewell = farewell
+        self._on_close = on_close
         self._cluster: Any = None
         if settings.dask_address:
             self._address, self._security = settings.dask_address, None
@@ -62,21 +62,21 @@ class Dask:
             ) from None
         self.processes = len(self._client.scheduler_info(n_workers=-1)["workers"])
 
-    def runner(self) -> "DaskTaskRunner":
+    def task_runner(self) -> "DaskTaskRunner":
         """A task runner on the cluster."""
         from prefect_dask.task_runners import DaskTaskRunner
 
         return DaskTaskRunner(address=self._address, client_kwargs={"security": self._security})
 
     def close(self) -> None:
-        """Say farewell, and stop what was started here."""
-        self._client.run(self._farewell)
+        """Call `on_close` in each process, and stop what was started here."""
+        self._client.run(self._on_close)
         self._client.close()
         if self._cluster:
             self._cluster.close()
 
 
-def check_installed() -> None:
+def check_dask_installed() -> None:
     """See that the extra is there.
 
     Raises:

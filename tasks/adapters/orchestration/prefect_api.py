@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def if_it_answers() -> Iterator[None]:
+def ignore_unreachable_server() -> Iterator[None]:
     """Ask the server once; where it does not answer, the block ends there and the work goes on."""
     try:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
@@ -24,7 +24,7 @@ def if_it_answers() -> Iterator[None]:
         log.debug("The Prefect server does not answer: %s", error)
 
 
-def drop_events() -> None:
+def discard_events() -> None:
     """Forget what could not be told to the server: at its end, this process would try each event
     for ten seconds.
     """

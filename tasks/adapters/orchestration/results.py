@@ -36,18 +36,18 @@ class StoreResults(WritableFileSystem):
 
     def read_path(self, path: str, **_: Any) -> bytes:  # type: ignore[override]
         """One result's bytes."""
-        return self._opened().read(_key(path))
+        return self._open_store().read(_result_key(path))
 
     def write_path(self, path: str, content: bytes, **_: Any) -> None:  # type: ignore[override]
         """Keep one result."""
-        self._opened().write(_key(path), content, "application/octet-stream")
+        self._open_store().write(_result_key(path), content, "application/octet-stream")
 
-    def _opened(self) -> Store:
+    def _open_store(self) -> Store:
         if self._store is None:
             self._store = open_store(self.settings)
         return self._store
 
 
-def _key(path: str) -> str:
+def _result_key(path: str) -> str:
     # A failed task run's exception is kept under a name that Prefect makes up; ours name their run.
     return path if path.startswith("runs/") else f"prefect/{path}"

@@ -24,7 +24,7 @@ from image_tags.tasks.contracts.errors import UsageError
 log = logging.getLogger(__name__)
 
 
-def pool_of(deployment: str) -> str:
+def find_work_pool(deployment: str) -> str:
     """The work pool of a deployment (`flow/deployment`).
 
     Raises:
@@ -46,7 +46,7 @@ def pool_of(deployment: str) -> str:
     return pool
 
 
-def start(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
+def start_shard(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
     """Ask for a run of the deployment, as a part of the flow run that asks."""
     # No coroutine comes back: the flow that asks is a plain function.
     return run_deployment(  # type: ignore[return-value]
@@ -54,7 +54,7 @@ def start(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
     )
 
 
-def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
+def read_states(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
     """The states of flow runs; one that was deleted is not among them.
 
     None if the server does not answer.
@@ -69,7 +69,7 @@ def look(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
     return {run.id: run.state for run in found if run.state}
 
 
-def unfinished(parent: UUID | str) -> list[UUID]:
+def find_unfinished(parent: UUID | str) -> list[UUID]:
     """The parts of a flow run that have not ended."""
     over = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=sorted(TERMINAL_STATES)))
     mine = FlowRunFilter(
@@ -79,18 +79,18 @@ def unfinished(parent: UUID | str) -> list[UUID]:
         return [run.id for run in client.read_flow_runs(flow_run_filter=mine)]
 
 
-def cancel(ids: Iterable[UUID]) -> None:
+def cancel_shards(ids: Iterable[UUID]) -> None:
     """End flow runs: at once what waits, by its worker what is at work."""
     for flow_run_id in ids:
-        _set(flow_run_id, Cancelling(), force=False)
+        _set_state(flow_run_id, Cancelling(), force=False)
 
 
-def give_up(flow_run_id: UUID, state: State[Any]) -> None:
+def force_state(flow_run_id: UUID, state: State[Any]) -> None:
     """Say in a flow run's stead how it ended."""
-    _set(flow_run_id, state, force=True)
+    _set_state(flow_run_id, state, force=True)
 
 
-def _set(flow_run_id: UUID, state: State[Any], force: bool) -> None:
+def _set_state(flow_run_id: UUID, state: State[Any], force: bool) -> None:
     try:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(flow_run_id, state, force=force)

@@ -1,6 +1,4 @@
-"""Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take
-them.
-"""
+"""Verifying pictures by their bytes: decoded in full, converted if the analyzer needs that."""
 
 import os
 import re
@@ -24,14 +22,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from image_tags.tasks.adapters.pictures.kinds import recognise
+from image_tags.tasks.adapters.pictures.kinds import recognise_format
 from image_tags.tasks.adapters.pictures.limits import (
     Decoding,
     Measured,
     check_frames,
     check_repeats,
     check_size,
-    frames_of,
+    count_frames,
 )
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
@@ -40,7 +38,7 @@ from image_tags.tasks.contracts.settings import FetchSettings
 JPEG_QUALITY = 95
 """Pillow's manual: above 95 files grow with hardly any gain."""
 
-# The plugin itself, not Image.open: bytes are read as what they begin as, and by nothing else.
+# The plugin itself, not Image.open: only the plugin that the first bytes name may read them.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -52,16 +50,16 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
 }
 warnings.filterwarnings(
     "ignore", module=r"PIL\."
-)  # its remarks on odd pictures are no use to a user
+)  # its warnings about odd pictures do not help a user
 _UNSUPPORTED = re.compile(
     r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available"
-)  # Pillow's words
+)  # as Pillow phrases it
 _KEPT = {"JPEG": "jpg", "PNG": "png"}
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A picture that decodes.
+    """A picture that could be decoded.
 
     Attributes:
         data: the bytes to store.
@@ -81,49 +79,47 @@ class Verified:
     remark: str | None = None
 
 
-# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding
-# more would be no faster, and each thread that has decoded keeps some megabytes of the allocator's.
+# As many at a time as there are cores, whatever the number of fetching threads: more would be no
+# faster, and each thread that has decoded keeps some megabytes of the allocator.
 _decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
 _decoding = Decoding()
 
 
-def verify(body: bytes, settings: FetchSettings) -> Verified:
-    """Decode the picture in full and say how to store it; Rejected if it will not do.
+def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
+    """Decode the picture in full and return what to store; Rejected if it is unusable.
 
     Thread-safe.
     """
-    kind = recognise(body)
+    kind = recognise_format(body)
     check_repeats(kind, body)
-    with _reading(kind), _PLUGINS[kind](Measured(body)) as image:
+    with _rejecting_damage(kind), _PLUGINS[kind](Measured(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
         if kind == "JPEG" and _is_kept(image, kind, body):
-            return _looked_through(image, body, settings)
-        return _decoders.submit(_decoded, image, kind, body, settings).result()
+            return _check_jpeg(image, body, settings)
+        return _decoders.submit(_decode_picture, image, kind, body, settings).result()
 
 
-def _looked_through(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
-    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide
-    and high.
+def _check_jpeg(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
+    """Check a JPEG to be kept: decode every coefficient, but at an eighth of its width and height.
 
-    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the
-    memory.
+    Damage shows all the same, in half the time and a sixty-fourth of the memory.
     """
     width, height = image.size
-    with _decoding.room_for(width * height, settings.max_pixels):
+    with _decoding.reserve_pixels(width * height, settings.max_pixels):
         image.draft(None, (1, 1))  # keeps the mode
         image.load()
     return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
 
 
-def _decoded(
+def _decode_picture(
     image: ImageFile.ImageFile, kind: str, body: bytes, settings: FetchSettings
 ) -> Verified:
-    with _decoding.room_for(image.width * image.height, settings.max_pixels):
+    with _decoding.reserve_pixels(image.width * image.height, settings.max_pixels):
         image.load()
         if _is_kept(image, kind, body):
             return Verified(body, _KEPT[kind], kind, image.width, image.height)
-        return _converted(image, kind, body, frames_of(image, body, settings.max_frames))
+        return _convert_picture(image, kind, body, count_frames(image, body, settings.max_frames))
 
 
 def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
@@ -132,9 +128,9 @@ def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
     return kind == "PNG" and body[24] <= 8  # bits a channel, in the first chunk
 
 
-def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
+def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
     ImageOps.exif_transpose(image, in_place=True)
-    plain = _plain(image)
+    plain = _make_plain(image)
     lossy = kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in body[:4096])
     stored = "JPEG" if lossy and plain.mode in ("RGB", "L") else "PNG"
     out = BytesIO()
@@ -143,7 +139,7 @@ def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verif
     else:
         plain.save(
             out, "PNG", compress_level=3, icc_profile=None
-        )  # 3: half the time of 6 for 8 % more bytes
+        )  # 3 takes half the time of 6, for 8 % more bytes
     what = "a CMYK JPEG" if kind == "JPEG" else "a 16-bit PNG" if kind == "PNG" else kind
     first = f", first of {frames:,} frames" if frames > 1 else ""
     return Verified(
@@ -155,12 +151,12 @@ def _converted(image: Image.Image, kind: str, body: bytes, frames: int) -> Verif
     )
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The same picture as L, RGB or RGBA with 8 bits a channel."""
+def _make_plain(image: Image.Image) -> Image.Image:
+    """Return the picture as L, RGB or RGBA with 8 bits per channel."""
     if image.mode.startswith("I;16"):
         image = image.point(lambda value: value * (1 / 257))
     elif image.mode in ("I", "F"):
-        low, high = (float(end) for end in image.getextrema())  # type: ignore[arg-type]  # of one channel
+        low, high = (float(end) for end in image.getextrema())  # type: ignore[arg-type]  # it has one channel
         scale = 255 / ((high - low) or 1)
         image = image.point(lambda value: value * scale - low * scale)
     grey = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
@@ -169,7 +165,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _reading(kind: str) -> Iterator[None]:
+def _rejecting_damage(kind: str) -> Iterator[None]:
     """Turn whatever Pillow raises on damaged or malicious bytes into Rejected."""
     try:
         yield
@@ -180,7 +176,7 @@ def _reading(kind: str) -> Iterator[None]:
             error
         ):
             raise Rejected(
-                Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may"
+                Reason.DECOMPRESSION_BOMB, f"the {kind} decompresses to far more than allowed"
             ) from None
         if _UNSUPPORTED.search(str(error)):
             raise Rejected(

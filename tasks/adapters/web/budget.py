@@ -1,4 +1,4 @@
-"""What one link may cost: the time it still has, and the bytes that may still come."""
+"""What one link may still use: its remaining time and bytes."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from image_tags.tasks.contracts.settings import FetchSettings
 
 
 class Budget:
-    """The time and the bytes one link still has. Used by one thread.
+    """The time and bytes that one link may still use. Not thread-safe.
 
     Attributes:
-        settings: where the limits come from.
+        settings: the limits.
         deadline: on time.monotonic()'s clock.
-        heard: bytes that came in answer to the request under way.
-        connected: whether that request had to make a new connection.
+        heard: bytes received for the current request.
+        connected: whether that request opened a new connection.
 
     """
 
@@ -29,42 +29,42 @@ class Budget:
         self._limit = 0
         self._exceeded: LinkError | None = None
 
-    def left(self) -> float:
-        """Seconds left; Passing (`timeout`) if there are none."""
+    def seconds_left(self) -> float:
+        """Seconds left until the deadline; raises `timeout` if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise Passing(
-                Reason.TIMEOUT, f"not done within {self.settings.deadline:g} s (deadline)"
+                Reason.TIMEOUT, f"not finished within {self.settings.deadline:g} s (deadline)"
             )
         return left
 
-    def to_connect(self) -> float:
-        """Seconds that a connection may take now."""
-        return min(self.left(), self.settings.connect_timeout)
+    def connect_timeout_left(self) -> float:
+        """Seconds that connecting may take now."""
+        return min(self.seconds_left(), self.settings.connect_timeout)
 
-    def to_read(self) -> float:
-        """Seconds that the next bytes may take now."""
-        return min(self.left(), self.settings.read_timeout)
+    def read_timeout_left(self) -> float:
+        """Seconds that the next read may take now."""
+        return min(self.seconds_left(), self.settings.read_timeout)
 
-    def begin(self) -> None:
-        """A request is about to be sent."""
+    def start_request(self) -> None:
+        """Reset the counters before a request is sent."""
         self.heard = 0
         self.connected = False
 
-    def allow(self, count: int, exceeded: LinkError) -> None:
-        """From here on `count` bytes may come; one more raises `exceeded`."""
+    def limit_bytes(self, count: int, exceeded: LinkError) -> None:
+        """Allow `count` more bytes; one more raises `exceeded`."""
         self._limit = self.heard + count
         self._exceeded = exceeded
 
-    def spend(self, count: int) -> None:
-        """Note that `count` bytes came."""
+    def count_bytes(self, count: int) -> None:
+        """Count received bytes; raises what `limit_bytes` was given once there are too many."""
         self.heard += count
         if self.heard > self._limit and self._exceeded:
             raise self._exceeded
 
     @contextmanager
-    def current(self) -> Iterator[None]:
-        """Let the connections that this thread uses spend from this budget."""
+    def used_here(self) -> Iterator[None]:
+        """Make this the budget of the connections that this thread uses."""
         _thread.budget = self
         try:
             yield
@@ -75,7 +75,7 @@ class Budget:
 _thread = threading.local()
 
 
-def current_budget() -> Budget:
-    """The budget of the link that this thread is busy with."""
+def get_current_budget() -> Budget:
+    """Return the budget of the link that this thread is fetching."""
     budget: Budget = _thread.budget
     return budget

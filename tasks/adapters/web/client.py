@@ -1,6 +1,4 @@
-"""Following links on the open web: each answer judged, redirects and retries within one deadline a
-link.
-"""
+"""Fetching links from the open web: redirects and retries within one deadline per link."""
 
 import random
 import time
@@ -11,7 +9,7 @@ from typing import Self, TypeVar
 from requests import Response
 
 from image_tags.tasks.adapters.web import answers, failures, manners
-from image_tags.tasks.adapters.web.addresses import Target, parse
+from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
 from image_tags.tasks.adapters.web.hosts import Hosts
 from image_tags.tasks.adapters.web.resolver import Lookup, Resolver
@@ -22,7 +20,7 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 FIRST_BACKOFF = 0.5
-"""Seconds to the second try; each further one waits twice as long. Half of it is left to chance."""
+"""Seconds before the second try; each further wait is twice as long, up to half of it random."""
 
 _PICTURES = (200, 203)
 
@@ -31,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """What a link led to. `body` is empty when the server says that nothing changed."""
+    """What a link led to. `body` is empty when the server reports no change."""
 
     body: bytes
     etag: str | None
@@ -40,7 +38,7 @@ class Page:
 
 
 class Web:
-    """Fetches links; one for a process and its settings. Thread-safe.
+    """Fetches links; one instance per process and settings. Thread-safe.
 
     Proxy settings of the environment are ignored.
     """
@@ -53,12 +51,14 @@ class Web:
         self._session = Session(settings, self._resolver)
 
     def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
-        """The page behind a link, after redirects and retries; LinkError (Rejected or Passing) if
-        there is none.
+        """Fetch the page behind a link, following redirects and retrying transient failures.
 
-        With `etag` or `last_modified` the server is asked only for what changed since.
+        With `etag` or `last_modified` the request is conditional.
+
+        Raises:
+            LinkError: Rejected or transient, if there is no page.
         """
-        target = parse(url)
+        target = parse_link(url)
         headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         asked = {name: value for name, value in headers.items() if value}
         budget = Budget(self.settings)
@@ -66,8 +66,8 @@ class Web:
         attempt = 0
         while True:
             try:
-                with budget.current():
-                    return self._followed(target, asked, budget)
+                with budget.used_here():
+                    return self._follow_redirects(target, asked, budget)
             except Passing as failure:
                 if isinstance(failure, failures.CutShort):
                     if failure.place in cut_at:
@@ -88,7 +88,7 @@ class Web:
         self.close()
 
     def _back_off(self, attempt: int, failure: Passing, budget: Budget) -> None:
-        """Wait for the next try; raise the failure if there is none, or none in time."""
+        """Wait for the next try; raise the failure if there is none before the deadline."""
         wait = max(
             FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0
         )
@@ -96,14 +96,14 @@ class Web:
             raise failure
         time.sleep(wait)
 
-    def _followed(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
+    def _follow_redirects(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
         for _ in range(self.settings.max_redirects + 1):
             if self.settings.respect_robots_txt:
-                self._robots.check(
-                    target.url, lambda url: self._robots_txt(url, budget), budget.left
+                self._robots.check_url(
+                    target.url, lambda url: self._fetch_robots_txt(url, budget), budget.seconds_left
                 )
-            outcome = self._exchange(
-                target, asked, budget, lambda answer: self._page(answer, bool(asked), budget)
+            outcome = self._send_in_turn(
+                target, asked, budget, lambda answer: self._read_page(answer, bool(asked), budget)
             )
             if isinstance(outcome, Page):
                 return outcome
@@ -113,38 +113,36 @@ class Web:
             f"more than {self.settings.max_redirects} redirects (max_redirects)",
         )
 
-    def _robots_txt(self, url: str, budget: Budget) -> str:
-        """The text of a robots.txt; empty where there is none: 4xx means no rules, 5xx to ask later
-        (RFC 9309, 2.3.1).
-        """
-        target = parse(url)
+    def _fetch_robots_txt(self, url: str, budget: Budget) -> str:
+        """Return the text of a robots.txt; 4xx means no rules, 5xx ask later (RFC 9309, 2.3.1)."""
+        target = parse_link(url)
         for _ in range(self.settings.max_redirects + 1):
-            outcome = self._exchange(target, {}, budget, lambda answer: self._rules(answer, budget))
+            outcome = self._send_in_turn(
+                target, {}, budget, lambda answer: self._read_robots_txt(answer, budget)
+            )
             if isinstance(outcome, str):
                 return outcome
             target = outcome
         return ""
 
-    def _exchange(
+    def _send_in_turn(
         self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
     ) -> T | Target:
-        """One request, when it is its turn, and what `read` makes of its answer; or where it
-        redirects to.
-        """
-        with self._hosts.turn(target.site) as waited:
-            budget.deadline += waited  # our own queue is not the server's fault
+        """Send one request in the site's turn; return a redirect's target or what `read` returns."""
+        with self._hosts.wait_turn(target.site) as waited:
+            budget.deadline += waited  # waiting in our own queue is not the server's fault
             try:
-                outcome = self._answer(target, headers, budget, read)
+                outcome = self._send_request(target, headers, budget, read)
             except Passing as failure:
-                self._hosts.failed(target.site, failure)
+                self._hosts.record_failure(target.site, failure)
                 raise
             except Rejected:
-                self._hosts.answered(target.site)
+                self._hosts.record_answer(target.site)
                 raise
-            self._hosts.answered(target.site)
+            self._hosts.record_answer(target.site)
             return outcome
 
-    def _answer(
+    def _send_request(
         self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
     ) -> T | Target:
         try:
@@ -152,40 +150,41 @@ class Web:
                 location = response.headers.get("Location")
                 if response.status_code not in failures.REDIRECTS or not location:
                     return read(response)
-                answers.discard(response.raw)
-                return answers.redirected(target, location)
+                answers.drain_body(response.raw)
+                return answers.resolve_redirect(target, location)
         except failures.NETWORK_ERRORS as error:
-            raise failures.of_exception(error, budget.heard) from None
+            raise failures.classify_exception(error, budget.heard) from None
 
-    def _page(self, response: Response, conditional: bool, budget: Budget) -> Page:
+    def _read_page(self, response: Response, conditional: bool, budget: Budget) -> Page:
         status = response.status_code
         not_modified = status == 304 and conditional
         if status not in _PICTURES and not not_modified:
-            answers.discard(response.raw)
-            raise failures.of_status(status, answers.retry_after(response))
+            answers.drain_body(response.raw)
+            raise failures.classify_status(status, answers.read_retry_after(response))
         if self.settings.respect_opt_outs:
-            directive = manners.opted_out(response.raw.headers.getlist("X-Robots-Tag"))
+            directive = manners.find_opt_out(response.raw.headers.getlist("X-Robots-Tag"))
             if directive:
                 raise Rejected(
                     Reason.OPTED_OUT, f"the site asks not to use it (X-Robots-Tag: {directive})"
                 )
-        body = b"" if not_modified else answers.body_of(response.raw, budget)
+        body = b"" if not_modified else answers.read_body(response.raw, budget)
         return Page(
             body,
-            answers.validator(response, "ETag"),
-            answers.validator(response, "Last-Modified"),
+            answers.read_validator(response, "ETag"),
+            answers.read_validator(response, "Last-Modified"),
             not_modified,
         )
 
-    def _rules(self, response: Response, budget: Budget) -> str:
+    def _read_robots_txt(self, response: Response, budget: Budget) -> str:
         status = response.status_code
         if status == 429 or status >= 500:
-            raise failures.of_status(status, answers.retry_after(response))
+            raise failures.classify_status(status, answers.read_retry_after(response))
         if status not in _PICTURES:
-            answers.discard(response.raw)
+            answers.drain_body(response.raw)
             return ""
-        budget.allow(
-            2 * MAX_ROBOTS + MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be")
+        budget.limit_bytes(
+            2 * MAX_ROBOTS + MAX_HEADER,
+            Rejected(Reason.HTTP_ERROR, "a robots.txt of more bytes than allowed"),
         )
         text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
         return text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What becomes of an answer that is no picture, and of everything that urllib3 and requests raise."""
+"""Which error a response that is no picture becomes, and each exception of urllib3 and requests."""
 
 import ssl
 from collections.abc import Callable
@@ -18,7 +18,7 @@ NETWORK_ERRORS = (
     OSError,
     ValueError,
 )
-"""Everything that requests, urllib3 and http.client raise for what a server does."""
+"""Everything that requests, urllib3 and http.client raise because of a server."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -35,14 +35,16 @@ _STATUSES = {
 
 
 class CutShort(Passing):
-    """The server hung up in the middle of the body.
+    """The server closed the connection in the middle of the body.
 
     Attributes:
-        place: where; the same place each time means that there is no more to be had.
+        place: where; the same place each time means that there is no more to read.
     """
 
     def __init__(self, received: int, place: object) -> None:
-        super().__init__(Reason.CONNECTION_FAILED, f"the answer broke off after {received:,} bytes")
+        super().__init__(
+            Reason.CONNECTION_FAILED, f"the response ended early, after {received:,} bytes"
+        )
         self.place = place
 
 
@@ -50,13 +52,13 @@ class AskedToWait(Passing):
     """The server answered 429 or 503."""
 
 
-def of_status(status: int, retry_after: float | None) -> LinkError:
-    """The error for an answer whose status is neither a picture nor a redirect."""
+def classify_status(status: int, retry_after: float | None) -> LinkError:
+    """Return the error for a status that is neither a picture nor a redirect."""
     reason = _STATUSES.get(
         status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR
     )
     detail = f"the server answered {status}" + (
-        " without saying where to" if status in REDIRECTS else ""
+        " without a location" if status in REDIRECTS else ""
     )
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
@@ -65,19 +67,20 @@ def of_status(status: int, retry_after: float | None) -> LinkError:
     return Rejected(reason, detail)
 
 
-def of_exception(error: Exception, received: int) -> LinkError:
-    """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address
-    of this machine.
+def classify_exception(error: Exception, received: int) -> LinkError:
+    """Return the error for an exception of NETWORK_ERRORS raised after `received` bytes.
+
+    Its text names no address of this machine.
     """
-    causes = _causes(error)
+    causes = _find_causes(error)
     for cause in causes:
         if isinstance(cause, LinkError):
             return cause
     if any(
         isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes
     ):
-        # Where a chunk's length cannot be read, what was heard by then depends on how the network
-        # cut the bytes.
+        # When a chunk's length is unreadable, the bytes received until then depend on how the
+        # network split them.
         unreadable = any(isinstance(cause, ValueError) for cause in causes)
         return CutShort(received, place="a chunk's length" if unreadable else received)
     for types, explain in _EXPLAINED:
@@ -89,8 +92,8 @@ def of_exception(error: Exception, received: int) -> LinkError:
     )
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and all that it was made from, outermost first."""
+def _find_causes(error: BaseException) -> list[BaseException]:
+    """Return the error and all its causes, outermost first."""
     found: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -103,7 +106,7 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-# The first entry that fits any of an exception's causes says what happened.
+# The first entry that matches any of an exception's causes decides.
 _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkError]], ...] = (
     (
         (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout),
@@ -126,12 +129,12 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     (
         (urllib3.exceptions.DecodeError,),
         lambda _: Rejected(
-            Reason.HTTP_ERROR, "the body does not unpack as its Content-Encoding says"
+            Reason.HTTP_ERROR, "the body cannot be decompressed as its Content-Encoding claims"
         ),
     ),
     (
         (RemoteDisconnected, ConnectionError),
-        lambda _: Passing(Reason.CONNECTION_FAILED, "the server hung up"),
+        lambda _: Passing(Reason.CONNECTION_FAILED, "the server closed the connection"),
     ),
     (
         (HTTPException,),

@@ -1,8 +1,8 @@
-"""A requests session that follows nothing, keeps nothing and goes nowhere by itself.
+"""A requests session that follows no redirect and keeps no state of its own.
 
-What requests-hardened gives is the session that never redirects, and a second opinion on each
-address. Its own adapter is not used: it looks names up without a deadline and knows no exception
-but loopback. The rules on addresses, time and bytes are kept by the connections in
+requests-hardened provides the session that never redirects, and a second check of each address.
+Its own adapter is not used: it looks names up without a deadline and can except only loopback
+addresses. The limits on addresses, time and bytes are enforced by the connections in
 `image_tags.tasks.adapters.web.sockets`.
 """
 
@@ -14,21 +14,18 @@ from requests.adapters import HTTPAdapter
 from requests_hardened import Config, HTTPSession
 
 from image_tags.tasks.adapters.web import sockets
-from image_tags.tasks.adapters.web.budget import current_budget
-from image_tags.tasks.adapters.web.manners import user_agent
+from image_tags.tasks.adapters.web.budget import get_current_budget
+from image_tags.tasks.adapters.web.manners import make_user_agent
 from image_tags.tasks.adapters.web.resolver import Resolver
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 MAX_HEADER = 65_536
-"""Bytes of status line and headers.
-
-Browsers stop at 256 KB; nginx and Apache send some 10 KB at most.
-"""
+"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send about 10 KB."""
 
 ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
-"""What the analyzer takes first: a server that can choose then sends what need not be converted."""
+"""The analyzer's formats first: a server that can choose then sends what needs no conversion."""
 
 
 class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints
@@ -53,7 +50,7 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
             "GET",
             "http://to.be.replaced/",
             headers={
-                "User-Agent": user_agent(settings.contact),
+                "User-Agent": make_user_agent(settings.contact),
                 "Accept": ACCEPT,
                 "Accept-Encoding": "identity",  # pictures are compressed already
             },
@@ -63,17 +60,17 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         self.mount("https://", adapter)
 
     def get_once(self, url: str, headers: dict[str, str]) -> Response:
-        """The answer to one GET, its body not yet read.
+        """Send one GET and return the response, its body not yet read.
 
-        The URL is one that requests has prepared already (`parse`).
+        The URL must be prepared already (`parse_link`).
         """
         request = self._request.copy()
         request.url = url
         request.headers.update(headers)
-        budget = current_budget()
+        budget = get_current_budget()
         while True:
-            budget.begin()
-            budget.allow(
+            budget.start_request()
+            budget.limit_bytes(
                 MAX_HEADER,
                 Rejected(Reason.HTTP_ERROR, f"headers of more than {MAX_HEADER:,} bytes"),
             )
@@ -84,22 +81,20 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
             except ConnectionError:
                 if budget.connected or budget.heard:
                     raise
-                # The server closed a kept connection just as it was used again: that is no failure,
-                # ask on another.
+                # The server closed an idle connection just as it was reused: no failure, try
+                # another one.
             else:
                 return response
 
     def get_redirect_target(self, resp: Any) -> None:
-        """Never: requests would read a redirect's whole body, however long, to find the next
-        request.
-        """
+        """Return nothing: requests would read a redirect's whole body, however long."""
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections keep the rules of `image_tags.tasks.adapters.web.sockets`."""
+    """An adapter whose connections come from `image_tags.tasks.adapters.web.sockets`."""
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
-        self._pools = sockets.pools(resolver)
+        self._pools = sockets.make_pools(resolver)
         super().__init__(
             pool_connections=settings.fetch_threads * 2, pool_maxsize=settings.per_host
         )
@@ -108,11 +103,9 @@ class _Adapter(HTTPAdapter):
         self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
     ) -> None:
         super().init_poolmanager(
-            connections, maxsize, block, ssl_context=sockets.tls_context(), **pool_kwargs
+            connections, maxsize, block, ssl_context=sockets.make_tls_context(), **pool_kwargs
         )
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context has its authorities already, requests would load them for
-        every connection.
-        """
+        """Do nothing: the context has its authorities, which requests would load per connection."""

@@ -1,5 +1,4 @@
-"""Connections that keep the rules: which address may be connected to, for how long, and how many
-bytes may come.
+"""Connections that enforce the limits on addresses, time and bytes.
 
 Every byte that urllib3 reads passes `recv_into` below, so a drip, an endless header, an endless
 chunk line or an endless body all meet the same two limits, whatever the layers above do.
@@ -18,22 +17,22 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from image_tags.tasks.adapters.web.addresses import check_address, check_port
-from image_tags.tasks.adapters.web.budget import Budget, current_budget
+from image_tags.tasks.adapters.web.budget import Budget, get_current_budget
 from image_tags.tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
 from image_tags.tasks.contracts.errors import Passing
 from image_tags.tasks.contracts.reasons import Reason
 
 
 class _Socket(socket.socket):
-    """A socket whose reads keep the current budget."""
+    """A socket whose reads count against the current budget."""
 
     def recv_into(self, *args: Any) -> int:
-        budget = _ready(self)
+        budget = _set_timeout(self)
         try:
             count = super().recv_into(*args)
         except TimeoutError:
-            raise _too_slow(budget) from None
-        budget.spend(count)
+            raise _make_timeout(budget) from None
+        budget.count_bytes(count)
         return count
 
 
@@ -41,43 +40,38 @@ class _TLSSocket(ssl.SSLSocket):
     """The same over TLS."""
 
     def recv_into(self, *args: Any) -> int:
-        budget = _ready(self)
+        budget = _set_timeout(self)
         try:
             count = super().recv_into(*args)
         except TimeoutError:
-            raise _too_slow(budget) from None
-        budget.spend(count)
+            raise _make_timeout(budget) from None
+        budget.count_bytes(count)
         return count
 
 
-def _ready(sock: socket.socket) -> Budget:
-    budget = current_budget()
-    sock.settimeout(budget.to_read())
+def _set_timeout(sock: socket.socket) -> Budget:
+    budget = get_current_budget()
+    sock.settimeout(budget.read_timeout_left())
     return budget
 
 
-def _too_slow(budget: Budget) -> Passing:
-    budget.left()
-    return Passing(
-        Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)"
-    )
+def _make_timeout(budget: Budget) -> Passing:
+    budget.seconds_left()
+    return Passing(Reason.TIMEOUT, f"no data for {budget.settings.read_timeout:g} s (read_timeout)")
 
 
-def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
-    """A socket connected to one of the host's addresses.
-
-    Each is checked before, and none is looked up again.
-    """
-    budget = current_budget()
+def _connect_host(host: str, port: int, resolver: Resolver) -> socket.socket:
+    """Connect to one of the host's addresses, each checked before and none looked up again."""
+    budget = get_current_budget()
     if not budget.settings.allow_private_addresses:
         check_port(port, budget.settings)
-    found = resolver.addresses(host, port, budget.to_connect())
+    found = resolver.find_addresses(host, port, budget.connect_timeout_left())
     for _, address in found:
         check_address(ipaddress.ip_address(address[0]), port, budget.settings)
     failure: OSError | None = None
     for one in found[:MAX_ADDRESSES]:
         try:
-            return _connected_to(one, budget)
+            return _connect_address(one, budget)
         except OSError as error:
             failure = error
     if isinstance(failure, TimeoutError):
@@ -89,12 +83,12 @@ def _connected(host: str, port: int, resolver: Resolver) -> socket.socket:
     raise Unreachable(Reason.CONNECTION_FAILED, f"no connection to the host: {why}")
 
 
-def _connected_to(one: Found, budget: Budget) -> socket.socket:
+def _connect_address(one: Found, budget: Budget) -> socket.socket:
     family, address = one
     sock = _Socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(budget.to_connect())
+        sock.settimeout(budget.connect_timeout_left())
         sock.connect(address)
     except BaseException:
         sock.close()
@@ -104,9 +98,7 @@ def _connected_to(one: Found, budget: Budget) -> socket.socket:
 
 
 class _Answer(HTTPResponse):
-    """An answer without what came before it: http.client knows 100 only, RFC 9110 (15.2) asks for
-    any number of any 1xx.
-    """
+    """A response that skips any number of 1xx ones (RFC 9110, 15.2); http.client skips only 100."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -118,20 +110,20 @@ class _Answer(HTTPResponse):
             parse_headers(self.fp)
 
 
-def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
-    """For urllib3.PoolManager.pool_classes_by_scheme: pools whose connections keep the rules."""
+def make_pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools for urllib3.PoolManager.pool_classes_by_scheme that use these connections."""
 
     class Connection(HTTPConnection):
         response_class = _Answer
 
         def _new_conn(self) -> socket.socket:
-            return _connected(self.host, self.port, resolver)
+            return _connect_host(self.host, self.port, resolver)
 
     class TLSConnection(HTTPSConnection):
         response_class = _Answer
 
         def _new_conn(self) -> socket.socket:
-            return _connected(self.host, self.port, resolver)
+            return _connect_host(self.host, self.port, resolver)
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = Connection
@@ -143,10 +135,8 @@ def pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
-    """The context that checks certificates against certifi's authorities and the machine's own
-    (SSL_CERT_FILE).
-    """
+def make_tls_context() -> ssl.SSLContext:
+    """Return the context that trusts certifi's authorities and the machine's (SSL_CERT_FILE)."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.load_verify_locations(certifi.where())
     context.load_default_certs()

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from prefect.states import get_state_exception
 
-from image_tags.flows.outcome import Undone, conclude, report_failures
+from image_tags.flows.outcome import RunFailed, conclude_run, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -45,7 +45,7 @@ def shown(monkeypatch, logged):
 
 
 def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
-    outcome = conclude(SETTINGS, summary, [], None, None)
+    outcome = conclude_run(SETTINGS, summary, [], None, None)
     assert (outcome.name, outcome.exit_code, outcome.state().type.value) == ("Failed", 1, "FAILED")
     assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
     assert "all else is published as version v1." in outcome.ending.headline
@@ -57,7 +57,7 @@ def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
 
 def test_over_budget_the_command_pays_for_all_of_it(summary):
     stopped = OverBudget("The 60 calls left would cost about 0.06 USD: nothing was paid.", 0.0581)
-    outcome = conclude(SETTINGS, summary, [], stopped, None)
+    outcome = conclude_run(SETTINGS, summary, [], stopped, None)
     assert outcome.ending.headline.startswith("Not published. The 60 calls left")
     assert "Retry" not in outcome.message, "a retry would stop at the same limit"
     assert outcome.ending.command.endswith("--max-cost 0.06")
@@ -69,7 +69,7 @@ def test_over_budget_survives_the_way_to_another_process():
 
 
 def test_what_stops_a_run_is_mended_first(summary):
-    outcome = conclude(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
+    outcome = conclude_run(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
     assert outcome.ending.headline == "Not published. No AWS credentials were found."
     assert outcome.ending.advice.startswith(
         "3 links are pending. When that is mended: Retry this flow run"
@@ -85,7 +85,7 @@ def test_a_critical_check_is_named_and_where_to_look(summary):
         "severity": "critical",
         "success": False,
     }
-    outcome = conclude(
+    outcome = conclude_run(
         SETTINGS, summary, [finding, {**finding, "success": True, "says": "x"}], None, None
     )
     says = "Not published: a critical check failed. images: Keys are unique. Seen: 2 rows."
@@ -94,7 +94,7 @@ def test_a_critical_check_is_named_and_where_to_look(summary):
 
 
 def test_another_run_was_faster(summary):
-    outcome = conclude(SETTINGS, summary, [], None, "v2")
+    outcome = conclude_run(SETTINGS, summary, [], None, "v2")
     assert outcome.ending.headline == "Not published: version v2 was published meanwhile."
     assert outcome.exit_code == 1
 
@@ -105,7 +105,7 @@ def test_another_run_was_faster(summary):
 def test_a_good_end_needs_nothing(summary, warnings, name, ends):
     summary["statuses"]["pending"] = 0
     summary["checks"]["warning"] = warnings
-    outcome = conclude(SETTINGS, summary, [], None, None)
+    outcome = conclude_run(SETTINGS, summary, [], None, None)
     assert (outcome.name, outcome.exit_code, outcome.ending.command) == (name, 0, "")
     assert outcome.ending.headline.endswith(ends)
     assert outcome.state().name == name
@@ -146,7 +146,7 @@ def test_what_nobody_foresaw_is_raised_again(shown):
 @pytest.mark.parametrize("pending", [0, 3])
 def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
     summary["statuses"]["pending"] = pending
-    outcome = conclude(SETTINGS, summary, [], None, None)
+    outcome = conclude_run(SETTINGS, summary, [], None, None)
     report_failures(lambda settings: outcome.state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)
 
@@ -154,9 +154,9 @@ def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, lo
 def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(
     summary,
 ):
-    outcome = conclude(SETTINGS, summary, [], None, None)
+    outcome = conclude_run(SETTINGS, summary, [], None, None)
     error = get_state_exception(outcome.state(), _sync=True)
-    assert isinstance(error, Undone)
+    assert isinstance(error, RunFailed)
     assert (str(error), error.outcome) == (outcome.ending.headline, outcome)
     assert pickle.loads(pickle.dumps(error)).outcome == outcome
     logger = logging.getLogger("prefect.flow_runs")

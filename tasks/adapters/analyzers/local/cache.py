@@ -23,7 +23,7 @@ def cache_folder() -> Path:
     )
 
 
-def prepared(name: str, make: Callable[[], bytes]) -> Path:
+def prepare_file(name: str, make: Callable[[], bytes]) -> Path:
     """The cached file `name`, made first if it is not there.
 
     The name carries the version of what made it, so a newer version never reads an older file. The

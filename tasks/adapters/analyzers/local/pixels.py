@@ -60,14 +60,16 @@ def read_pixels(data: bytes) -> Rgb:
             image.draft(
                 "RGB", (LONGEST_SIDE, LONGEST_SIDE)
             )  # JPEG: decode at 1/2, 1/4 or 1/8 if that is still enough
-            return np.asarray(_fit(_opaque(_eight_bit(_upright(image)))))
+            return np.asarray(
+                _shrink_to_fit(_flatten_alpha(_reduce_to_8_bits(_turn_upright(image))))
+            )
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Rejected(
             Reason.REFUSED_BY_ANALYZER, f"the local analyzer cannot read this picture: {error}"
         ) from None
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> Image.Image:
     """Turned as the EXIF says.
 
     Pillow's own exif_transpose writes the EXIF anew and falls over what is broken in it.
@@ -80,7 +82,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
     """16-bit grey scaled down to 8 bits; Pillow's own conversion would clip it to white."""
     if not image.mode.startswith("I"):
         return image
@@ -88,7 +90,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _flatten_alpha(image: Image.Image) -> Image.Image:
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
         above = image.convert("RGBA")
         background = Image.new("RGBA", above.size, (*_BACKGROUND, 255))
@@ -96,15 +98,15 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fit(image: Image.Image) -> Image.Image:
+def _shrink_to_fit(image: Image.Image) -> Image.Image:
     if max(image.size) <= LONGEST_SIDE:
         return image
     return image.resize(
-        scaled_to(image.size, LONGEST_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0
+        scale_size(image.size, LONGEST_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0
     )
 
 
-def scaled_to(size: tuple[int, int], longest: int) -> tuple[int, int]:
+def scale_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Width and height in the same proportion with this longest side; neither below 1 px."""
     scale = longest / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

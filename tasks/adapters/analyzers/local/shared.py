@@ -48,7 +48,7 @@ class Shared(Generic[K, V]):
         return result.result()
 
 
-def once(make: Callable[[], V]) -> Callable[[], V]:
+def run_once(make: Callable[[], V]) -> Callable[[], V]:
     """`make`, called at the first use in this process and never again, however many threads ask at
     once.
     """

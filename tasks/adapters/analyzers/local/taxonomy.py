@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from image_tags.tasks.adapters.analyzers.local.shared import once
+from image_tags.tasks.adapters.analyzers.local.shared import run_once
 
 CLASSES = 1000
 
@@ -44,15 +44,15 @@ class Taxonomy:
     labels: tuple[Label, ...]
     members: npt.NDArray[np.float64]
 
-    def probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def sum_probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The probability of each label from those of the 1000 classes; a parent's is never below
         its child's.
         """
         return np.clip(self.members @ of_classes, 0.0, 1.0)
 
 
-@once
-def taxonomy() -> Taxonomy:
+@run_once
+def load_taxonomy() -> Taxonomy:
     """The taxonomy of `taxonomy.csv`, read once."""
     table = resources.files(__package__).joinpath("taxonomy.csv").read_text(encoding="utf-8")
     rows = {row["name"]: row for row in csv.DictReader(table.splitlines())}
@@ -64,16 +64,16 @@ def taxonomy() -> Taxonomy:
         Label(
             name=name,
             parents=parents[name],
-            ancestors=tuple(_ancestors(name, parents)),
+            ancestors=tuple(_list_ancestors(name, parents)),
             category=row["category"],
             classes=tuple(int(number) for number in row["classes"].split()),
         )
         for name, row in rows.items()
     )
-    return Taxonomy(labels, _members(labels))
+    return Taxonomy(labels, _build_members(labels))
 
 
-def _ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def _list_ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """Every label above this one, level by level, each once."""
     seen, level = {name}, parents[name]
     while level:
@@ -83,7 +83,7 @@ def _ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
         level = tuple(above for label in level for above in parents[label])
 
 
-def _members(labels: tuple[Label, ...]) -> npt.NDArray[np.float64]:
+def _build_members(labels: tuple[Label, ...]) -> npt.NDArray[np.float64]:
     place = {label.name: n for n, label in enumerate(labels)}
     members = np.zeros((len(labels), CLASSES))
     for label in labels:

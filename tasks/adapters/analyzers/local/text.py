@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
-from image_tags.tasks.adapters.analyzers.local.shared import once
+from image_tags.tasks.adapters.analyzers.local.shared import run_once
 
 DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
@@ -101,7 +101,7 @@ class Reader:
             }
         )
 
-    def read(self, pixels: Rgb) -> Iterator[Line]:
+    def read_lines(self, pixels: Rgb) -> Iterator[Line]:
         """The lines in the picture from top to bottom, those side by side from left to right; no
         ornaments (`***`).
 
@@ -111,17 +111,20 @@ class Reader:
         if min(height, width) < LEAST_SIDE:
             return
         turned = False
-        for box, strip in self._strips(pixels):
+        for box, strip in self._find_strips(pixels):
             reading, turned = self._read_either_way(strip, turned)
             if reading.confidence >= self._least and any(
                 character.isalnum() for character in reading.text
             ):
-                quad = np.clip(_as_read(box, turned) / (width, height), 0.0, 1.0)
+                quad = np.clip(_turn_quad(box, turned) / (width, height), 0.0, 1.0)
                 yield Line(
-                    reading.text.strip(), reading.confidence, quad, tuple(_words(reading, quad))
+                    reading.text.strip(),
+                    reading.confidence,
+                    quad,
+                    tuple(_split_words(reading, quad)),
                 )
 
-    def _strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
+    def _find_strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
         """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and
         laid flat.
         """
@@ -139,13 +142,13 @@ class Reader:
 
     def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
         """Begin as the line before stood: on an upside-down page that saves half the readings."""
-        first = self._read(strip, turned)
+        first = self._read_strip(strip, turned)
         if first.confidence >= self._sure:
             return first, turned
-        second = self._read(strip, not turned)
+        second = self._read_strip(strip, not turned)
         return (second, not turned) if second.confidence > first.confidence else (first, turned)
 
-    def _read(self, strip: Rgb, turned: bool) -> _Reading:
+    def _read_strip(self, strip: Rgb, turned: bool) -> _Reading:
         result = self._engine.recognize_txt(
             [np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip]
         )
@@ -159,11 +162,11 @@ class Reader:
         )
 
 
-reader = once(Reader)
+load_reader = run_once(Reader)
 """The one reader of this process."""
 
 
-def _as_read(box: Quad, turned: bool) -> Quad:
+def _turn_quad(box: Quad, turned: bool) -> Quad:
     """The corners from the one where the text begins.
 
     RapidOCR lays a tall box flat so that it reads downwards.
@@ -174,12 +177,12 @@ def _as_read(box: Quad, turned: bool) -> Quad:
     return np.roll(box, -steps, axis=0)
 
 
-def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
+def _split_words(reading: _Reading, quad: Quad) -> Iterator[Word]:
     """The reading split at its spaces; each word's corners lie on the line's edges, half a
     character around it.
     """
     centres = iter(reading.centres)
-    half = _spacing(reading.centres) / 2
+    half = _measure_spacing(reading.centres) / 2
     start = 0
     for text in reading.text.split():
         start = reading.text.index(text, start)
@@ -187,16 +190,16 @@ def _words(reading: _Reading, quad: Quad) -> Iterator[Word]:
         places = [next(centres) for _ in text]
         start += len(text)
         yield Word(
-            text, float(np.mean(sure)), _between(quad, min(places) - half, max(places) + half)
+            text, float(np.mean(sure)), _cut_quad(quad, min(places) - half, max(places) + half)
         )
 
 
-def _spacing(centres: list[float]) -> float:
+def _measure_spacing(centres: list[float]) -> float:
     """The usual distance between neighbouring characters."""
     return float(np.median(np.diff(centres))) if len(centres) > 1 else 1.0
 
 
-def _between(quad: Quad, begin: float, end: float) -> Quad:
+def _cut_quad(quad: Quad, begin: float, end: float) -> Quad:
     """The part of a line between two places (0-1) along it."""
     along = np.array([begin, end, end, begin]).clip(0.0, 1.0)[:, None]
     starts, ends = quad[[0, 0, 3, 3]], quad[[1, 1, 2, 2]]

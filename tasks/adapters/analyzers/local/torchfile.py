@@ -43,7 +43,7 @@ class _Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def read_from(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The tensor as an array of its own."""
         strides = tuple(step * values.itemsize for step in self.strides)
         last = self.offset + sum(
@@ -87,11 +87,11 @@ def read_tensors(path: Path) -> Tensors:
         tensors: dict[str, _Tensor] = _TensorsOnly(file).load()
         keys: list[str] = _TensorsOnly(file).load()
         dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
-        values = dict(_storages(file, keys, dtypes))
-    return {name: tensor.of(values[tensor.storage.key]) for name, tensor in tensors.items()}
+        values = dict(_read_storages(file, keys, dtypes))
+    return {name: tensor.read_from(values[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
-def _storages(
+def _read_storages(
     file: BinaryIO, keys: list[str], dtypes: dict[str, np.dtype[Any]]
 ) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     for key in keys:

@@ -23,9 +23,9 @@ def shown(monkeypatch):
 
 def work(console, monkeypatch):
     monkeypatch.setattr(progress, "_console", console)
-    with progress.watching("fetch <b>", 3):
+    with progress.track_step("fetch <b>", 3):
         for _ in range(3):
-            progress.advance("fetch <b>")
+            progress.advance_step("fetch <b>")
 
 
 def test_a_notebook_gets_one_line_that_is_replaced(shown, monkeypatch):
@@ -56,5 +56,5 @@ def test_elsewhere_the_end_is_a_line(monkeypatch):
 
 def test_lines_in_a_notebook_are_plain_output(monkeypatch, capsys):
     monkeypatch.setattr(progress, "_console", Console(file=io.StringIO(), force_jupyter=True))
-    progress.say("11 distinct images.")
+    progress.print_line("11 distinct images.")
     assert capsys.readouterr().out == "11 distinct images.\n"

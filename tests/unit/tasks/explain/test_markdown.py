@@ -16,13 +16,13 @@ from image_tags.tasks.explain.markdown import (
     EXAMPLES,
     PENDING_SHOWN,
     Ending,
-    addresses,
-    checks,
-    costs,
-    funnel,
-    overview,
-    pending,
-    reasons,
+    describe_costs,
+    describe_funnel,
+    describe_run,
+    list_addresses,
+    list_checks,
+    list_pending,
+    list_reasons,
 )
 from tests.support.made_run import HOSTILE
 
@@ -96,7 +96,7 @@ def test_the_page_begins_with_what_to_do():
         "says": "Few are pending.",
         "detail": "33%",
     }
-    page = plain(overview(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))
+    page = plain(describe_run(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))
     advice, command, *rest = page.split("\n\n")
     assert advice == "Run it again:"
     assert command.startswith("```\nimage-tags run t.csv ")
@@ -125,7 +125,9 @@ def test_an_ending_without_advice_is_one_sentence():
 
 
 def test_the_funnel_goes_from_rows_to_tagged_links():
-    text = funnel(SUMMARY, images_of({"image_id": "1", "status": "tagged"}, {"status": "no_link"}))
+    text = describe_funnel(
+        SUMMARY, images_of({"image_id": "1", "status": "tagged"}, {"status": "no_link"})
+    )
     assert "| links in them | 3 |" in text
     assert "| links with a picture in the store | 1 | 33.3% |" in text
     assert "\\<b\\>bold" in text
@@ -138,20 +140,20 @@ def test_reasons_come_with_counts_meaning_and_a_few_examples():
         "reason": "not_found",
         "detail": "404",
     }
-    lines = plain(reasons(images_of(dead, *waiting(EXAMPLES + 2)))).splitlines()
+    lines = plain(list_reasons(images_of(dead, *waiting(EXAMPLES + 2)))).splitlines()
     assert lines[0].startswith(f"- **{EXAMPLES + 2} timeout** (pending): ")
     assert lines[EXAMPLES + 1].startswith("- **1 not_found** (rejected): ")
     assert lines[EXAMPLES + 2] == "    - http://a.example/dead: 404"
     assert len(lines) == EXAMPLES + 3
-    assert reasons(images_of()) == "Every link is tagged."
+    assert list_reasons(images_of()) == "Every link is tagged."
 
 
 def test_what_is_pending_comes_with_the_command_that_does_it():
-    text = plain(pending(images_of(*waiting(PENDING_SHOWN + 5)), ENDING))
+    text = plain(list_pending(images_of(*waiting(PENDING_SHOWN + 5)), ENDING))
     assert "image-tags run t.csv \\\n  --store /s" in text
     assert "- timeout: http://a.example/x0: slow" in text
     assert "and 5 more" in text
-    assert pending(images_of({"image_id": "1", "status": "tagged"}), ENDING) is None
+    assert list_pending(images_of({"image_id": "1", "status": "tagged"}), ENDING) is None
 
 
 def everywhere(text):
@@ -161,17 +163,17 @@ def everywhere(text):
     ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text]}
     return [
         *parts_of(images, finding, ending, summary),
-        overview(ending, summary, images, [finding], PLAN, nowhere),
+        describe_run(ending, summary, images, [finding], PLAN, nowhere),
     ]
 
 
 def parts_of(images, finding, ending, summary):
     return [
-        reasons(images),
-        pending(images, ending),
-        checks([finding]),
+        list_reasons(images),
+        list_pending(images, ending),
+        list_checks([finding]),
         ending.as_markdown(),
-        funnel(summary, images),
+        describe_funnel(summary, images),
     ]
 
 
@@ -207,7 +209,7 @@ def test_hostile_text_is_short_and_turns_nothing_around(text):
 def test_a_link_shows_no_login_and_no_query():
     secret = "https://user:pass@a.example/x.png?X-Amz-Signature=topsecret"
     text = plain(
-        pending(images_of({"url": secret, "status": "pending", "reason": "timeout"}), ENDING)
+        list_pending(images_of({"url": secret, "status": "pending", "reason": "timeout"}), ENDING)
     )
     assert "https://…@a.example/x.png?…" in text
     assert "pass@" not in text
@@ -220,36 +222,36 @@ def test_what_was_not_met_comes_first():
         {**FINDING, "success": False, "severity": "warning"},
         {**FINDING, "success": False, "severity": "critical"},
     ]
-    lines = [line for line in checks(findings).splitlines() if line]
+    lines = [line for line in list_checks(findings).splitlines() if line]
     assert [line.partition(",")[0] for line in lines[:3]] == [
         "### Not met",
         "- **critical**",
         "- **warning**",
     ]
     assert lines[3] == "### Met"
-    assert "Nothing." in checks([FINDING]).splitlines()
+    assert "Nothing." in list_checks([FINDING]).splitlines()
 
 
 def test_costs_add_up_against_the_plan():
-    lines = plain(costs(SUMMARY, PLAN)).splitlines()
+    lines = plain(describe_costs(SUMMARY, PLAN)).splitlines()
     assert lines[2] == "| detect_text | 4 | 1 | 2 | 3 | 0.0040 |"
     assert lines[4] == "| all | 5 | 2 | 2 | 3 | 0.0050 |"
     assert lines[-1] == "Cost of the calls made: **0.0020 USD** at prices of 2026-10 (a list)."
-    assert "| detect_text | 0 | 1 | 2 | 3 | 0.0000 |" in plain(costs(SUMMARY, None))
+    assert "| detect_text | 0 | 1 | 2 | 3 | 0.0000 |" in plain(describe_costs(SUMMARY, None))
 
 
 def test_after_a_retry_it_says_what_is_compared_with_what():
     retried = {**PLAN, "operations": {"detect_text": {"calls": 1, "cost_usd": 0.001}}}
     says = "Planned is what the last try found missing; made counts every try of this run."
-    assert costs(SUMMARY, retried).endswith(says)
-    assert says not in costs(SUMMARY, PLAN)
+    assert describe_costs(SUMMARY, retried).endswith(says)
+    assert says not in describe_costs(SUMMARY, PLAN)
 
 
 def test_the_addresses_say_where_to_look():
-    assert "`/s/published/v/report.html`: the report\n" in addresses(SUMMARY, nowhere)
-    assert "`/s/published/v/images.parquet`: 4 rows" in addresses(SUMMARY, nowhere)
-    assert "`/s/runs/r/report.html`" in addresses({**SUMMARY, "published": False}, nowhere)
-    on_the_web = addresses(SUMMARY, lambda key: f"https://console/{key}")
+    assert "`/s/published/v/report.html`: the report\n" in list_addresses(SUMMARY, nowhere)
+    assert "`/s/published/v/images.parquet`: 4 rows" in list_addresses(SUMMARY, nowhere)
+    assert "`/s/runs/r/report.html`" in list_addresses({**SUMMARY, "published": False}, nowhere)
+    on_the_web = list_addresses(SUMMARY, lambda key: f"https://console/{key}")
     assert (
         "`/s/published/v/report.html`: the report ([open](https://console/published/v/report.html))\n"
         in on_the_web

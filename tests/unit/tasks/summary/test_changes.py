@@ -11,7 +11,11 @@ from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.published.pointer import Pointer, swap_pointer
-from image_tags.tasks.summary.changes import changes_between, changes_sentence, changes_since
+from image_tags.tasks.summary.changes import (
+    compare_images,
+    compare_with_published,
+    describe_changes,
+)
 
 
 def images(*rows):
@@ -25,7 +29,7 @@ def test_what_came_and_what_went():
     after = images(
         (0, "a", "1"), (1, "b", "9"), (2, "c", "3"), (3, "e", "1"), (3, "f", None), (4, None, None)
     )
-    assert changes_between(before, after) == {
+    assert compare_images(before, after) == {
         "rows_new": 1,
         "rows_gone": 0,
         "links_new": 2,  # e, f
@@ -34,7 +38,7 @@ def test_what_came_and_what_went():
         "images_new": 2,  # 9, 3
         "images_gone": 2,  # 2, 4
     }
-    assert changes_between(after, before)["rows_gone"] == 1
+    assert compare_images(after, before)["rows_gone"] == 1
 
 
 tables = st.lists(
@@ -47,7 +51,7 @@ tables = st.lists(
 
 @given(tables, tables)
 def test_as_sets_say(before, after):
-    found = changes_between(before, after)
+    found = compare_images(before, after)
     for noun, column in [("links", "url"), ("images", "image_id")]:
         old, new = (
             {value for value in table[column].to_pylist() if value} for table in (before, after)
@@ -57,16 +61,16 @@ def test_as_sets_say(before, after):
         set(before["row"].to_pylist())
     )
     assert found["links_changed"] == 0, "each link always leads to the same picture here"
-    assert Counter(changes_between(before, before).values()) == {0: 7}
-    assert changes_between(None, after) == changes_between(images(), after)
+    assert Counter(compare_images(before, before).values()) == {0: 7}
+    assert compare_images(None, after) == compare_images(images(), after)
 
 
 def test_compared_with_the_version_that_readers_see(tmp_path):
     store = FolderStore(str(tmp_path))
-    assert changes_since(store, images((0, "a", "1")))["since"] is None
+    assert compare_with_published(store, images((0, "a", "1")))["since"] is None
     store.write("published/v1/images.parquet", parquet_bytes(images((0, "a", "1"))), PARQUET)
     swap_pointer(store, Pointer("v1", "now", {"images": "published/v1/images.parquet"}), None)
-    found = changes_since(store, images((0, "a", "1"), (1, "b", "1")))
+    found = compare_with_published(store, images((0, "a", "1"), (1, "b", "1")))
     assert (found["since"], found["rows_new"], found["links_new"], found["images_new"]) == (
         "v1",
         1,
@@ -74,15 +78,15 @@ def test_compared_with_the_version_that_readers_see(tmp_path):
         0,
     )
     store.delete("published/v1/images.parquet")
-    assert changes_since(store, images((0, "a", "1")))["since"] is None
+    assert compare_with_published(store, images((0, "a", "1")))["since"] is None
 
 
 def test_the_sentence_leaves_out_what_did_not_happen():
-    nothing = {"since": "v1", **changes_between(images(), images())}
-    assert changes_sentence(nothing) == "Since version v1: nothing new."
+    nothing = {"since": "v1", **compare_images(images(), images())}
+    assert describe_changes(nothing) == "Since version v1: nothing new."
     some = {**nothing, "rows_new": 2, "links_new": 1200, "links_gone": 1, "images_new": 3}
     assert (
-        changes_sentence(some)
+        describe_changes(some)
         == "Since version v1: 2 rows new, 1,200 links new, 3 images new, 1 link gone."
     )
-    assert changes_sentence({**nothing, "since": None}) == "No earlier version to compare with."
+    assert describe_changes({**nothing, "since": None}) == "No earlier version to compare with."

@@ -7,12 +7,12 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.reshape import LONG_SCHEMA
 from image_tags.tasks.summary.step import (
-    counts_of,
-    findings_count,
-    remarks_on,
-    sentences,
-    shared_pictures,
-    top_names,
+    collect_remarks,
+    count_failed_checks,
+    count_links,
+    find_shared_pictures,
+    rank_names,
+    summary_lines,
 )
 
 
@@ -31,7 +31,7 @@ def test_counts_are_those_of_the_images_table():
             "reason": "throttled",
         },
     ]
-    assert counts_of(pa.Table.from_pylist(rows, schema=schema_of(IMAGES))) == {
+    assert count_links(pa.Table.from_pylist(rows, schema=schema_of(IMAGES))) == {
         "links": 4,
         "images": 2,
         "statuses": {"tagged": 2, "rejected": 1, "pending": 1, "no_link": 1},
@@ -49,7 +49,7 @@ def test_top_names_count_images_not_mentions():
             ("3", 1, "Cat"),
         ]
     ]
-    assert top_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [
+    assert rank_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [
         ("Cat", 2),
         ("Dog", 1),
     ]
@@ -60,7 +60,7 @@ def test_only_failed_findings_count():
         {"severity": s, "success": ok}
         for s, ok in [("critical", True), ("warning", False), ("warning", False)]
     ]
-    assert findings_count(findings) == {"critical": 0, "warning": 2}
+    assert count_failed_checks(findings) == {"critical": 0, "warning": 2}
 
 
 def test_a_person_reads_what_happened():
@@ -91,7 +91,7 @@ def test_a_person_reads_what_happened():
         "store": "/s",
         "run": "r",
     }
-    text = "\n".join(sentences(summary))
+    text = "\n".join(summary_lines(summary))
     for part in (
         "3 rows, 2 links, 1 distinct image.",
         "Since version v0: 1 row new.",
@@ -103,12 +103,12 @@ def test_a_person_reads_what_happened():
         "/s/published/v1/",
     ):
         assert part in text
-    assert "/s/runs/r/" in "\n".join(sentences({**summary, "published": False}))
+    assert "/s/runs/r/" in "\n".join(summary_lines({**summary, "published": False}))
 
 
 def test_what_a_reader_of_the_tables_should_know():
     settings = Settings(source="t.csv", allow_private_addresses=True)
-    remarks = remarks_on(
+    remarks = collect_remarks(
         settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"}
     )
     assert all(word in " ".join(remarks) for word in ("'media'", "--allow-private-addresses"))
@@ -116,7 +116,10 @@ def test_what_a_reader_of_the_tables_should_know():
         "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name."
         in remarks
     )
-    assert remarks_on(Settings(source="t.csv"), SourceRead(1, 1, "media", guessed=False), {}) == []
+    assert (
+        collect_remarks(Settings(source="t.csv"), SourceRead(1, 1, "media", guessed=False), {})
+        == []
+    )
 
 
 def test_one_picture_behind_very_many_links_is_pointed_out():
@@ -127,6 +130,6 @@ def test_one_picture_behind_very_many_links_is_pointed_out():
     images = pa.Table.from_pylist(
         [*rows, {"row": 4, "status": "no_link"}], schema=schema_of(IMAGES)
     )
-    assert shared_pictures(images, 4) == []
-    (remark,) = shared_pictures(images, 3)
+    assert find_shared_pictures(images, 4) == []
+    (remark,) = find_shared_pictures(images, 3)
     assert "4 links lead to one picture" in remark

@@ -6,7 +6,7 @@ import random
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from image_tags.tasks.adapters.pictures.shrink import QUALITIES, shrink
+from image_tags.tasks.adapters.pictures.shrink import QUALITIES, shrink_picture
 
 
 def noisy(mode: str = "RGB", size: tuple[int, int] = (300, 200)) -> Image.Image:
@@ -29,7 +29,7 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("limit", [150_000, 100_000, 80_000, 20_000, 3_000])
 def test_the_result_fits_and_the_next_better_one_would_not(limit: int) -> None:
-    data, remark = shrink(encoded(noisy(), "PNG"), limit)
+    data, remark = shrink_picture(encoded(noisy(), "PNG"), limit)
     picture = opened(data)
     assert picture.format == "JPEG"
     assert len(data) <= limit
@@ -44,7 +44,7 @@ def test_the_result_fits_and_the_next_better_one_would_not(limit: int) -> None:
 
 def test_what_fits_at_the_best_quality_is_not_made_worse() -> None:
     original = Image.linear_gradient("L").convert("RGB")
-    data, remark = shrink(encoded(original, "PNG"), 10**6)
+    data, remark = shrink_picture(encoded(original, "PNG"), 10**6)
     assert f"JPEG quality {QUALITIES[-1]}" in remark
     assert max(ImageStat.Stat(ImageChops.difference(opened(data), original)).mean) < 1
 
@@ -52,7 +52,7 @@ def test_what_fits_at_the_best_quality_is_not_made_worse() -> None:
 def test_orientation_goes_into_the_pixels() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    data, _ = shrink(encoded(noisy(), "JPEG", exif=exif, quality=95), 10**6)
+    data, _ = shrink_picture(encoded(noisy(), "JPEG", exif=exif, quality=95), 10**6)
     assert opened(data).size == (200, 300)
     assert 0x0112 not in opened(data).getexif()
 
@@ -60,10 +60,10 @@ def test_orientation_goes_into_the_pixels() -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "CMYK", "1"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     kind = "TIFF" if mode == "CMYK" else "PNG"
-    data, _ = shrink(encoded(noisy("RGB").convert(mode), kind), 10**6)
+    data, _ = shrink_picture(encoded(noisy("RGB").convert(mode), kind), 10**6)
     assert opened(data).mode == "RGB"
 
 
 def test_transparency_is_laid_on_white() -> None:
-    data, _ = shrink(encoded(Image.new("RGBA", (100, 100), (0, 0, 0, 0)), "PNG"), 10**6)
+    data, _ = shrink_picture(encoded(Image.new("RGBA", (100, 100), (0, 0, 0, 0)), "PNG"), 10**6)
     assert opened(data).getpixel((50, 50)) == (255, 255, 255)

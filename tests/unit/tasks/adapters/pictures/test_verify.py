@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from image_tags.tasks.adapters.pictures.limits import Decoding
-from image_tags.tasks.adapters.pictures.verify import verify
+from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.synthetic import encoded, picture
@@ -43,7 +43,7 @@ READABLE = {
 
 def reason_of(body, settings=SETTINGS):
     with pytest.raises(Rejected) as caught:
-        verify(body, settings)
+        verify_picture(body, settings)
     assert 0 < len(caught.value.detail) <= 300
     return caught.value.reason
 
@@ -78,7 +78,7 @@ class TestKept:
         ],
     )
     def test_the_bytes_are_those_downloaded(self, name, extension):
-        verified = verify(READABLE[name], SETTINGS)
+        verified = verify_picture(READABLE[name], SETTINGS)
         assert verified.data == READABLE[name]
         assert (verified.extension, verified.remark) == (extension, None)
         assert (verified.width, verified.height) == (160, 120)
@@ -86,24 +86,24 @@ class TestKept:
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
     def test_a_png_of_any_8_bit_mode(self, mode):
         body = encoded("PNG", mode=mode)
-        assert verify(body, SETTINGS).data == body
+        assert verify_picture(body, SETTINGS).data == body
 
     def test_an_orientation_stays_in_the_bytes_and_the_size_is_before_it(self):
         exif = Image.Exif()
         exif[0x0112] = 6
         body = encoded("JPEG", exif=exif)
-        verified = verify(body, SETTINGS)
+        verified = verify_picture(body, SETTINGS)
         assert verified.data == body
         assert (verified.width, verified.height) == (160, 120)
 
     def test_a_jpeg_of_several_pictures_is_a_jpeg(self):
         out = BytesIO()
         picture().save(out, "MPO", save_all=True, append_images=[picture(seed=1)])
-        verified = verify(out.getvalue(), SETTINGS)
+        verified = verify_picture(out.getvalue(), SETTINGS)
         assert (verified.format, verified.data) == ("JPEG", out.getvalue())
 
     def test_what_follows_the_picture_does_not_matter(self):
-        assert verify(READABLE["JPEG"] + b"more", SETTINGS).extension == "jpg"
+        assert verify_picture(READABLE["JPEG"] + b"more", SETTINGS).extension == "jpg"
 
 
 class TestConverted:
@@ -120,18 +120,18 @@ class TestConverted:
         ],
     )
     def test_to_what_the_analyzer_takes_and_looks_the_same(self, name, extension, remark):
-        verified = verify(READABLE[name], SETTINGS)
+        verified = verify_picture(READABLE[name], SETTINGS)
         assert (verified.extension, verified.remark) == (extension, remark)
         stored = Image.open(BytesIO(verified.data))
         assert stored.format == {"jpg": "JPEG", "png": "PNG"}[extension]
         assert stored.size == (verified.width, verified.height) == (160, 120)
-        assert verify(verified.data, SETTINGS).remark is None
+        assert verify_picture(verified.data, SETTINGS).remark is None
         before = np.asarray(Image.open(BytesIO(READABLE[name])).convert("RGB"), dtype=float)
         assert np.abs(before - np.asarray(stored.convert("RGB"), dtype=float)).mean() < 4
 
     @pytest.mark.parametrize("colour", [False, True])
     def test_16_bits_keep_their_slope(self, colour):
-        verified = verify(sixteen_bits(colour=colour), SETTINGS)
+        verified = verify_picture(sixteen_bits(colour=colour), SETTINGS)
         assert verified.remark == "converted from a 16-bit PNG to PNG"
         line = np.asarray(Image.open(BytesIO(verified.data)).convert("L"))[0].astype(int)
         assert (line[0], line[-1]) == (0, 255)
@@ -144,7 +144,7 @@ class TestConverted:
         Image.fromarray(values.astype({"I": "int32", "F": "float32", "I;16": "uint16"}[mode])).save(
             out, "TIFF"
         )
-        verified = verify(out.getvalue(), SETTINGS)
+        verified = verify_picture(out.getvalue(), SETTINGS)
         stored = np.asarray(Image.open(BytesIO(verified.data)))
         assert stored.min() == 0
         assert stored.max() > 220
@@ -155,7 +155,7 @@ class TestConverted:
         image.putalpha(Image.linear_gradient("L").resize(image.size))
         out = BytesIO()
         image.save(out, name)
-        verified = verify(out.getvalue(), SETTINGS)
+        verified = verify_picture(out.getvalue(), SETTINGS)
         assert verified.extension == "png"
         assert Image.open(BytesIO(verified.data)).mode == "RGBA"
 
@@ -163,7 +163,7 @@ class TestConverted:
     def test_the_orientation_is_applied(self, name):
         exif = Image.Exif()
         exif[0x0112] = 6
-        verified = verify(encoded(name, exif=exif), SETTINGS)
+        verified = verify_picture(encoded(name, exif=exif), SETTINGS)
         assert (verified.width, verified.height) == (120, 160)
         stored = Image.open(BytesIO(verified.data))
         assert stored.size == (120, 160)
@@ -176,7 +176,7 @@ class TestConverted:
         ]
         out = BytesIO()
         first.save(out, name, save_all=True, append_images=others, lossless=True)
-        verified = verify(out.getvalue(), SETTINGS)
+        verified = verify_picture(out.getvalue(), SETTINGS)
         assert verified.remark == f"converted from {name} to PNG, first of 3 frames"
         assert Image.open(BytesIO(verified.data)).convert("RGB").getpixel((50, 50)) == (255, 0, 0)
 
@@ -195,14 +195,14 @@ class TestRefused:
         assert reason_of(encoded("PNG", size)) == "too_small"
 
     def test_as_small_as_may_be(self):
-        assert verify(encoded("PNG", (80, 80)), SETTINGS).width == 80
+        assert verify_picture(encoded("PNG", (80, 80)), SETTINGS).width == 80
 
     @pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
     def test_too_many_pixels_and_far_too_many(self, name):
         body = encoded(name, (160, 120), mode="P" if name == "GIF" else "RGB")
         assert reason_of(body, FetchSettings(max_pixels=160 * 120 - 1)) == "too_large"
         assert reason_of(body, FetchSettings(max_pixels=160 * 120 // 2 - 1)) == "decompression_bomb"
-        assert verify(body, FetchSettings(max_pixels=160 * 120)).width == 160
+        assert verify_picture(body, FetchSettings(max_pixels=160 * 120)).width == 160
 
     @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
     def test_too_many_frames(self, name):
@@ -210,7 +210,7 @@ class TestRefused:
         out = BytesIO()
         first.save(out, name, save_all=True, append_images=others)
         assert reason_of(out.getvalue()) == "too_large"
-        assert verify(out.getvalue(), FetchSettings(max_frames=6)).width == 100
+        assert verify_picture(out.getvalue(), FetchSettings(max_frames=6)).width == 100
 
     def test_a_gif_of_more_blocks_than_anybody_counts(self):
         body = READABLE["GIF"]
@@ -264,7 +264,7 @@ class TestRefused:
             ("PNG", 33, png_chunk(b"IDAT", b"") * 20_000),
         ):
             body = READABLE[name]
-            assert verify(body[:at] + piece + body[at:], SETTINGS).format == name
+            assert verify_picture(body[:at] + piece + body[at:], SETTINGS).format == name
 
     @pytest.mark.parametrize("name", ["JPEG", "progressive JPEG"])
     def test_a_jpeg_of_12_bits_is_no_damage(self, name):
@@ -342,7 +342,7 @@ class TestAnything:
 def refused(body):
     """Why verification refuses a body; None if it does not."""
     try:
-        verify(body, SETTINGS)
+        verify_picture(body, SETTINGS)
     except Rejected as error:
         return error.reason
     return None
@@ -375,7 +375,7 @@ def damaged(body: bytes, chance: random.Random) -> bytes:
 
 def only_rejected(body):
     try:
-        verified = verify(body, SETTINGS)
+        verified = verify_picture(body, SETTINGS)
     except Rejected:
         return
     assert verified.width * verified.height <= SETTINGS.max_pixels
@@ -386,7 +386,7 @@ def test_threads_share_the_room_for_pixels():
 
     def decode(pixels):
         nonlocal most, now
-        with decoding.room_for(pixels, 100):
+        with decoding.reserve_pixels(pixels, 100):
             now += pixels
             most = max(most, now)
             now -= pixels

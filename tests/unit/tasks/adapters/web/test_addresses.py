@@ -1,4 +1,4 @@
-"""Which links may be followed, and which addresses connected to."""
+"""Which links may be followed, and which addresses may be connected to."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -9,16 +9,16 @@ from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
 from image_tags.tasks.adapters.web.addresses import (
     MAX_LINK,
+    can_be_allowed,
     check_address,
-    is_lifted,
-    kind_of,
-    parse,
+    find_forbidden_kind,
+    parse_link,
 )
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.settings import FetchSettings
 
 DEFAULT = FetchSettings()
-LIFTED = FetchSettings(allow_private_addresses=True)
+PRIVATE_ALLOWED = FetchSettings(allow_private_addresses=True)
 
 PUBLIC = [
     "8.8.8.8",
@@ -94,31 +94,31 @@ NEVER = [
 
 def reason_of(link):
     with pytest.raises(Rejected) as caught:
-        parse(link)
+        parse_link(link)
     return caught.value.reason
 
 
 class TestAddresses:
     @pytest.mark.parametrize("address", PUBLIC)
     def test_public_ones_may_be_connected_to(self, address):
-        assert kind_of(ip_address(address)) is None
+        assert find_forbidden_kind(ip_address(address)) is None
         check_address(ip_address(address), 443, DEFAULT)
 
     @pytest.mark.parametrize("address", PRIVATE)
     def test_private_ones_only_when_allowed(self, address):
         with pytest.raises(Rejected, match=r"unsafe_address.*see --allow-private-addresses"):
             check_address(ip_address(address), 80, DEFAULT)
-        check_address(ip_address(address), 8000, LIFTED)
+        check_address(ip_address(address), 8000, PRIVATE_ALLOWED)
 
     @pytest.mark.parametrize("address", NEVER)
-    @pytest.mark.parametrize("settings", [DEFAULT, LIFTED])
+    @pytest.mark.parametrize("settings", [DEFAULT, PRIVATE_ALLOWED])
     def test_the_others_never(self, address, settings):
         with pytest.raises(Rejected, match="unsafe_address"):
             check_address(ip_address(address), 80, settings)
 
     def test_a_mapped_address_counts_as_the_one_inside_when_private_ones_are_allowed(self):
-        assert is_lifted(ip_address("::ffff:127.0.0.1"))
-        assert not is_lifted(ip_address("::ffff:169.254.169.254"))
+        assert can_be_allowed(ip_address("::ffff:127.0.0.1"))
+        assert not can_be_allowed(ip_address("::ffff:169.254.169.254"))
         with pytest.raises(Rejected):
             check_address(ip_address("::ffff:127.0.0.1"), 80, DEFAULT)
 
@@ -127,7 +127,7 @@ class TestAddresses:
     def test_no_address_is_public_that_python_or_requests_hardened_call_private(
         self, address: IPv4Address | IPv6Address
     ):
-        if kind_of(address) is None:
+        if find_forbidden_kind(address) is None:
             assert address.is_global
             assert not any(
                 (
@@ -146,8 +146,8 @@ class TestAddresses:
     def test_no_ipv4_address_can_hide_in_an_ipv6_one(self, inside: IPv4Address):
         number = int(inside)
         for prefix in (0, 0xFFFF << 32, 0x64FF9B << 96, 0x64FF9B0001 << 80):
-            assert kind_of(IPv6Address(prefix | number)) is not None
-        assert kind_of(IPv6Address(0x2002 << 112 | number << 80)) is not None
+            assert find_forbidden_kind(IPv6Address(prefix | number)) is not None
+        assert find_forbidden_kind(IPv6Address(0x2002 << 112 | number << 80)) is not None
 
     @pytest.mark.parametrize(
         ("port", "extra", "fine"),
@@ -175,14 +175,14 @@ class TestLinks:
         ],
     )
     def test_that_can_be_followed(self, link, host, port):
-        target = parse(link)
+        target = parse_link(link)
         assert (target.host, target.port) == (host, port)
 
     def test_80_and_443_of_a_host_are_one_site(self):
         assert (
-            parse("http://a.example/").site
-            == parse("https://a.example/").site
-            != parse("http://a.example:81/").site
+            parse_link("http://a.example/").site
+            == parse_link("https://a.example/").site
+            != parse_link("http://a.example:81/").site
         )
 
     @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ class TestLinks:
     )
     def test_of_any_text_nothing_but_rejected_comes_out(self, text, beginning):
         try:
-            target = parse(beginning + text)
+            target = parse_link(beginning + text)
         except Rejected:
             return
         assert target.url.startswith(("http://", "https://"))

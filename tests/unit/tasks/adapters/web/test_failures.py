@@ -1,4 +1,4 @@
-"""No exception of requests, urllib3 or http.client stays without a reason."""
+"""Every exception of requests, urllib3 and http.client has a reason."""
 
 import http.client
 import inspect
@@ -10,7 +10,12 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.web.failures import NETWORK_ERRORS, CutShort, of_exception, of_status
+from image_tags.tasks.adapters.web.failures import (
+    NETWORK_ERRORS,
+    CutShort,
+    classify_exception,
+    classify_status,
+)
 from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Status
 
@@ -30,14 +35,14 @@ def errors():
 def test_every_error_of_the_libraries_is_mapped(kind):
     error = kind.__new__(kind)  # their constructors ask for pools and responses
     assert isinstance(error, NETWORK_ERRORS)
-    found = of_exception(error, 10)
+    found = classify_exception(error, 10)
     assert isinstance(found, LinkError)
     assert found.detail
 
 
 @given(st.integers(100, 999))
 def test_every_status_has_its_reason(number):
-    error = of_status(number, 7.0)
+    error = classify_status(number, 7.0)
     assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Passing)
     assert str(number) in error.detail
     if isinstance(error, Passing):
@@ -51,12 +56,15 @@ def test_the_cause_counts_however_deep_it_lies():
         )
 
     assert (
-        of_exception(wrapped(ConnectionResetError(104, "reset")), 0).reason == "connection_failed"
+        classify_exception(wrapped(ConnectionResetError(104, "reset")), 0).reason
+        == "connection_failed"
     )
-    assert of_exception(wrapped(http.client.BadStatusLine("x")), 0).reason == "http_error"
-    assert of_exception(wrapped(TimeoutError()), 0).reason == "timeout"
-    assert of_exception(wrapped(ssl.SSLError(1, "handshake")), 0).reason == "connection_failed"
-    cut = of_exception(wrapped(http.client.IncompleteRead(b"")), 1234)
+    assert classify_exception(wrapped(http.client.BadStatusLine("x")), 0).reason == "http_error"
+    assert classify_exception(wrapped(TimeoutError()), 0).reason == "timeout"
+    assert (
+        classify_exception(wrapped(ssl.SSLError(1, "handshake")), 0).reason == "connection_failed"
+    )
+    cut = classify_exception(wrapped(http.client.IncompleteRead(b"")), 1234)
     assert isinstance(cut, CutShort)
     assert cut.place == 1234
 
@@ -64,4 +72,4 @@ def test_the_cause_counts_however_deep_it_lies():
 def test_an_error_that_is_its_own_cause_does_not_go_round():
     error = requests.ConnectionError()
     error.args = (error,)
-    assert of_exception(error, 0).reason
+    assert classify_exception(error, 0).reason

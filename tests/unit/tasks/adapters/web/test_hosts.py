@@ -1,4 +1,4 @@
-"""Turns, pace and rest of a site, on a clock that the test holds."""
+"""Turns, pace and pauses of a site, on a clock that the test controls."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def hosts(clock):
 
 
 def waited(hosts, site="a"):
-    with hosts.turn(site) as seconds:
+    with hosts.wait_turn(site) as seconds:
         return seconds
 
 
@@ -44,7 +44,7 @@ def test_no_more_requests_at_once_than_allowed():
 
     def ask(_):
         nonlocal most, now
-        with hosts.turn("a"):
+        with hosts.wait_turn("a"):
             with lock:
                 now += 1
                 most = max(most, now)
@@ -58,7 +58,7 @@ def test_no_more_requests_at_once_than_allowed():
 
 
 def test_sites_do_not_wait_for_each_other(hosts):
-    with hosts.turn("a"), hosts.turn("a"):
+    with hosts.wait_turn("a"), hosts.wait_turn("a"):
         assert waited(hosts, "b") == 0
 
 
@@ -67,34 +67,34 @@ def busy(retry_after=None):
 
 
 UNREACHABLE = Unreachable(Reason.CONNECTION_FAILED, "no connection to the host")
-SLOW = Passing(Reason.TIMEOUT, "nothing came")
+SLOW = Passing(Reason.TIMEOUT, "no data")
 
 
 def test_a_site_that_asks_to_slow_down_is_asked_more_slowly(hosts):
     assert waited(hosts) == 0
-    hosts.failed("a", busy())
+    hosts.record_failure("a", busy())
     assert waited(hosts) == pytest.approx(0.1)
     assert waited(hosts) == pytest.approx(0.1)
-    hosts.failed("a", busy())
+    hosts.record_failure("a", busy())
     assert waited(hosts) == pytest.approx(0.2)
 
 
 def test_a_pause_that_is_asked_for_is_kept_up_to_a_limit(hosts):
-    hosts.failed("a", busy(0.5))
+    hosts.record_failure("a", busy(0.5))
     assert waited(hosts) == pytest.approx(0.5)
-    hosts.failed("a", busy(3600))
+    hosts.record_failure("a", busy(3600))
     assert waited(hosts) == pytest.approx(2.0)
     for _ in range(10):
-        hosts.failed("a", busy(3600))
+        hosts.record_failure("a", busy(3600))
     assert waited(hosts) == pytest.approx(LONGEST_PAUSE)
 
 
 def test_good_answers_bring_the_old_pace_back(hosts):
     for _ in range(6):
-        hosts.failed("a", busy())
+        hosts.record_failure("a", busy())
     waited(hosts)
     for _ in range(7):
-        hosts.answered("a")
+        hosts.record_answer("a")
     assert waited(hosts) == 0
 
 
@@ -102,14 +102,14 @@ def test_good_answers_bring_the_old_pace_back(hosts):
 def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock, failure, times):
     for _ in range(times):
         waited(hosts)
-        hosts.failed("a", failure)
+        hosts.record_failure("a", failure)
     with pytest.raises(Passing, match=f"{failure.reason}: not asked: .*{failure.detail}") as caught:
         waited(hosts)
     assert caught.value.retry_after == pytest.approx(DOWN_FOR)
     assert waited(hosts, "b") == 0
     clock.now += DOWN_FOR
     waited(hosts)
-    hosts.failed("a", failure)
+    hosts.record_failure("a", failure)
     with pytest.raises(Passing):
         waited(hosts)
 
@@ -117,14 +117,14 @@ def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock, failure
 @pytest.mark.parametrize("failure", [UNREACHABLE, SLOW, busy()])
 def test_one_answer_shows_that_a_site_is_up(hosts, failure):
     for _ in range(100):
-        hosts.failed("a", failure)
-        hosts.answered("a")
+        hosts.record_failure("a", failure)
+        hosts.record_answer("a")
     waited(hosts)
 
 
 def test_errors_that_come_promptly_are_answers(hosts):
     for _ in range(100):
-        hosts.failed("a", Passing(Reason.SERVER_ERROR, "the server answered 500"))
+        hosts.record_failure("a", Passing(Reason.SERVER_ERROR, "the server answered 500"))
     assert waited(hosts) == 0
 
 
@@ -134,6 +134,6 @@ def test_sites_are_forgotten_when_nobody_needs_them(hosts, monkeypatch):
     assert not hosts._sites
     monkeypatch.setattr("image_tags.tasks.adapters.web.hosts.REMEMBERED", 10)
     for n in range(100):
-        with hosts.turn(f"dead{n}"):
-            hosts.failed(f"dead{n}", UNREACHABLE)
+        with hosts.wait_turn(f"dead{n}"):
+            hosts.record_failure(f"dead{n}", UNREACHABLE)
     assert len(hosts._sites) <= 11

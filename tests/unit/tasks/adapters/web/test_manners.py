@@ -1,10 +1,10 @@
-"""What a site asks of us, and who we say we are."""
+"""What a site asks of us, and our User-Agent."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.web.manners import opted_out, retry_after, user_agent
+from image_tags.tasks.adapters.web.manners import find_opt_out, make_user_agent, parse_retry_after
 
 NOON = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -34,7 +34,7 @@ NOON = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
     ],
 )
 def test_opt_outs(headers, directive):
-    assert opted_out(headers) == directive
+    assert find_opt_out(headers) == directive
 
 
 @pytest.mark.parametrize(
@@ -54,22 +54,22 @@ def test_opt_outs(headers, directive):
     ],
 )
 def test_waiting_times(header, seconds):
-    assert retry_after(header, lambda: NOON) == seconds
+    assert parse_retry_after(header, lambda: NOON) == seconds
 
 
 @given(st.text())
 def test_any_waiting_time_is_a_number_or_nothing(header):
-    seconds = retry_after(header, lambda: NOON)
+    seconds = parse_retry_after(header, lambda: NOON)
     assert seconds is None or 0 <= seconds < float("inf")
 
 
 @given(st.lists(st.text()))
 def test_any_opt_out_is_read(headers):
-    assert opted_out(headers) in (None, "noai", "noimageai", "noindex", "noimageindex", "none")
+    assert find_opt_out(headers) in (None, "noai", "noimageai", "noindex", "noimageindex", "none")
 
 
 def test_who_we_are():
-    assert user_agent(None).startswith("image-tags/")
-    assert user_agent("https://example.com/bot").endswith(" (+https://example.com/bot)")
-    assert "\n" not in user_agent("a\r\nX-Evil: (1)")
-    assert user_agent("ä").isascii()
+    assert make_user_agent(None).startswith("image-tags/")
+    assert make_user_agent("https://example.com/bot").endswith(" (+https://example.com/bot)")
+    assert "\n" not in make_user_agent("a\r\nX-Evil: (1)")
+    assert make_user_agent("ä").isascii()

@@ -44,7 +44,7 @@ def test_the_fingerprint_follows_names_and_photos(people):
 
 def test_a_photo_is_described_once_on_a_machine(people, monkeypatch):
     before = open_gallery(str(people))
-    monkeypatch.setattr(faces, "describe", None)
+    monkeypatch.setattr(faces, "describe_face", None)
     again = open_gallery(str(people))
     assert [p.vectors[0].tolist() for p in again.people] == [
         p.vectors[0].tolist() for p in before.people
@@ -92,16 +92,16 @@ def test_of_several_faces_the_largest_is_enrolled(tmp_path):
     known = open_gallery(str(tmp_path)).people[0].vectors[0]
     found = faces.find_faces(np.asarray(both))
     assert len(found) == 2
-    assert np.allclose(known, faces.describe(found[0]))
+    assert np.allclose(known, faces.describe_face(found[0]))
 
 
 def test_the_nearest_within_the_limit_is_the_match():
     gallery = Gallery("", (person("A", 0.0, 5.0), person("B", 1.0)))
-    assert gallery.match(at(0.1))[0].name == "A"
-    assert gallery.match(at(0.9))[0].name == "B"
-    assert gallery.match(at(4.7))[0].name == "A"
-    assert gallery.match(at(3.0)) is None
-    assert Gallery("", ()).match(at(0.0)) is None
+    assert gallery.find_match(at(0.1))[0].name == "A"
+    assert gallery.find_match(at(0.9))[0].name == "B"
+    assert gallery.find_match(at(4.7))[0].name == "A"
+    assert gallery.find_match(at(3.0)) is None
+    assert Gallery("", ()).find_match(at(0.0)) is None
 
 
 @given(st.floats(0, 0.6), st.floats(0, 0.6))

@@ -15,9 +15,9 @@ import pytest
 
 from image_tags.tasks.adapters.analyzers.local import cache, packages, torchfile
 from image_tags.tasks.adapters.analyzers.local.classifier import class_probabilities
-from image_tags.tasks.adapters.analyzers.local.efficientnet import onnx_model
+from image_tags.tasks.adapters.analyzers.local.efficientnet import build_model
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
-from image_tags.tasks.adapters.analyzers.local.shared import Shared, once
+from image_tags.tasks.adapters.analyzers.local.shared import Shared, run_once
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, SKIMAGE
 
@@ -37,7 +37,7 @@ def test_the_weights_are_all_there(weights):
 
 
 def test_the_graph_is_sound(weights):
-    model = onnx.load_from_string(onnx_model(weights))
+    model = onnx.load_from_string(build_model(weights))
     onnx.checker.check_model(model, full_check=True)
     strides = [
         attribute.ints[0]
@@ -83,8 +83,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_file_is_prepared_once(folder):
-    assert cache.prepared("a/b.bin", lambda: b"first").read_bytes() == b"first"
-    assert cache.prepared("a/b.bin", lambda: b"second").read_bytes() == b"first"
+    assert cache.prepare_file("a/b.bin", lambda: b"first").read_bytes() == b"first"
+    assert cache.prepare_file("a/b.bin", lambda: b"second").read_bytes() == b"first"
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["b.bin"]
 
 
@@ -94,15 +94,15 @@ def test_a_failed_preparation_leaves_nothing(folder, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(KeyboardInterrupt):
-        cache.prepared("a.bin", lambda: b"whole")
+        cache.prepare_file("a.bin", lambda: b"whole")
     assert list(folder.iterdir()) == []
 
 
 def test_two_processes_at_once_both_see_a_whole_file(folder):
     script = (
-        "import sys; from image_tags.tasks.adapters.analyzers.local.cache import prepared;"
+        "import sys; from image_tags.tasks.adapters.analyzers.local.cache import prepare_file;"
         "print('ready', flush=True); sys.stdin.readline();"
-        "print(len(prepared('big.bin', lambda: bytes(5_000_000)).read_bytes()))"
+        "print(len(prepare_file('big.bin', lambda: bytes(5_000_000)).read_bytes()))"
     )
     both = [
         subprocess.Popen(
@@ -125,7 +125,7 @@ def test_two_processes_at_once_both_see_a_whole_file(folder):
 def test_a_cache_that_cannot_be_is_one_sentence(folder):
     folder.write_text("a file where the folder should be")
     with pytest.raises(UsageError, match=cache.VARIABLE):
-        cache.prepared("a.bin", lambda: b"")
+        cache.prepare_file("a.bin", lambda: b"")
 
 
 def test_a_package_without_its_model_is_one_sentence():
@@ -162,7 +162,7 @@ def test_old_results_make_room_and_errors_are_not_kept():
 
 def test_once_is_once_for_all_threads():
     calls, barrier = [], threading.Barrier(8)
-    get = once(lambda: calls.append(1) or object())
+    get = run_once(lambda: calls.append(1) or object())
 
     def ask(_):
         barrier.wait()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-from image_tags.tasks.adapters.analyzers.local.pixels import LONGEST_SIDE, read_pixels, scaled_to
+from image_tags.tasks.adapters.analyzers.local.pixels import LONGEST_SIDE, read_pixels, scale_size
 from image_tags.tasks.contracts.errors import Rejected
 from tests.support.pictures import HOPPER, SKIMAGE
 from tests.support.shapes import assert_response
@@ -106,7 +106,7 @@ def test_a_large_picture_is_scaled_down():
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000), st.integers(1, 2000))
 def test_scaling_keeps_the_longest_side_and_loses_no_side(width, height, longest):
-    scaled = scaled_to((width, height), longest)
+    scaled = scale_size((width, height), longest)
     assert max(scaled) == longest
     assert min(scaled) >= 1
 

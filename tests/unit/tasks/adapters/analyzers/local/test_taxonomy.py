@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from image_tags.tasks.adapters.analyzers.local import answers
-from image_tags.tasks.adapters.analyzers.local.taxonomy import CLASSES, taxonomy
+from image_tags.tasks.adapters.analyzers.local.taxonomy import CLASSES, load_taxonomy
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
-LABELS = {label.name: label for label in taxonomy().labels}
+LABELS = {label.name: label for label in load_taxonomy().labels}
 
 CATEGORIES = {  # of Rekognition's own, those in use
     "Animals and Pets",
@@ -50,7 +50,7 @@ def test_every_class_belongs_to_exactly_one_label():
 
 
 def test_no_name_comes_twice():
-    names = [label.name for label in taxonomy().labels]
+    names = [label.name for label in load_taxonomy().labels]
     assert len({name.lower() for name in names}) == len(names)
 
 
@@ -67,7 +67,7 @@ def test_every_parent_is_a_label_and_none_is_its_own_ancestor():
 def test_every_label_can_be_found():
     empty = [
         label.name
-        for label, row in zip(taxonomy().labels, taxonomy().members, strict=True)
+        for label, row in zip(load_taxonomy().labels, load_taxonomy().members, strict=True)
         if not row.any()
     ]
     assert empty == ["Face"], "which only a found face gives"
@@ -108,7 +108,7 @@ PROBABILITIES = arrays.arrays(
 
 @given(PROBABILITIES)
 def test_a_parent_is_never_less_sure_than_its_child(values):
-    found = answers.labels(
+    found = answers.build_labels(
         values / values.sum(), [], AnalysisSettings(label_confidence=0.0, max_labels=1000)
     )["Labels"]
     confidence = {label["Name"]: label["Confidence"] for label in found}

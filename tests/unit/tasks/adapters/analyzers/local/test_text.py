@@ -8,7 +8,7 @@ from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local import answers
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
-from image_tags.tasks.adapters.analyzers.local.text import Line, Word, reader
+from image_tags.tasks.adapters.analyzers.local.text import Line, Word, load_reader
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import HOPPER, SKIMAGE
 
@@ -24,14 +24,16 @@ def page(angle=0):
 
 
 def line_on(image):
-    (line,) = [line for line in reader().read(np.asarray(image)) if line.text == FIRST]
+    (line,) = [line for line in load_reader().read_lines(np.asarray(image)) if line.text == FIRST]
     return line
 
 
 @pytest.mark.parametrize("angle", [0, 10, -20, 90, 180, 270])
 def test_text_is_read_whichever_way_it_is_turned(angle):
     image = page(angle)
-    words = [word.text for line in reader().read(np.asarray(image)) for word in line.words]
+    words = [
+        word.text for line in load_reader().read_lines(np.asarray(image)) for word in line.words
+    ]
     assert {"segmentation", "markers", "pixels", "unambiguously", "object", "Here,"} <= set(words)
     begin, end = line_on(image).quad[[0, 1]] * image.size
     # Along the line from where it begins: to the right on the upright page, and turned with it.
@@ -55,12 +57,12 @@ def test_words_lie_on_their_line_in_order_without_overlap():
     "file", ["astronaut.png", "moon.png", "grass.png", "coins.png", "retina.jpg"]
 )
 def test_where_nothing_is_written_nothing_is_read(file):
-    assert list(reader().read(read_pixels((SKIMAGE / file).read_bytes()))) == []
+    assert list(load_reader().read_lines(read_pixels((SKIMAGE / file).read_bytes()))) == []
 
 
 def test_ornaments_are_no_text():
     """The gold braid on the admiral's cap looks like `***`; her name plate says COMO HOPPER."""
-    lines = [line.text for line in reader().read(read_pixels(HOPPER.read_bytes()))]
+    lines = [line.text for line in load_reader().read_lines(read_pixels(HOPPER.read_bytes()))]
     assert "COMO HOPPER" in lines
     assert all(any(character.isalnum() for character in line) for line in lines)
 
@@ -81,7 +83,7 @@ FILTERS = st.builds(
 
 @given(LINES, FILTERS)
 def test_words_keep_to_the_filters_and_their_lines(lines, settings):
-    found = answers.text(lines, settings)["TextDetections"]
+    found = answers.build_text(lines, settings)["TextDetections"]
     assert [one["Id"] for one in found] == list(range(len(found)))
     words = [one for one in found if one["Type"] == "WORD"]
     fitting = [
@@ -104,5 +106,5 @@ def test_after_a_hundred_words_no_line_is_read():
             yield Line("a " * 30, 99.0, np.zeros((4, 2)), (Word("a", 99.0, np.zeros((4, 2))),) * 30)
         pytest.fail("a fifth line was asked for")
 
-    found = answers.text(lines(), AnalysisSettings())["TextDetections"]
+    found = answers.build_text(lines(), AnalysisSettings())["TextDetections"]
     assert sum(one["Type"] == "WORD" for one in found) == 100

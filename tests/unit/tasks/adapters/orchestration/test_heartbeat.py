@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_tags.tasks.adapters.orchestration.pulse import beating, pulse
+from image_tags.tasks.adapters.orchestration.heartbeat import read_heartbeat, send_heartbeats
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import StoreUnreachable
 from tests.support.processes import until
@@ -10,19 +10,19 @@ from tests.support.processes import until
 
 def test_it_changes_while_the_work_goes_on_and_is_gone_afterwards(tmp_path):
     store = FolderStore(str(tmp_path))
-    assert pulse(store, "runs/r/shards/1") == b""
-    with beating(store, "runs/r/shards/1", 0.01):
-        until(lambda: pulse(store, "runs/r/shards/1") != b"", 10)
-        before = pulse(store, "runs/r/shards/1")
-        until(lambda: pulse(store, "runs/r/shards/1") != before, 10)
-    assert pulse(store, "runs/r/shards/1") == b""
+    assert read_heartbeat(store, "runs/r/shards/1") == b""
+    with send_heartbeats(store, "runs/r/shards/1", 0.01):
+        until(lambda: read_heartbeat(store, "runs/r/shards/1") != b"", 10)
+        before = read_heartbeat(store, "runs/r/shards/1")
+        until(lambda: read_heartbeat(store, "runs/r/shards/1") != before, 10)
+    assert read_heartbeat(store, "runs/r/shards/1") == b""
 
 
 def test_it_ends_with_work_that_breaks(tmp_path):
     store = FolderStore(str(tmp_path))
-    with pytest.raises(KeyError), beating(store, "1", 0.01):
+    with pytest.raises(KeyError), send_heartbeats(store, "1", 0.01):
         raise KeyError
-    assert pulse(store, "1") == b""
+    assert read_heartbeat(store, "1") == b""
 
 
 class Flaky(FolderStore):
@@ -39,5 +39,5 @@ class Flaky(FolderStore):
 
 def test_an_outage_of_the_store_does_not_end_it(tmp_path):
     store = Flaky(str(tmp_path))
-    with beating(store, "1", 0.01):
-        until(lambda: pulse(store, "1") != b"", 10)
+    with send_heartbeats(store, "1", 0.01):
+        until(lambda: read_heartbeat(store, "1") != b"", 10)

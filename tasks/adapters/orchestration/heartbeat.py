@@ -15,17 +15,17 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def beating(store: Store, key: str, every: float) -> Iterator[None]:
+def send_heartbeats(store: Store, key: str, every: float) -> Iterator[None]:
     """Rewrite the object every so many seconds while the block runs, and remove it at the end."""
     over = threading.Event()
 
-    def beat() -> None:
+    def write_until_over() -> None:
         for beats in count():
-            _write(store, key, beats)
+            _write_beat(store, key, beats)
             if over.wait(every):
                 return
 
-    thread = threading.Thread(target=beat, name=f"pulse {key}", daemon=True)
+    thread = threading.Thread(target=write_until_over, name=f"pulse {key}", daemon=True)
     thread.start()
     try:
         yield
@@ -35,7 +35,7 @@ def beating(store: Store, key: str, every: float) -> Iterator[None]:
         store.delete(key)
 
 
-def pulse(store: Store, key: str) -> bytes:
+def read_heartbeat(store: Store, key: str) -> bytes:
     """What the object says now; empty if it is not there.
 
     Who sees it change knows that someone lives.
@@ -46,7 +46,7 @@ def pulse(store: Store, key: str) -> bytes:
         return b""
 
 
-def _write(store: Store, key: str, beats: int) -> None:
+def _write_beat(store: Store, key: str, beats: int) -> None:
     try:
         store.write(key, str(beats).encode(), "text/plain", durable=False)
     except StopRun as error:  # the work itself meets the same store and says so
