@@ -1,4 +1,4 @@
-"""The flow from a notebook: a DataFrame of image links in, the published tables as DataFrames out."""
+"""The flow from a notebook: a DataFrame of image links in, published tables out."""
 
 import hashlib
 import html
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What a run published, and how it ended.
+    """The tables that a run published, and how it ended.
 
     Attributes:
-        images: a row a link, with the frame's index.
-        tags_long: a row a tag.
-        tags_dropped: a row a tag that a cleaning rule removed.
-        tags_wide: a row an image.
-        tagged: the frame, a row a link, then the columns of `images` and `tags_wide`; the frame's
-            index.
-        tag_effects: a row a tag and metric; None without `metric=`.
+        images: one row per link, with the frame's index.
+        tags_long: one row per tag.
+        tags_dropped: one row per tag that a cleaning rule removed.
+        tags_wide: one row per image.
+        tagged: one row per link: the frame's columns, then those of `images` and `tags_wide`; with
+            the frame's index.
+        tag_effects: one row per tag and metric; None without `metric=`.
         summary: `summary.json`.
         report: `report.html`, a whole page.
         lines: the closing summary.
@@ -53,11 +53,14 @@ class Result:
     def _repr_html_(self) -> str:
         """The closing summary, for a notebook."""
         *lines, how_it_ended = (html.escape(line) for line in self.lines)
-        return f'<p><strong>{how_it_ended}</strong></p><p style="white-space: pre-wrap">{"<br>".join(lines)}</p>'
+        return (
+            f"<p><strong>{how_it_ended}</strong></p>"
+            f'<p style="white-space: pre-wrap">{"<br>".join(lines)}</p>'
+        )
 
 
 def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **options: Any) -> Result:
-    """Tag the pictures behind the links in a DataFrame, publish the tables, and give them back.
+    """Tag the pictures behind the links in a DataFrame, publish the tables, and return them.
 
     The frame is kept in the store as a Parquet file, and the same flow runs on it as `image-tags
     run` starts.
@@ -74,7 +77,7 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
         what is missing.
 
     Raises:
-        UsageError: what was asked cannot be.
+        UsageError: the request is not possible.
         StopRun: nothing was published; the sentence says why, and what to do.
 
     """
@@ -87,7 +90,7 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
             raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
     given = settings_named({**options, "source": "the frame"})
     with quietly():
-        settings = _with_source(frame, url_column, given)
+        settings = _store_frame(frame, url_column, given)
         from image_tags.flows.launch import launch_run
         from image_tags.tasks.adapters import progress
 
@@ -95,53 +98,51 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
         outcome = launch_run(settings)
         if not outcome.summary["published"]:
             raise StopRun(outcome.message)
-        result = _result(frame, settings, outcome)
+        result = _build_result(frame, settings, outcome)
     if outcome.exit_code:
         warnings.warn(outcome.message, stacklevel=2)
     return result
 
 
-def _with_source(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
-    """The settings with the frame in the store as their source, once it is known that they can be."""
+def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
+    """Check the request, write the frame to the store, and make it the source."""
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters.files.tables import parquet_bytes
     from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.adapters.store.store import PARQUET
     from image_tags.tasks.effects.metric import check_metrics
-    from image_tags.tasks.execution.resources import part
-    from image_tags.tasks.source.dataframes import column_called, source_table
+    from image_tags.tasks.source.dataframes import source_table, stored_name
     from image_tags.tasks.source.step import find_url_column
 
     table = source_table(frame)
-    wanted = None if url_column is None else column_called(frame, url_column)
+    wanted = None if url_column is None else stored_name(frame, url_column)
     find_url_column(table, wanted)
     check_metrics(table, given.metric)
     check_request(given)
-    store = open_store(part(given, StoreSettings))
+    store = open_store(given.only(StoreSettings))
     data = parquet_bytes(table)
     key = f"sources/frame-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     store.add(key, data, PARQUET)
     return given.model_copy(update={"source": store.locate(key), "url_column": wanted})
 
 
-def _result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
+def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.published.pointer import FILES
     from image_tags.tasks.read import read_tables
-    from image_tags.tasks.source.dataframes import like_frame, like_index
+    from image_tags.tasks.source.dataframes import restore_frame, restore_index
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)
-    page = open_store(part(settings, StoreSettings)).read(
+    page = open_store(settings.only(StoreSettings)).read(
         FILES.format(version=version, name="report.html")
     )
     return Result(
-        images=like_index(frame, tables["images"]),
+        images=restore_index(frame, tables["images"]),
         tags_long=tables["tags_long"],
         tags_dropped=tables["tags_dropped"],
         tags_wide=tables["tags_wide"],
-        tagged=like_frame(frame, tables["tagged"], tables["images"]),
+        tagged=restore_frame(frame, tables["tagged"], tables["images"]),
         tag_effects=tables.get("tag_effects"),
         summary=outcome.summary,
         report=page.decode(),

@@ -1,6 +1,4 @@
-"""Metrics: numeric columns of the source that source rows are compared by, with and without each
-tag.
-"""
+"""Metrics: numeric columns of the source that are compared with and without each tag."""
 
 from collections.abc import Sequence
 
@@ -24,18 +22,19 @@ Floats = npt.NDArray[np.float64]
 
 
 def check_metrics(source: pa.Table, metrics: Sequence[str]) -> None:
-    """See that tags can be compared by these columns, before anything is fetched.
+    """Check that tags can be compared by these columns, before anything is fetched.
 
     Raises:
         UsageError: one is no column of the source, or not numeric.
     """
     for metric in metrics:
-        metric_values(source, metric)
+        read_metric(source, metric)
 
 
-def metric_values(source: pa.Table, metric: str) -> Floats:
-    """A column of the source as numbers, not-a-number where there is none. Text that is all numbers
-    counts as numbers.
+def read_metric(source: pa.Table, metric: str) -> Floats:
+    """Read a column of the source as numbers; NaN where there is none.
+
+    Text counts as numbers if all of it is.
 
     Raises:
         UsageError: there is no such column, or it is not numeric.
@@ -43,7 +42,8 @@ def metric_values(source: pa.Table, metric: str) -> Floats:
     places = source.schema.get_all_field_indices(metric)
     if len(places) != 1:
         raise UsageError(
-            f"The source has {'several columns' if places else 'no column'} called {metric!r} to compare tags by."
+            f"The source has {'several columns' if places else 'no column'} called {metric!r} "
+            "to compare tags by."
         )
     column = source.column(places[0])
     kind = column.type

@@ -16,7 +16,7 @@ from scipy import sparse, special, stats
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
-from image_tags.tasks.effects.metric import Floats, metric_values
+from image_tags.tasks.effects.metric import Floats, read_metric
 
 CHUNK = 100
 """Resamples that are in memory at the same time."""
@@ -70,7 +70,7 @@ def tag_effects(
     schema = schema_of(TAG_EFFECTS)
     found = []
     for metric in dict.fromkeys(metrics):
-        values = metric_values(source, metric)
+        values = read_metric(source, metric)
         effects = pd.concat(
             [
                 _compare(having, values, settings)

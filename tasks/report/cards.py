@@ -12,7 +12,7 @@ from image_tags.tasks.contracts.display import NAME, href, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.response_fields import as_list, box_of, clipped
 from image_tags.tasks.report.pictures import Thumb
-from image_tags.tasks.report.view import ReportInput, records
+from image_tags.tasks.report.view import ReportInput, to_records
 
 MOST_TAGS = 40
 """Tags listed on a card at most."""
@@ -49,8 +49,9 @@ ORDER = ("celebrity", "label", "word", "line", "face", "moderation")
 
 @dataclass(frozen=True)
 class Box:
-    """A tag's place on the picture, in units of the drawing area; `name` is empty where naming it
-    would clutter.
+    """A tag's place on the picture, in units of the drawing area.
+
+    `name` is empty where a caption would clutter the picture.
     """
 
     kind: str
@@ -63,7 +64,7 @@ class Box:
 
 @dataclass(frozen=True)
 class CardTag:
-    """A tag as a card lists it; `flag` says what the label may be confused with, if anything."""
+    """A tag as a card lists it; `flag` names what the label may be confused with, if anything."""
 
     name: str
     confidence: float
@@ -74,8 +75,8 @@ class CardTag:
 class Card:
     """One picture.
 
-    `width` and `height` are the drawing area's, `row` the first that leads to it, `links` how many
-    do; `left` says why it is not tagged, if it is not.
+    `width` and `height` are those of the drawing area, `row` is the first row with a link to it,
+    `links` is how many links lead to it; `left` is why it is not tagged, empty if it is.
     """
 
     image_id: str
@@ -118,14 +119,14 @@ class Card:
 def make_card(
     picture: Mapping[str, Any], tags: pd.DataFrame, thumb: Thumb, cells: dict[str, str]
 ) -> Card:
-    """A card of one picture (a record of `pictures_of`) from its rows of `tags_long`."""
+    """Make the card of one picture (a record of `list_pictures`) from its rows of `tags_long`."""
     scale = SIDE / max(thumb.width, thumb.height)
     width, height = round(thumb.width * scale, 1), round(thumb.height * scale, 1)
     place = {kind: number for number, kind in enumerate(ORDER)}
-    ordered = sorted(records(tags), key=lambda tag: (place[tag["kind"]], tag["rank"]))
+    ordered = sorted(to_records(tags), key=lambda tag: (place[tag["kind"]], tag["rank"]))
     listed: dict[str, list[CardTag]] = {}
     for tag in ordered[:MOST_TAGS]:
-        listed.setdefault(tag["kind"], []).append(_listed(tag))
+        listed.setdefault(tag["kind"], []).append(_list_tag(tag))
     return Card(
         image_id=picture["image_id"],
         thumb=thumb,
@@ -141,23 +142,23 @@ def make_card(
         kinds=sorted({tag["kind"] for tag in ordered}),
         tags=listed,
         more=max(0, len(ordered) - MOST_TAGS),
-        boxes=boxes_of(ordered, width, height),
+        boxes=place_boxes(ordered, width, height),
         cells=cells,
     )
 
 
-def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
-    """The boxes to draw: every instance of a label, the one place of any other tag; lines only
-    where there are no words.
+def place_boxes(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
+    """Choose the boxes to draw: every instance of a label, the one place of any other tag.
 
-    Tags that share a place share a box, which bears all their names.
+    Lines are drawn only where there are no words. Tags in the same place share a box with all
+    their names.
     """
     words = any(tag["kind"] == "word" for tag in tags)
     placed = [
         (tag, place)
         for tag in tags
         if not (words and tag["kind"] == "line")
-        for place in _places(tag)
+        for place in _find_places(tag)
     ]
     crowded = sum(tag["kind"] in TEXT for tag, _ in placed) > MOST_NAMED_WORDS
     boxes: dict[tuple[float, ...], tuple[str, list[str]]] = {}
@@ -166,7 +167,7 @@ def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> 
             round(side * whole, 1) for side, whole in zip(place, (width, height) * 2, strict=True)
         )
         _, names = boxes.setdefault(sides, (tag["kind"], []))
-        # A nameless face is told by its colour.
+        # A face without a name is recognisable by its colour.
         if tag["kind"] != "face" and not (crowded and tag["kind"] in TEXT):
             names.append(tag["name"])
     drawn = list(boxes.items())[:MOST_BOXES]
@@ -175,9 +176,12 @@ def boxes_of(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> 
     ]
 
 
-def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> list[dict[str, str]]:
-    """Some cells of the source for each place in `images` (whose rows are those of `tagged`),
-    without the link itself.
+def read_source_cells(
+    view: ReportInput, at: Sequence[int], urls: Sequence[str]
+) -> list[dict[str, str]]:
+    """Read some cells of the source for each place in `images`, without the link itself.
+
+    `images` and `tagged` have the same rows in the same order.
     """
     if not {"tagged", "images", "tags_wide"} <= set(view.tables):
         return [{} for _ in at]
@@ -198,32 +202,32 @@ def source_cells(view: ReportInput, at: Sequence[int], urls: Sequence[str]) -> l
     ]
 
 
-def _listed(tag: Mapping[str, Any]) -> CardTag:
-    several = f" \u00d7{int(tag['instances'])}" if _several(tag) else ""
+def _list_tag(tag: Mapping[str, Any]) -> CardTag:
+    several = f" \u00d7{int(tag['instances'])}" if _has_several_instances(tag) else ""
     return CardTag(
         shown(tag["name"], NAME) + several,
         tag["confidence"],
-        shown(str(_details(tag).get("flag", ""))),
+        shown(str(_parse_details(tag).get("flag", ""))),
     )
 
 
-def _places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
+def _find_places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
     """Left, top, width and height (0-1) of each place where the tag is."""
     first = tuple(tag[side] for side in SIDES)
     if any(pd.isna(side) for side in first):
         return []
     boxes = (
-        [box_of(instance) for instance in as_list(_details(tag), "instances")]
-        if _several(tag)
+        [box_of(instance) for instance in as_list(_parse_details(tag), "instances")]
+        if _has_several_instances(tag)
         else []
     )
     return [tuple(clipped(box)[side] for side in SIDES) for box in boxes if box] or [first]
 
 
-def _several(tag: Mapping[str, Any]) -> bool:
+def _has_several_instances(tag: Mapping[str, Any]) -> bool:
     return bool((tag["instances"] or 0) > 1)
 
 
-def _details(tag: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_details(tag: Mapping[str, Any]) -> dict[str, Any]:
     details: dict[str, Any] = json.loads(tag["details"]) if isinstance(tag["details"], str) else {}
     return details

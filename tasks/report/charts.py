@@ -18,7 +18,10 @@ WIDTH = 310
 """px of the plotting area; axis labels come on top of it."""
 
 NAME_LIMIT = 22
-"""Characters of a name beside a bar. Vega must not cut: it would cut an emoji in half, and fail."""
+"""Characters of a name next to a bar.
+
+Vega must not shorten names itself: it can cut an emoji in half, and then fails.
+"""
 
 SURE = 0.05
 """Corrected p-value below which an effect is drawn filled."""
@@ -26,8 +29,8 @@ SURE = 0.05
 _BIN = 5
 
 
-def funnel_chart(stages: Sequence[Stage]) -> Markup:
-    """How many are left at each step from rows to tagged images."""
+def draw_funnel(stages: Sequence[Stage]) -> Markup:
+    """Draw how many are left at each step from rows to tagged images."""
     import altair as alt
 
     rows = [
@@ -46,16 +49,16 @@ def funnel_chart(stages: Sequence[Stage]) -> Markup:
         text="lost:N"
     )
     chart = (bars + names + lost).properties(width=WIDTH, height=alt.Step(46))
-    return _svg(
+    return _render_svg(
         chart, "From rows to tagged images: " + ", ".join(f"{s.name} {number(s.n)}" for s in stages)
     )
 
 
-def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
-    """How sure the analyzer was of the tags of one kind, kept and removed, in bins of five."""
+def draw_confidence(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
+    """Draw the confidences of the tags of one kind, kept and removed, in bins of five."""
     import altair as alt
 
-    rows = _binned("kept", kept) + _binned("removed", dropped)
+    rows = _count_by_bin("kept", kept) + _count_by_bin("removed", dropped)
     top = max(
         sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN)
     )
@@ -90,13 +93,13 @@ def confidence_chart(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup
         )
         .properties(width=WIDTH - 60, height=110)
     )
-    return _svg(
+    return _render_svg(
         chart, f"Confidence of {kind} tags, 0 to 100: {len(kept)} kept, {len(dropped)} removed"
     )
 
 
-def seconds_chart(seconds: dict[str, float]) -> Markup:
-    """How long each step took."""
+def draw_seconds(seconds: dict[str, float]) -> Markup:
+    """Draw how long each step took."""
     import altair as alt
 
     rows = [
@@ -113,21 +116,21 @@ def seconds_chart(seconds: dict[str, float]) -> Markup:
     text = base.mark_text(align="left", dx=6, fontSize=13, color="var(--soft)").encode(
         text="text:N"
     )
-    return _svg((bars + text).properties(width=WIDTH - 40, height=alt.Step(28)), "Seconds by step")
+    return _render_svg(
+        (bars + text).properties(width=WIDTH - 40, height=alt.Step(28)), "Seconds by step"
+    )
 
 
-def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
-    """The difference that goes with each tag, with its interval; filled where it stands up to the
-    correction.
-    """
+def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
+    """Draw each tag's effect with its interval; filled where it survives the correction."""
     import altair as alt
 
     rows = [
         {
-            "tag": shown(_effect_name(e["kind"], e["name"]), NAME_LIMIT),
-            "difference": _finite(e["difference"]),
-            "low": _finite(e["low"]),
-            "high": _finite(e["high"]),
+            "tag": shown(_name_effect(e["kind"], e["name"]), NAME_LIMIT),
+            "difference": _finite_or_none(e["difference"]),
+            "low": _finite_or_none(e["low"]),
+            "high": _finite_or_none(e["high"]),
             "fill": "var(--accent)" if e["p_corrected"] < SURE else "var(--card)",
         }
         for e in effects
@@ -146,22 +149,22 @@ def effects_chart(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
         x="difference:Q", fill=alt.Fill("fill:N", scale=None)
     )
     chart = (zero + span + points).properties(width=WIDTH - 60, height=alt.Step(24))
-    return _svg(
+    return _render_svg(
         chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals"
     )
 
 
-def _effect_name(kind: str, name: str) -> str:
+def _name_effect(kind: str, name: str) -> str:
     if kind == "any":
         return name.replace("_", " ")
     return name if kind == "label" else f"{name} ({kind})"
 
 
-def _finite(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _binned(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
+def _count_by_bin(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
     counts, _ = np.histogram(np.clip(confidences, 0, 100), bins=np.arange(0, 101, _BIN))
     return [
         {"what": what, "from": i * _BIN, "to": (i + 1) * _BIN - 0.4, "n": int(n)}
@@ -170,11 +173,10 @@ def _binned(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _svg(chart: Any, label: str) -> Markup:
+def _render_svg(chart: Any, label: str) -> Markup:
     import vl_convert
 
-    # The page's own font may run wider than the one that Vega measures with: the padding takes that
-    # up.
+    # The page's font may be wider than the one Vega measures with: the padding absorbs that.
     styled = chart.configure(
         background="transparent",
         font="sans-serif",
@@ -182,8 +184,9 @@ def _svg(chart: Any, label: str) -> Markup:
     )
     styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(
-        labelColor="var(--soft)", titleColor="var(--soft)", gridColor="var(--line)", domain=False, ticks=False,
-        labelFontSize=13, titleFontSize=13, titleFontWeight="normal", labelLimit=0, titleLimit=0, labelPadding=8,
+        labelColor="var(--soft)", titleColor="var(--soft)", gridColor="var(--line)",
+        domain=False, ticks=False, labelFontSize=13, titleFontSize=13, titleFontWeight="normal",
+        labelLimit=0, titleLimit=0, labelPadding=8,
         labelOverlap="greedy", grid=False,
     )  # fmt: skip
     svg = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])

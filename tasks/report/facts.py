@@ -1,6 +1,4 @@
-"""The numbers of a run: what went in, what came out, what did not make it and why, what it cost,
-what changed.
-"""
+"""The numbers of a run: input, output, what is missing and why, costs and changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.report.view import ReportInput, records
+from image_tags.tasks.report.view import ReportInput, to_records
 
 EXAMPLES = 3
 """Links shown of each reason."""
@@ -26,7 +24,7 @@ CHANGES = (
     ("tables.tags_dropped", "Tags removed by cleaning"),
     ("checks.warning", "Warnings"),
 )
-"""What is compared with the last version: where summary.json has it, and its name for people."""
+"""What is compared with the last version: its path in summary.json, and its displayed name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Example:
-    """One link that stands for others."""
+    """One link as an example of others."""
 
     url: str
     row: int
@@ -70,7 +68,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Change:
-    """One number then and now."""
+    """One number before and now."""
 
     name: str
     before: float
@@ -79,40 +77,38 @@ class Change:
 
 @dataclass(frozen=True)
 class Turnover:
-    """Names that came to the most frequent ones and names that went, since the last version."""
+    """Names that joined or left the most frequent ones since the last version."""
 
     what: str
     came: list[str]
     went: list[str]
 
 
-def dig(record: Mapping[str, Any] | None, path: str) -> Any:
-    """The member at a dotted path; None where the way ends."""
+def find_member(record: Mapping[str, Any] | None, path: str) -> Any:
+    """Return the member at a dotted path; None if the path does not exist."""
     found: Any = record
     for step in path.split("."):
         found = found.get(step) if isinstance(found, Mapping) else None
     return found
 
 
-def funnel(view: ReportInput) -> list[Stage]:
-    """Rows, links, links with a picture, distinct images, images tagged; with what was lost at each
-    step.
-    """
-    images = view.frame("images", "image_id", "status")
+def count_stages(view: ReportInput) -> list[Stage]:
+    """Count rows, links, links with a picture, images and tagged images, with the losses."""
+    images = view.select_frame("images", "image_id", "status")
     pictures = images[images["image_id"].notna()]
-    links = int(dig(view.summary, "links") or 0)
+    links = int(find_member(view.summary, "links") or 0)
     distinct = int(pictures["image_id"].nunique())
     tagged = int(pictures.loc[pictures["status"] == Status.TAGGED, "image_id"].nunique())
     without = int((images["status"] == Status.NO_LINK).sum())
     return [
-        Stage("Rows in the source", int(dig(view.summary, "rows") or 0), ""),
+        Stage("Rows in the source", int(find_member(view.summary, "rows") or 0), ""),
         Stage("Links in them", links, f"{without:,} without a link" if without else ""),
         Stage(
             "Links with a picture",
             len(pictures),
             f"{links - len(pictures):,} without" if links > len(pictures) else "",
         ),
-        Stage("Distinct images", distinct, _repeats(len(pictures) - distinct)),
+        Stage("Distinct images", distinct, _count_repeats(len(pictures) - distinct)),
         Stage(
             "Images tagged",
             tagged,
@@ -121,42 +117,45 @@ def funnel(view: ReportInput) -> list[Stage]:
     ]
 
 
-def left_behind(view: ReportInput, status: Status) -> list[Left]:
-    """The reasons of a status, the most frequent first, each with a few distinct links as examples."""
-    images = view.frame("images", "row", "url", "status", "reason", "detail")
+def group_by_reason(view: ReportInput, status: Status) -> list[Left]:
+    """Group the links of a status by reason, the most frequent first, with a few examples each."""
+    images = view.select_frame("images", "row", "url", "status", "reason", "detail")
     chosen = images[(images["status"] == status) & images["reason"].notna()]
     left = [
-        Left(str(code), meaning_of(str(code)), len(links), _examples(links))
+        Left(str(code), explain_reason(str(code)), len(links), _pick_examples(links))
         for code, links in chosen.groupby("reason")
     ]
     return sorted(left, key=lambda reason: (-reason.links, reason.code))
 
 
-def meaning_of(code: str) -> str:
-    """The sentence that goes with a reason code; empty for a code that this version does not know."""
+def explain_reason(code: str) -> str:
+    """Return the sentence for a reason code; empty for a code unknown to this version."""
     return next((reason.meaning for reason in Reason if reason == code), "")
 
 
-def calls(view: ReportInput) -> list[Calls]:
-    """What was asked of the analyzer, by operation."""
-    counted = dig(view.summary, "calls") or {}
+def list_calls(view: ReportInput) -> list[Calls]:
+    """List the calls to the analyzer, by operation."""
+    counted = find_member(view.summary, "calls") or {}
     return [
         Calls(
             operation,
             int(n.get("billed", 0)),
             int(n.get("reused", 0)),
             int(n.get("failed", 0)),
-            dig(view.plan, f"operations.{operation}.cost_usd"),
+            find_member(view.plan, f"operations.{operation}.cost_usd"),
         )
         for operation, n in sorted(counted.items())
     ]
 
 
-def changes(view: ReportInput) -> list[Change]:
-    """The run's numbers beside the last version's; those that both have."""
+def list_changes(view: ReportInput) -> list[Change]:
+    """List the run's numbers next to those of the last version, where both have them."""
     if view.previous is None:
         return []
-    both = [(name, dig(view.previous, path), dig(view.summary, path)) for path, name in CHANGES]
+    both = [
+        (name, find_member(view.previous, path), find_member(view.summary, path))
+        for path, name in CHANGES
+    ]
     return [
         Change(name, before or 0, now or 0)
         for name, before, now in both
@@ -164,14 +163,13 @@ def changes(view: ReportInput) -> list[Change]:
     ]
 
 
-def turnover(view: ReportInput) -> list[Turnover]:
-    """How the most frequent labels and people changed since the last version; kinds that did not
-    change are left out.
-    """
+def list_turnover(view: ReportInput) -> list[Turnover]:
+    """List how the most frequent labels and people changed since the last version."""
     found = []
     for member, what in (("top_labels", "labels"), ("people", "people")):
         before, now = (
-            [name for name, _ in dig(one, member) or []] for one in (view.previous, view.summary)
+            [name for name, _ in find_member(one, member) or []]
+            for one in (view.previous, view.summary)
         )
         came, went = (
             [name for name in now if name not in before],
@@ -182,17 +180,17 @@ def turnover(view: ReportInput) -> list[Turnover]:
     return found
 
 
-def _repeats(n: int) -> str:
+def _count_repeats(n: int) -> str:
     return f"{n:,} repeat{'' if n == 1 else 's'}" if n else ""
 
 
-def _examples(links: pd.DataFrame) -> list[Example]:
+def _pick_examples(links: pd.DataFrame) -> list[Example]:
     first = links.drop_duplicates("url").sort_values("row").head(EXAMPLES)
     return [
-        Example(_text(link["url"]), int(link["row"]), _text(link["detail"]))
-        for link in records(first)
+        Example(_text_or_empty(link["url"]), int(link["row"]), _text_or_empty(link["detail"]))
+        for link in to_records(first)
     ]
 
 
-def _text(value: object) -> str:
+def _text_or_empty(value: object) -> str:
     return value if isinstance(value, str) else ""

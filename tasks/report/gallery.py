@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from image_tags.tasks.contracts.display import NAME, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.report.cards import Card, make_card, source_cells
+from image_tags.tasks.report.cards import Card, make_card, read_source_cells
 from image_tags.tasks.report.pictures import Thumb
-from image_tags.tasks.report.view import ReportInput, records
+from image_tags.tasks.report.view import ReportInput, to_records
 
 CARDS_BUDGET = 1_100_000
 """Characters that all cards may take in the page, besides their thumbnails."""
@@ -45,8 +45,13 @@ TAG_COLUMNS = (
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cards, the rows as JSON safe inside a script element, how many those are, and how many
-    pictures in all.
+    """What the gallery shows.
+
+    Attributes:
+        cards: pictures with a thumbnail.
+        rows: the other pictures, as JSON that is safe inside a script element.
+        listed: how many those are.
+        images: how many pictures the version has.
     """
 
     cards: list[Card]
@@ -60,13 +65,13 @@ class Gallery:
         return {box.kind for card in self.cards for box in card.boxes}
 
 
-def pictures_of(view: ReportInput) -> pd.DataFrame:
-    """One line an image, in the source's order.
+def list_pictures(view: ReportInput) -> pd.DataFrame:
+    """List one line per image, in the source's order.
 
     Columns: `image_id`, the first `row` and `url` that lead to it, `at` (its place in `images`),
     `links` (how many do), `status` and `reason`.
     """
-    images = view.frame("images", "image_id", "row", "position", "url", "status", "reason")
+    images = view.select_frame("images", "image_id", "row", "position", "url", "status", "reason")
     images["at"] = range(len(images))
     found = images[images["image_id"].notna()]
     counts = found.groupby("image_id").size().rename("links")
@@ -77,21 +82,17 @@ def pictures_of(view: ReportInput) -> pd.DataFrame:
 
 
 def make_gallery(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> Gallery:
-    """Cards for the pictures that have a thumbnail; of the others as many rows as the budget
-    allows.
-    """
-    cards = _cards(view, pictures[pictures["image_id"].isin(list(thumbs))], thumbs)
+    """Make cards for pictures with a thumbnail, and rows for the others, within the budget."""
+    cards = _make_cards(view, pictures[pictures["image_id"].isin(list(thumbs))], thumbs)
     others = pictures[~pictures["image_id"].isin([card.image_id for card in cards])]
-    rows = _rows(view, others.head(MOST_ROWS))
+    rows = _make_rows(view, others.head(MOST_ROWS))
     return Gallery(
-        cards, script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures)
+        cards, escape_script_json({"names": rows[1], "rows": rows[0]}), len(rows[0]), len(pictures)
     )
 
 
-def striking(cards: Sequence[Card], limit: int) -> list[Card]:
-    """Some cards for the head of the page, in their order: those with people, then those with the
-    most kinds of tags.
-    """
+def pick_striking(cards: Sequence[Card], limit: int) -> list[Card]:
+    """Pick cards for the head of the page: with people first, then with the most kinds of tags."""
     best = sorted(
         range(len(cards)),
         key=lambda at: ("celebrity" not in cards[at].kinds, -len(cards[at].kinds), at),
@@ -99,19 +100,21 @@ def striking(cards: Sequence[Card], limit: int) -> list[Card]:
     return [cards[at] for at in sorted(best[:limit])]
 
 
-def script_json(value: Any) -> Markup:
-    """JSON that cannot leave a script element, whatever is in it."""
+def escape_script_json(value: Any) -> Markup:
+    """Write JSON that cannot end its script element, whatever it holds."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped here
 
 
-def _cards(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]) -> list[Card]:
-    tags = _tags_of(view, pictures, TAG_COLUMNS)
+def _make_cards(
+    view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb]
+) -> list[Card]:
+    tags = _select_tags(view, pictures, TAG_COLUMNS)
     own = {str(image_id): rows for image_id, rows in tags.groupby("image_id")}
-    cells = source_cells(view, list(pictures["at"]), list(pictures["url"]))
+    cells = read_source_cells(view, list(pictures["at"]), list(pictures["url"]))
     cards: list[Card] = []
     left = CARDS_BUDGET
-    for picture, cell in zip(records(pictures), cells, strict=True):
+    for picture, cell in zip(to_records(pictures), cells, strict=True):
         image_id = picture["image_id"]
         card = make_card(picture, own.get(image_id, tags.iloc[:0]), thumbs[image_id], cell)
         left -= card.size
@@ -121,11 +124,12 @@ def _cards(view: ReportInput, pictures: pd.DataFrame, thumbs: Mapping[str, Thumb
     return cards
 
 
-def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
-    """Rows of [row number, link, what the filter knows, indices of names], and those names; as much
-    as fits the budget.
+def _make_rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
+    """Make rows of [row number, link, kinds, indices of names], and those names.
+
+    Stops when the budget is used up.
     """
-    tags = _tags_of(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(
+    tags = _select_tags(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(
         ["image_id", "kind", "rank"]
     )
     kinds = (
@@ -135,23 +139,23 @@ def _rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]]
     names: dict[str, int] = {}
     rows: list[list[object]] = []
     left = ROWS_BUDGET
-    for picture in records(pictures):
+    for picture in to_records(pictures):
         image_id = picture["image_id"]
         mine = [shown(name, NAME) for name in listed.get(image_id, [])[:ROW_TAGS]]
         found = kinds.get(image_id, "none") if picture["status"] == Status.TAGGED else "left"
         shared = " shared" if picture["links"] > 1 else ""
         row: list[object] = [int(picture["row"]), link_text(picture["url"], 60), found + shared]
-        left -= len(script_json([row, [name for name in mine if name not in names]])) + 7 * len(
-            mine
-        )
+        left -= len(
+            escape_script_json([row, [name for name in mine if name not in names]])
+        ) + 7 * len(mine)
         if left < 0:
             break
         rows.append([*row, [names.setdefault(name, len(names)) for name in mine]])
     return rows, list(names)
 
 
-def _tags_of(view: ReportInput, pictures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    tags = view.table("tags_long", *columns)
+def _select_tags(view: ReportInput, pictures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    tags = view.select_table("tags_long", *columns)
     wanted = pa.array(pictures["image_id"], pa.string())
     frame: pd.DataFrame = tags.filter(pc.is_in(tags["image_id"], wanted)).to_pandas()
     return frame

@@ -13,7 +13,7 @@ FEW = 60
 """Up to this many pictures are shown larger."""
 
 LARGE, SMALL, TINY = 400, 240, 96
-"""px of the longer side: in a gallery of few, of many, and beside a name.
+"""px of the longer side: in a gallery of few, of many, and next to a name.
 
 A gallery card is about 260 CSS px wide.
 """
@@ -43,9 +43,12 @@ class Thumb:
         return Markup("data:image/webp;base64,") + base64.b64encode(self.data).decode()
 
 
-def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MOST) -> list[str]:
-    """Up to `limit` ids: one of each group in turn (each group is a name's best pictures), then the
-    rest in order.
+def choose_pictures(
+    groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MOST
+) -> list[str]:
+    """Choose up to `limit` ids: one of each group in turn, then the rest in order.
+
+    Each group is the best pictures of one name.
     """
     picked: dict[str, None] = {}
     for turn in range(max(map(len, groups), default=0)):
@@ -59,18 +62,16 @@ def chosen(groups: Sequence[Sequence[str]], rest: Iterable[str], limit: int = MO
     return list(picked)
 
 
-def thumbnails(
+def make_thumbnails(
     ids: Sequence[str], read: Callable[[str], bytes | None], budget: int = BUDGET
 ) -> dict[str, Thumb]:
-    """A thumbnail of each picture that can be read, in the order given, until the budget is used
-    up.
-    """
+    """Make thumbnails in the order given, of pictures that can be read, within the budget."""
     side = LARGE if len(ids) <= FEW else SMALL
     made: dict[str, Thumb] = {}
     used = 0
     with ThreadPoolExecutor(_READERS) as pool:
         for image_id, thumb in zip(
-            ids, pool.map(lambda one: shrink(read(one), side), ids), strict=True
+            ids, pool.map(lambda one: make_thumbnail(read(one), side), ids), strict=True
         ):
             used += len(thumb.uri) if thumb else 0
             if thumb and used <= budget:
@@ -78,15 +79,13 @@ def thumbnails(
     return made
 
 
-def smaller(thumb: Thumb, side: int) -> Thumb:
-    """The thumbnail once more, at most `side` px a side."""
-    return shrink(thumb.data, side) or thumb
+def shrink_thumbnail(thumb: Thumb, side: int) -> Thumb:
+    """Shrink a thumbnail further, to at most `side` px per side."""
+    return make_thumbnail(thumb.data, side) or thumb
 
 
-def shrink(data: bytes | None, side: int) -> Thumb | None:
-    """The picture, upright, at most `side` px a side, as WebP; None if there is none or it cannot
-    be read.
-    """
+def make_thumbnail(data: bytes | None, side: int) -> Thumb | None:
+    """Make an upright WebP of at most `side` px per side; None if the picture cannot be read."""
     if data is None:
         return None
     try:

@@ -1,5 +1,4 @@
-"""What the pictures show: the most frequent names with examples, what cleaning removed, pictures
-behind many links.
+"""What the pictures show: frequent names with examples, removed tags, shared pictures.
 
 Counting is left to Arrow: a run may have some ten million tags.
 """
@@ -15,10 +14,10 @@ from image_tags.tasks.contracts.display import NAME, shown
 from image_tags.tasks.report.view import ReportInput
 
 EXAMPLES = 3
-"""Pictures beside a name."""
+"""Example pictures next to a name."""
 
 SHARED_FROM = 3
-"""Links behind one picture from which it is worth showing."""
+"""A picture is worth showing from this many links on."""
 
 REMOVED_NAMES = 6
 """Names shown of what a cleaning rule removed."""
@@ -51,11 +50,11 @@ class Shared:
     urls: list[str]
 
 
-def top_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
-    """The names of one kind that most images have."""
-    tags = view.table("tags_long", "image_id", "kind", "name", "confidence")
+def rank_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
+    """Rank the names of one kind by the number of images that have them."""
+    tags = view.select_table("tags_long", "image_id", "kind", "name", "confidence")
     tags = tags.filter(pc.equal(tags["kind"], kind))
-    counts = _counted(tags, "name", limit, ("image_id", "count_distinct"))
+    counts = _count_values(tags, "name", limit, ("image_id", "count_distinct"))
     some = tags.filter(pc.is_in(tags["name"], pa.array([name for name, _ in counts], pa.string())))
     examples: dict[str, dict[str, None]] = {}
     best_first = some.sort_by([("confidence", "descending"), ("image_id", "ascending")])
@@ -66,44 +65,48 @@ def top_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
     return [Top(shown(name, NAME), n, list(examples[name])[:EXAMPLES]) for name, n in counts]
 
 
-def removed(view: ReportInput) -> list[Removed]:
-    """What each cleaning rule removed, the busiest rule first."""
-    dropped = view.table("tags_dropped", "rule", "name")
+def list_removed(view: ReportInput) -> list[Removed]:
+    """List what each cleaning rule removed, the rule that removed most first."""
+    dropped = view.select_table("tags_dropped", "rule", "name")
     return [
         Removed(
             rule,
             n,
             [
                 shown(name, NAME)
-                for name, _ in _counted(_where(dropped, "rule", rule), "name", REMOVED_NAMES)
+                for name, _ in _count_values(
+                    _rows_where(dropped, "rule", rule), "name", REMOVED_NAMES
+                )
             ],
         )
-        for rule, n in _counted(dropped, "rule", dropped.num_rows)
+        for rule, n in _count_values(dropped, "rule", dropped.num_rows)
     ]
 
 
-def shared_pictures(view: ReportInput, limit: int = 5) -> list[Shared]:
-    """The pictures that most links lead to, if several do."""
-    links = view.table("images", "image_id", "url").drop_null()
+def find_shared_pictures(view: ReportInput, limit: int = 5) -> list[Shared]:
+    """Find the pictures that most links lead to, if several do."""
+    links = view.select_table("images", "image_id", "url").drop_null()
     return [
         Shared(
             image_id,
             n,
-            list(dict.fromkeys(_where(links, "image_id", image_id)["url"].to_pylist()))[:EXAMPLES],
+            list(dict.fromkeys(_rows_where(links, "image_id", image_id)["url"].to_pylist()))[
+                :EXAMPLES
+            ],
         )
-        for image_id, n in _counted(links, "image_id", limit)
+        for image_id, n in _count_values(links, "image_id", limit)
         if n >= SHARED_FROM
     ]
 
 
-def _where(table: pa.Table, column: str, value: str) -> pa.Table:
+def _rows_where(table: pa.Table, column: str, value: str) -> pa.Table:
     return table.filter(pc.equal(table[column], value))
 
 
-def _counted(
+def _count_values(
     table: pa.Table, by: str, limit: int, how: tuple[Any, str] = ([], "count_all")
 ) -> Sequence[tuple[str, int]]:
-    """The most frequent values of a column with their counts; equal counts by name."""
+    """Count the most frequent values of a column; equal counts by name."""
     groups = table.group_by(by, use_threads=False).aggregate([how])
     named = groups.rename_columns(["n" if name != by else by for name in groups.column_names])
     first = named.sort_by([("n", "descending"), (by, "ascending")]).slice(0, limit)

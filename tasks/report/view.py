@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""The input of a report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class ReportInput:
-    """Everything the report says.
+    """Everything the report shows.
 
     Attributes:
         summary: summary.json of this run.
@@ -32,18 +32,18 @@ class ReportInput:
     previous: Mapping[str, Any] | None = None
     thumbnail: Callable[[str], bytes | None] = field(default=lambda _: None)
 
-    def table(self, name: str, *columns: str) -> pa.Table:
-        """Some columns of a table."""
+    def select_table(self, name: str, *columns: str) -> pa.Table:
+        """Select some columns of a table."""
         return self.tables[name].select(list(columns))
 
-    def frame(self, name: str, *columns: str) -> pd.DataFrame:
-        """Some columns of a table, for pandas."""
-        frame: pd.DataFrame = self.table(name, *columns).to_pandas()
+    def select_frame(self, name: str, *columns: str) -> pd.DataFrame:
+        """Select some columns of a table, as a DataFrame."""
+        frame: pd.DataFrame = self.select_table(name, *columns).to_pandas()
         return frame
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as plain records."""
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a frame's rows into plain records."""
     return [
         dict(zip(frame.columns, row, strict=True))
         for row in frame.itertuples(index=False, name=None)

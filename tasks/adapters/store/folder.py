@@ -11,6 +11,7 @@ from pathlib import Path
 
 from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
 from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.adapters.store.temporary_files import temporary_files
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 
@@ -133,6 +134,17 @@ class FolderStore:
         """
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
+        with temporary_files.writing(made):
+            return self._write_and_move(made, target, data, move, durable)
+
+    def _write_and_move(
+        self,
+        made: Path,
+        target: Path,
+        data: bytes,
+        move: Callable[[Path, Path], bool],
+        durable: bool,
+    ) -> bool:
         try:
             with opened_new(made, durable) as file:
                 file.write(data)

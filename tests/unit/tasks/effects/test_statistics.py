@@ -10,7 +10,7 @@ from scipy import stats
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
-from image_tags.tasks.effects.metric import check_metrics, metric_values
+from image_tags.tasks.effects.metric import check_metrics, read_metric
 from image_tags.tasks.effects.statistics import tag_effects
 
 
@@ -259,7 +259,7 @@ def test_no_metric_gives_an_empty_table():
     ],
 )
 def test_numbers_of_any_type_are_numbers(column):
-    assert metric_values(pa.table({"likes": column}), "likes").tolist() == pytest.approx(
+    assert read_metric(pa.table({"likes": column}), "likes").tolist() == pytest.approx(
         [1.0, float("nan")], nan_ok=True
     )
 
@@ -276,7 +276,7 @@ def test_numbers_of_any_type_are_numbers(column):
 )
 def test_a_metric_that_is_not_numeric_is_one_sentence(column, says):
     with pytest.raises(UsageError, match=says):
-        metric_values(pa.table({"likes": column}), "likes")
+        read_metric(pa.table({"likes": column}), "likes")
 
 
 def test_a_metric_that_is_no_column_is_one_sentence():

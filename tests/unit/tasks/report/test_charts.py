@@ -32,7 +32,7 @@ def texts(figure):
 @example("😀" * 80)
 def test_any_name_can_be_drawn_and_is_text_only(name):
     effects = [{**effect, "name": name} for effect in made_effects().slice(0, 2).to_pylist()]
-    for figure in (charts.effects_chart(name, effects), charts.seconds_chart({name: 1.0})):
+    for figure in (charts.draw_effects(name, effects), charts.draw_seconds({name: 1.0})):
         elements = {element.tag.rpartition("}")[2] for element in drawn(figure).iter()}
         assert elements <= ALLOWED | {"figure"}
 
@@ -40,10 +40,10 @@ def test_any_name_can_be_drawn_and_is_text_only(name):
 def test_no_chart_has_a_style_attribute_or_an_identifier_that_another_could_share():
     confidences = np.array([1.0, 50.0, 99.0])
     figures = [
-        charts.funnel_chart([Stage("Rows", 5, ""), Stage("Links", 3, "2 lost")]),
-        charts.confidence_chart("label", confidences, confidences),
-        charts.seconds_chart({"read": 0.0, "analyze": 12.5}),
-        charts.effects_chart("likes", made_effects().to_pylist()[:14]),
+        charts.draw_funnel([Stage("Rows", 5, ""), Stage("Links", 3, "2 lost")]),
+        charts.draw_confidence("label", confidences, confidences),
+        charts.draw_seconds({"read": 0.0, "analyze": 12.5}),
+        charts.draw_effects("likes", made_effects().to_pylist()[:14]),
     ]
     for figure in figures:
         names = {name for element in drawn(figure).iter() for name in element.attrib}
@@ -61,16 +61,16 @@ def test_an_effect_without_an_interval_is_drawn_without_one():
         {**effect, "low": float("nan"), "high": float("nan")}
         for effect in made_effects().slice(0, 3).to_pylist()
     ]
-    said = texts(charts.effects_chart("likes", effects))
+    said = texts(charts.draw_effects("likes", effects))
     assert {"has text", "has celebrity", "Person"} <= set(said)
 
 
 def test_the_funnel_says_every_number_and_loss():
-    said = texts(charts.funnel_chart([Stage("Rows", 1200, ""), Stage("Links", 0, "1,200 lost")]))
+    said = texts(charts.draw_funnel([Stage("Rows", 1200, ""), Stage("Links", 0, "1,200 lost")]))
     assert {"Rows: 1,200", "Links: 0", "1,200 lost"} <= set(said)
 
 
 @pytest.mark.parametrize(("kept", "dropped"), [([100.0], []), ([], [0.0]), ([-1.0, 101.0], [50.0])])
 def test_confidences_at_the_ends_are_counted(kept, dropped):
-    figure = charts.confidence_chart("word", np.array(kept), np.array(dropped))
+    figure = charts.draw_confidence("word", np.array(kept), np.array(dropped))
     assert str(figure).count('aria-roledescription="bar"') == len({*kept, *dropped})

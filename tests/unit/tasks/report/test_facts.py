@@ -38,7 +38,7 @@ def test_the_funnel_counts_rows_links_pictures_images_and_tagged_images_with_wha
         ],
         [],
     )
-    assert [(stage.n, stage.lost) for stage in facts.funnel(view)] == [
+    assert [(stage.n, stage.lost) for stage in facts.count_stages(view)] == [
         (5, ""),
         (4, "1 without a link"),
         (3, "1 without"),
@@ -52,7 +52,7 @@ def test_what_is_left_behind_is_counted_by_reason_with_its_meaning_and_distinct_
         link(row, None, "rejected", "not_found", f"https://a.example/{row % 4}") for row in range(9)
     ]
     links += [link(9, None, "rejected", "too_small"), link(10, None, "pending", "timeout")]
-    left = facts.left_behind(report_input(links, []), Status.REJECTED)
+    left = facts.group_by_reason(report_input(links, []), Status.REJECTED)
     assert [(one.code, one.links) for one in left] == [("not_found", 9), ("too_small", 1)]
     assert left[0].meaning == "The server says that there is nothing at this link (404, 410)."
     assert [(example.row, example.url[-2:]) for example in left[0].examples] == [
@@ -60,18 +60,18 @@ def test_what_is_left_behind_is_counted_by_reason_with_its_meaning_and_distinct_
         (1, "/1"),
         (2, "/2"),
     ]
-    assert [one.code for one in facts.left_behind(report_input(links, []), Status.PENDING)] == [
+    assert [one.code for one in facts.group_by_reason(report_input(links, []), Status.PENDING)] == [
         "timeout"
     ]
 
 
 def test_changes_stand_beside_the_last_version_and_what_neither_has_is_left_out():
     view = made_run(4, previous={"rows": 2, "statuses": {"tagged": 10}})
-    changed = {change.name: (change.before, change.now) for change in facts.changes(view)}
+    changed = {change.name: (change.before, change.now) for change in facts.list_changes(view)}
     assert changed["Rows"] == (2, view.summary["rows"])
     assert changed["Links tagged"] == (10, view.summary["statuses"]["tagged"])
     assert changed["Tags"] == (0, view.summary["tables"]["tags_long"])
-    assert facts.changes(made_run(4)) == []
+    assert facts.list_changes(made_run(4)) == []
 
 
 def test_names_that_came_to_the_most_frequent_or_went_are_told():
@@ -79,13 +79,13 @@ def test_names_that_came_to_the_most_frequent_or_went_are_told():
     view = made_run(
         1, summary=summary, previous={"top_labels": [["Cat", 9], ["Ant", 1]], "people": []}
     )
-    assert facts.turnover(view) == [facts.Turnover("labels", ["Dog"], ["Ant"])]
-    assert facts.turnover(made_run(1, summary=summary)) == []
+    assert facts.list_turnover(view) == [facts.Turnover("labels", ["Dog"], ["Ant"])]
+    assert facts.list_turnover(made_run(1, summary=summary)) == []
 
 
 def test_calls_carry_the_cost_of_the_plan_if_there_is_one():
     planned = made_run(1, plan={"operations": {"detect_labels": {"cost_usd": 0.5}}})
-    assert {call.operation: call.cost for call in facts.calls(planned)} == {
+    assert {call.operation: call.cost for call in facts.list_calls(planned)} == {
         "detect_labels": 0.5,
         "detect_text": None,
     }
@@ -100,7 +100,7 @@ def test_top_names_count_images_not_tags_and_show_the_surest_first():
         tag("d", "Ant"),
         tag("a", "Cat", kind="word"),
     ]
-    found = tops.top_names(report_input([], long), "label", 2)
+    found = tops.rank_names(report_input([], long), "label", 2)
     assert [(top.name, top.images, top.examples) for top in found] == [
         ("Cat", 2, ["b", "a"]),
         ("Ant", 1, ["d"]),
@@ -112,7 +112,7 @@ def test_removed_tags_are_counted_by_rule_with_the_names_hit_most():
         tag("a", name, rule=rule)
         for name, rule in (("X", "r1"), ("Y", "r1"), ("Y", "r1"), ("Z", "r2"))
     ]
-    found = tops.removed(report_input([], [], dropped))
+    found = tops.list_removed(report_input([], [], dropped))
     assert [(one.rule, one.tags, one.names) for one in found] == [
         ("r1", 3, ["Y", "X"]),
         ("r2", 1, ["Z"]),
@@ -123,14 +123,17 @@ def test_a_picture_behind_several_links_is_shown_one_behind_two_is_not():
     links = [link(row, "a") for row in range(3)] + [link(3, "b"), link(4, "b")]
     assert [
         (one.image_id, one.links, len(one.urls))
-        for one in tops.shared_pictures(report_input(links, []))
+        for one in tops.find_shared_pictures(report_input(links, []))
     ] == [("a", 3, 3)]
 
 
 def test_an_empty_run_has_no_facts_and_no_errors():
     view = report_input([], [])
-    assert [stage.n for stage in facts.funnel(view)] == [0, 0, 0, 0, 0]
-    assert facts.left_behind(view, Status.REJECTED) == []
+    assert [stage.n for stage in facts.count_stages(view)] == [0, 0, 0, 0, 0]
+    assert facts.group_by_reason(view, Status.REJECTED) == []
     assert (
-        tops.top_names(view, "label", 5) == tops.removed(view) == tops.shared_pictures(view) == []
+        tops.rank_names(view, "label", 5)
+        == tops.list_removed(view)
+        == tops.find_shared_pictures(view)
+        == []
     )

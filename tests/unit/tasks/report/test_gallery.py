@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from image_tags.tasks.report import pictures
-from image_tags.tasks.report.cards import SIDE, boxes_of, make_card, source_cells
-from image_tags.tasks.report.gallery import make_gallery, pictures_of, script_json, striking
+from image_tags.tasks.report.cards import SIDE, make_card, place_boxes, read_source_cells
+from image_tags.tasks.report.gallery import (
+    escape_script_json,
+    list_pictures,
+    make_gallery,
+    pick_striking,
+)
 from tests.support.made_run import (
     HOSTILE,
     hostile_run,
@@ -49,7 +54,7 @@ def encoded(picture, form="JPEG", **options):
     st.integers(0, 20),
 )
 def test_chosen_pictures_are_distinct_known_and_fair_to_every_group(groups, rest, limit):
-    picked = pictures.chosen(groups, rest, limit)
+    picked = pictures.choose_pictures(groups, rest, limit)
     known = {one for group in groups for one in group} | set(rest)
     assert max(Counter(picked).values(), default=0) <= 1
     assert set(picked) <= known
@@ -61,7 +66,7 @@ def test_chosen_pictures_are_distinct_known_and_fair_to_every_group(groups, rest
 def test_a_thumbnail_is_small_upright_and_keeps_its_proportions():
     sideways = Image.Exif()
     sideways[0x0112] = 6
-    thumb = pictures.shrink(
+    thumb = pictures.make_thumbnail(
         encoded(Image.new("RGB", (800, 400), "red"), exif=sideways.tobytes()), 240
     )
     assert (thumb.width, thumb.height) == (120, 240)
@@ -72,7 +77,10 @@ def test_a_thumbnail_is_small_upright_and_keeps_its_proportions():
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_every_colour_mode_becomes_a_thumbnail(mode):
     picture = Image.new(mode, (300, 200))
-    assert pictures.shrink(encoded(picture, "JPEG" if mode == "CMYK" else "PNG"), 96).width == 96
+    assert (
+        pictures.make_thumbnail(encoded(picture, "JPEG" if mode == "CMYK" else "PNG"), 96).width
+        == 96
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,24 +94,24 @@ def test_every_colour_mode_becomes_a_thumbnail(mode):
     ],
 )
 def test_what_cannot_be_read_has_no_thumbnail(data):
-    assert pictures.shrink(data, 96) is None
+    assert pictures.make_thumbnail(data, 96) is None
 
 
 def test_thumbnails_stay_below_the_budget_and_are_larger_when_there_are_few():
     noise = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
     data = encoded(Image.fromarray(noise))
     ids = [str(n) for n in range(80)]
-    made = pictures.thumbnails(ids, lambda _: data, budget=300_000)
+    made = pictures.make_thumbnails(ids, lambda _: data, budget=300_000)
     assert 0 < len(made) < 80
     assert sum(len(thumb.uri) for thumb in made.values()) <= 300_000
     assert list(made) == ids[: len(made)]
     assert {thumb.width for thumb in made.values()} == {pictures.SMALL}
-    assert pictures.thumbnails(["a"], lambda _: data)["a"].width == pictures.LARGE
-    assert pictures.thumbnails(["a", "b"], {"b": data}.get).keys() == {"b"}
+    assert pictures.make_thumbnails(["a"], lambda _: data)["a"].width == pictures.LARGE
+    assert pictures.make_thumbnails(["a", "b"], {"b": data}.get).keys() == {"b"}
 
 
 def test_a_box_lies_on_the_drawing_area_as_on_the_picture():
-    (box,) = boxes_of([tag()], 200, 100)
+    (box,) = place_boxes([tag()], 200, 100)
     assert (box.x, box.y, box.width, box.height, box.name) == (50, 50, 100, 25, "Cat")
 
 
@@ -113,7 +121,7 @@ def test_every_instance_of_a_label_has_a_box_and_a_broken_list_of_instances_leav
         for n in range(3)
     ]
     assert [
-        box.x for box in boxes_of([tag(instances=3, details={"instances": places})], 200, 100)
+        box.x for box in place_boxes([tag(instances=3, details={"instances": places})], 200, 100)
     ] == [0, 20, 40]
     for broken in (
         [],
@@ -122,45 +130,45 @@ def test_every_instance_of_a_label_has_a_box_and_a_broken_list_of_instances_leav
         [{"BoundingBox": None}],
         [{"BoundingBox": {"Left": 0.1, "Top": None}}],
     ):
-        assert len(boxes_of([tag(instances=3, details={"instances": broken})], 200, 100)) == 1
+        assert len(place_boxes([tag(instances=3, details={"instances": broken})], 200, 100)) == 1
 
 
 def test_tags_of_one_place_share_a_box_with_both_names_and_faces_need_none():
-    assert [box.name for box in boxes_of([tag(name="Person"), tag(name="Cat")], 200, 100)] == [
+    assert [box.name for box in place_boxes([tag(name="Person"), tag(name="Cat")], 200, 100)] == [
         "Person, Cat"
     ]
-    assert [box.name for box in boxes_of([tag("face", "Face")], 200, 100)] == [""]
+    assert [box.name for box in place_boxes([tag("face", "Face")], 200, 100)] == [""]
 
 
 def test_many_words_lose_their_names_and_lines_are_drawn_only_where_there_are_no_words():
     words = [tag("word", f"w{n}", None, left=n / 50) for n in range(20)]
-    assert {box.name for box in boxes_of(words, 200, 100)} == {""}
-    assert {box.name for box in boxes_of(words[:5], 200, 100)} == {"w0", "w1", "w2", "w3", "w4"}
-    assert [box.kind for box in boxes_of([*words[:1], tag("line", "w0 w1", None)], 200, 100)] == [
-        "word"
-    ]
-    assert [box.kind for box in boxes_of([tag("line", "w0 w1", None)], 200, 100)] == ["line"]
+    assert {box.name for box in place_boxes(words, 200, 100)} == {""}
+    assert {box.name for box in place_boxes(words[:5], 200, 100)} == {"w0", "w1", "w2", "w3", "w4"}
+    assert [
+        box.kind for box in place_boxes([*words[:1], tag("line", "w0 w1", None)], 200, 100)
+    ] == ["word"]
+    assert [box.kind for box in place_boxes([tag("line", "w0 w1", None)], 200, 100)] == ["line"]
 
 
 def test_a_card_lists_people_first_counts_what_it_leaves_out_and_shows_flags():
     view = made_run(10)
-    tags = view.frame("tags_long", *view.tables["tags_long"].column_names)
+    tags = view.select_frame("tags_long", *view.tables["tags_long"].column_names)
     own = tags[tags["image_id"] == image_id_of(0)]
-    card = make_card(pictures_of(view).iloc[0].to_dict(), own, THUMB, {})
+    card = make_card(list_pictures(view).iloc[0].to_dict(), own, THUMB, {})
     assert next(iter(card.tags)) == "celebrity"
     assert (card.width, card.height, card.more) == (SIDE, SIDE / 2, 0)
     many = make_card(
-        pictures_of(view).iloc[0].to_dict(), tags.assign(image_id=image_id_of(0)), THUMB, {}
+        list_pictures(view).iloc[0].to_dict(), tags.assign(image_id=image_id_of(0)), THUMB, {}
     )
     assert many.more == len(tags) - sum(map(len, many.tags.values())) > 0
 
 
 def test_source_cells_are_those_of_the_first_row_that_leads_to_the_picture_without_the_link():
     view = hostile_run("plain")
-    one, other = source_cells(view, [0, 3], ["https://host.example/plain", "plain"])
+    one, other = read_source_cells(view, [0, 3], ["https://host.example/plain", "plain"])
     assert one == {"plain": "plain", "likes": "['plain']"}
     assert other == {"likes": "['plain']"}
-    assert source_cells(made_run(1), [0], ["x"]) == [{}]
+    assert read_source_cells(made_run(1), [0], ["x"]) == [{}]
 
 
 def test_a_picture_is_named_by_its_first_row_and_counts_its_links():
@@ -168,7 +176,7 @@ def test_a_picture_is_named_by_its_first_row_and_counts_its_links():
         {"row": row, "position": 0, "url": f"u{row}", "image_id": one, "status": "tagged"}
         for row, one in enumerate("bab")
     ]
-    found = pictures_of(report_input(images, [])).to_dict("records")
+    found = list_pictures(report_input(images, [])).to_dict("records")
     assert [(one["image_id"], one["row"], one["at"], one["links"]) for one in found] == [
         ("b", 0, 0, 2),
         ("a", 1, 1, 1),
@@ -177,8 +185,8 @@ def test_a_picture_is_named_by_its_first_row_and_counts_its_links():
 
 def test_pictures_without_a_thumbnail_become_rows_that_a_search_can_find():
     view = made_run(30)
-    thumb = pictures.shrink(picture_of("x"), 96)
-    gallery = make_gallery(view, pictures_of(view), {image_id_of(4): thumb})
+    thumb = pictures.make_thumbnail(picture_of("x"), 96)
+    gallery = make_gallery(view, list_pictures(view), {image_id_of(4): thumb})
     data = json.loads(gallery.rows)
     assert ([card.image_id for card in gallery.cards], gallery.listed, gallery.images) == (
         [image_id_of(4)],
@@ -206,16 +214,18 @@ def test_pictures_without_a_thumbnail_become_rows_that_a_search_can_find():
     )
 )
 def test_json_in_a_script_element_comes_back_whole_and_cannot_leave_it(value):
-    text = str(script_json(value))
+    text = str(escape_script_json(value))
     assert json.loads(text) == value
     assert not set(text) & set("<>&\u2028\u2029")
 
 
 def test_the_head_shows_pictures_with_people_first_in_the_gallery_s_order():
     view = made_run(30)
-    thumb = pictures.shrink(picture_of("x"), 96)
-    cards = make_gallery(view, pictures_of(view), {image_id_of(n): thumb for n in range(30)}).cards
-    strip = striking(cards, 6)
+    thumb = pictures.make_thumbnail(picture_of("x"), 96)
+    cards = make_gallery(
+        view, list_pictures(view), {image_id_of(n): thumb for n in range(30)}
+    ).cards
+    strip = pick_striking(cards, 6)
     assert {image_id_of(n) for n in (0, 9, 18, 27)} <= {card.image_id for card in strip}
     assert [cards.index(card) for card in strip] == sorted(cards.index(card) for card in strip)
-    assert (len(strip), striking([], 6)) == (6, [])
+    assert (len(strip), pick_striking([], 6)) == (6, [])

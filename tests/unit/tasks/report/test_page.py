@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from image_tags.tasks.report import render_report
-from image_tags.tasks.report.gallery import make_gallery, pictures_of
-from image_tags.tasks.report.pictures import thumbnails
+from image_tags.tasks.report.gallery import list_pictures, make_gallery
+from image_tags.tasks.report.pictures import make_thumbnails
 from tests.support.made_run import (
     HOSTILE,
     hostile_run,
@@ -64,7 +64,7 @@ def test_the_same_input_gives_the_same_bytes():
     assert render_report(rich_run()) == render_report(rich_run())
 
 
-def test_nothing_in_the_page_is_asked_from_elsewhere_and_no_style_or_handler_stands_in_an_attribute():
+def test_the_page_requests_nothing_and_has_no_style_or_handler_attribute():
     html = render_report(rich_run())
     outline = Outline(html)
     assert all(source.startswith("data:image/webp;base64,") for source in outline.sources)
@@ -153,7 +153,7 @@ def test_a_picture_that_is_stored_but_not_tagged_says_why():
 def test_pictures_that_cannot_be_read_are_listed_without_a_thumbnail():
     html = render_report(made_run(5, thumbnail=lambda _: None))
     assert "0 of 5 pictures are shown" in html
-    assert "a search also looks through 5 of the others" in html
+    assert "a search also covers 5 of the others" in html
     assert "<img" not in html
 
 
@@ -185,8 +185,8 @@ def test_ten_thousand_images_with_large_thumbnails_and_awkward_tags_stay_below_f
 def test_a_card_takes_no_more_than_it_says(view):
     html = render_report(view)
     rendered = re.findall(r'<li class="card".*?</details>\s*</div>\s*</li>', html, re.DOTALL)
-    pictures = pictures_of(view)
-    thumbs = thumbnails(list(pictures["image_id"]), view.thumbnail)
+    pictures = list_pictures(view)
+    thumbs = make_thumbnails(list(pictures["image_id"]), view.thumbnail)
     cards = make_gallery(view, pictures, thumbs).cards
     assert len(rendered) == len(cards) > 0
     for text, card in zip(rendered, cards, strict=True):
