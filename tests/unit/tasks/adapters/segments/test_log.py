@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.segments import SegmentLog
+from image_tags.tasks.adapters.segments import SegmentLog, merging, parquet_segments
 from image_tags.tasks.adapters.segments import log as log_module
-from image_tags.tasks.adapters.segments import merging, parquet_segments
 from image_tags.tasks.adapters.segments.names import parse_name
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import PARQUET
