@@ -13,7 +13,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from image_tags.flows.cli_options import option_name
-from image_tags.flows.flow_parameters import in_order
+from image_tags.flows.flow_parameters import list_settings
 from image_tags.flows.prefect_setup import say_once
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
@@ -193,7 +193,7 @@ def retry_command() -> str:
 def rerun_command(settings: Settings) -> str:
     """The command that does the same run again; settings that have their default are left out."""
     words = ["image-tags", "run", settings.source]
-    for name, field in in_order().items():
+    for name, field in list_settings().items():
         value = getattr(settings, name)
         if name == "source" or value == field.get_default():
             continue
