@@ -104,3 +104,12 @@ class Tag:
     parents: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What a mapped task run persists: counts by outcome, nothing else."""
+
+    step: str
+    size: int
+    outcomes: dict[str, int]

@@ -44,11 +44,13 @@ def store_for(run: str, settings: Settings) -> Store:
 
 
 def results_for(run: str, settings: Settings) -> StoreResults:
-    """Where the run's task runs keep their results.
-
-    The server is told of it once a run: it may be away later.
-    """
-    return _once(run, "results", part(settings, StoreSettings), StoreResults.for_store)
+    """Where the run's task runs keep their results."""
+    return _once(
+        run,
+        "results",
+        part(settings, StoreSettings),
+        lambda own: StoreResults(settings=own, run=run),
+    )
 
 
 def web_for(run: str, settings: Settings) -> Web:
