@@ -32,7 +32,7 @@ ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 say_once()
 
 
-class Verdict(StrEnum):
+class OutcomeTag(StrEnum):
     """What came of a run. It is a tag of the flow run, never the name of its state.
 
     Prefect's pages, filters and automations go by the standard names of states: a run that ended as
@@ -52,14 +52,14 @@ class Outcome:
 
     Attributes:
         summary: `summary.json`.
-        verdict: what the flow run is tagged with.
+        tag: what the flow run is tagged with.
         ending: its message, and what its page starts with.
         exit_code: of the command line; a run with another than 0 is Failed.
 
     """
 
     summary: JsonObject
-    verdict: Verdict
+    tag: OutcomeTag
     ending: Ending
     exit_code: int
 
@@ -114,7 +114,7 @@ def conclude_run(
     """
     refused = _explain_refusal(settings, summary, findings, stopped, lost_to)
     if refused:
-        return Outcome(summary, Verdict.NOT_PUBLISHED, refused, 1)
+        return Outcome(summary, OutcomeTag.NOT_PUBLISHED, refused, 1)
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
     if pending:
         reasons = ", ".join(
@@ -125,13 +125,13 @@ def conclude_run(
         # The page shows only the start of the message, so it starts with what is missing.
         headline = f"{_count_pending(pending)} ({reasons}); all else is published as {version}."
         ending = Ending(headline, _advise_retry(), rerun_command(settings))
-        return Outcome(summary, Verdict.PENDING, ending, 1)
+        return Outcome(summary, OutcomeTag.PENDING, ending, 1)
     warnings = summary["checks"]["warning"]
     if warnings:
         headline = f"Published {version} with {counted(warnings, 'warning')}."
         ending = Ending(headline, "See the checks that were not met.")
-        return Outcome(summary, Verdict.FLAGGED, ending, 0)
-    return Outcome(summary, Verdict.PUBLISHED, Ending(f"Published {version}."), 0)
+        return Outcome(summary, OutcomeTag.FLAGGED, ending, 0)
+    return Outcome(summary, OutcomeTag.PUBLISHED, Ending(f"Published {version}."), 0)
 
 
 def _explain_refusal(
@@ -189,24 +189,24 @@ def report_failures(
             )
             ending = Ending(f"Not published. {reason}", advice, rerun_command(settings))
             show_ending(ending, ending.as_markdown())
-            tag_verdict(Verdict.NOT_PUBLISHED)
+            tag_outcome(OutcomeTag.NOT_PUBLISHED)
             if not expected:
                 raise
             get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
         if isinstance(state.data, RunFailed):
             get_run_logger().error(str(state.data))
-            tag_verdict(state.data.outcome.verdict)
+            tag_outcome(state.data.outcome.tag)
         elif isinstance(state.data, Outcome):
-            tag_verdict(state.data.verdict)
+            tag_outcome(state.data.tag)
         return state
 
     return run
 
 
-def tag_verdict(verdict: Verdict) -> None:
+def tag_outcome(tag: OutcomeTag) -> None:
     """Tag the flow run with what came of it, instead of what came of an earlier try."""
-    replace_tags({str(one) for one in Verdict}, {str(verdict)})
+    replace_tags({str(one) for one in OutcomeTag}, {str(tag)})
 
 
 def retry_command() -> str:

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from prefect.states import get_state_exception
 
-from image_tags.flows.outcome import RunFailed, Verdict, conclude_run, report_failures
+from image_tags.flows.outcome import OutcomeTag, RunFailed, conclude_run, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -59,7 +59,7 @@ def shown(monkeypatch, logged, tagged):
 
 def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    assert (outcome.verdict, outcome.exit_code) == (Verdict.PENDING, 1)
+    assert (outcome.tag, outcome.exit_code) == (OutcomeTag.PENDING, 1)
     assert (outcome.final_state().type.value, outcome.final_state().name) == ("FAILED", "Failed")
     assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
     assert "all else is published as version v1." in outcome.ending.headline
@@ -114,14 +114,14 @@ def test_another_run_was_faster(summary):
 
 
 @pytest.mark.parametrize(
-    ("warnings", "verdict", "ends"),
-    [(0, Verdict.PUBLISHED, "v1."), (1, Verdict.FLAGGED, "with 1 warning.")],
+    ("warnings", "tag", "ends"),
+    [(0, OutcomeTag.PUBLISHED, "v1."), (1, OutcomeTag.FLAGGED, "with 1 warning.")],
 )
-def test_a_good_end_needs_nothing_and_has_the_standard_name(summary, warnings, verdict, ends):
+def test_a_good_end_needs_nothing_and_has_the_standard_name(summary, warnings, tag, ends):
     summary["statuses"]["pending"] = 0
     summary["checks"]["warning"] = warnings
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    assert (outcome.verdict, outcome.exit_code, outcome.ending.command) == (verdict, 0, "")
+    assert (outcome.tag, outcome.exit_code, outcome.ending.command) == (tag, 0, "")
     assert outcome.ending.headline.endswith(ends)
     assert outcome.final_state().name == "Completed"
 
@@ -162,7 +162,7 @@ def test_the_last_line_of_a_failed_run_s_log_is_its_reason(summary, logged, tagg
     outcome = conclude_run(SETTINGS, summary, [], None, None)
     report_failures(lambda settings: outcome.final_state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)
-    assert tagged == {"nightly", str(outcome.verdict)}, "the tag of an earlier try is gone"
+    assert tagged == {"nightly", str(outcome.tag)}, "the tag of an earlier try is gone"
 
 
 def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(
