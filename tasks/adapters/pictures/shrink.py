@@ -2,7 +2,9 @@
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from image_tags.tasks.adapters.pictures.orientation import turn_upright
 
 QUALITIES = range(75, 96)
 """Useful JPEG qualities: above 95 a file only grows (Pillow's manual); below 75 fewer pixels keep
@@ -23,7 +25,7 @@ def shrink_picture(data: bytes, limit: int) -> tuple[bytes, str]:
     """
     with Image.open(io.BytesIO(data)) as opened:
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
-        full = _lay_on_white(ImageOps.exif_transpose(opened))
+        full = _lay_on_white(turn_upright(opened))
     picture, scale = full, 1.0
     while len(_encode_jpeg(picture, QUALITIES[0], profile)) > limit:
         scale *= STEP
