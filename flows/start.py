@@ -3,11 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 
 from image_tags.flows.preflight import check_paths, check_request, check_shards, take_over
 from image_tags.tasks.adapters.files.files import short_name
+from image_tags.tasks.adapters.orchestration.flow_runs import read_first_start, replace_tags
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
@@ -16,16 +16,28 @@ from image_tags.tasks.explain.step import clear_page
 
 
 def name_flow_run() -> str:
-    """The flow run's name in the UI: the source, and when it ran first; a retry keeps the name."""
+    """The flow run's name in the UI: its feed, and when it first started."""
     return make_name(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
 
 
 def make_name(source: str, current: str, now: datetime) -> str:
-    """The name of a flow run. One that has such a name already is a retry, and keeps it."""
-    name = short_name(source)
-    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d", current):
+    """The name of a flow run. One that has such a name already is a retry, and keeps it.
+
+    To the second, because a schedule and a person may start two runs in one minute.
+    """
+    name = name_feed(source)
+    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", current):
         return current
-    return f"{name} {now:%Y-%m-%d %H:%M}"
+    return f"{name} {now:%Y-%m-%d %H:%M:%S}"
+
+
+def name_feed(source: str) -> str:
+    """The source with its folder, such as `my-bucket/feed`: many feeds have the same last part."""
+    name, rest = short_name(source), source.removeprefix("s3://").rstrip("/")
+    while "/" in rest and short_name(rest) == name:
+        rest = rest.rpartition("/")[0]
+    folder = short_name(rest) if rest else name
+    return name if folder == name else f"{folder}/{name}"
 
 
 def begin_run(settings: Settings) -> RunResources:
@@ -47,11 +59,8 @@ def begin_run(settings: Settings) -> RunResources:
         check_shards(settings)
     if settings.shards > 1:
         find_work_pool(settings.shard_deployment)
-    with get_client(sync_client=True) as client:
-        known = client.read_flow_run(flow_run.id)
-        tags = {*known.tags, settings.analyzer, *settings.operations}
-        client.update_flow_run(known.id, tags=tags)
-    run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
+    replace_tags((), {settings.analyzer, *settings.operations})
+    run = name_of_run(read_first_start(), flow_run.id)
     resources = RunResources(run, settings, preflight.source if preflight else None)
     save_settings(resources.store, run, settings)
     return resources
