@@ -136,6 +136,15 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class BatchDone:
+    """What a mapped task run persists: counts by outcome, nothing else."""
+
+    step: str
+    size: int
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why an operation has no answer for an image."""
 
