@@ -8,7 +8,7 @@ from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.display import counted
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.published.pointer import FILES, Pointer, read_pointer
+from image_tags.tasks.published.pointer import FILES, Pointer, look_at_pointer
 
 COLUMNS = ["row", "url", "image_id", "status"]
 """Of the table `images`, for a comparison."""
@@ -24,15 +24,21 @@ def compare_with_published(store: Store, images: pa.Table, run: str = "") -> Jso
         The counts of `compare_images`, and `since`: the name of that version, or None.
 
     """
-    pointer, _ = read_pointer(store)
-    version = _last_of_another_run(pointer, run) if pointer else None
+    reading = look_at_pointer(store)
+    if reading.pointer is None:
+        damage = {"unreadable": str(reading.damage)} if reading.damage else {}
+        return {"since": None, **damage, **compare_images(None, images)}
+    version = _last_of_another_run(reading.pointer, run)
     if version is None:
         return {"since": None, **compare_images(None, images)}
+    key = FILES.format(version=version, name="images.parquet")
     try:
-        key = FILES.format(version=version, name="images.parquet")
         before = parquet_table(store.read(key), columns=COLUMNS)
     except (NotInStore, KeyError):  # someone removed the version by hand
         return {"since": None, **compare_images(None, images)}
+    except (pa.ArrowException, OSError):
+        damage = {"unreadable": f"{store.locate(key)} is damaged."}
+        return {"since": None, **damage, **compare_images(None, images)}
     return {"since": version, **compare_images(before, images)}
 
 
@@ -72,6 +78,8 @@ def compare_images(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
 
 def describe_changes(changes: JsonObject) -> str:
     """The counts in one sentence; what did not happen is left out."""
+    if changes.get("unreadable"):
+        return f"Not compared with the last version: {changes['unreadable']}"
     if changes["since"] is None:
         return "No earlier version to compare with."
     parts = []
