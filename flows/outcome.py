@@ -14,7 +14,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from image_tags.flows.cli_options import option_name
-from image_tags.flows.flow_parameters import in_order
+from image_tags.flows.flow_parameters import list_settings
 from image_tags.flows.prefect_setup import say_once
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
@@ -219,7 +219,7 @@ def retry_command() -> str:
 def rerun_command(settings: Settings) -> str:
     """The command that starts the same run again, without the settings that have their default."""
     words = ["image-tags", "run", settings.source]
-    for name, field in in_order().items():
+    for name, field in list_settings().items():
         value = getattr(settings, name)
         if name == "source" or value == field.get_default():
             continue
