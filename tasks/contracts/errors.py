@@ -28,6 +28,8 @@ A subclass of an adapter is defined where it is raised. The message of each is o
 person who runs the command or opens the flow run's page.
 """
 
+from collections.abc import Mapping
+
 from image_tags.tasks.contracts.reasons import Reason, Status
 
 
@@ -93,7 +95,23 @@ class Transient(LinkError):
 
 
 class BatchFailed(ImageTagsError):
-    """A mapped task run left links or images pending, after everything else in it was saved."""
+    """A mapped task run left links or images pending, after everything else in it was saved.
+
+    Attributes:
+        outcomes: items of the batch by outcome, for the step's line in the log.
+        unreachable: see `BatchDone`.
+
+    """
+
+    def __init__(
+        self,
+        message: str,
+        outcomes: Mapping[str, int] | None = None,
+        unreachable: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcomes = dict(outcomes or {})
+        self.unreachable = dict(unreachable or {})
 
     def __repr__(self) -> str:
         """One line per link, as Prefect's log shows it."""

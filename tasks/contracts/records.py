@@ -155,11 +155,21 @@ class Tag:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """What a mapped task run persists: counts by outcome, nothing else."""
+    """What a mapped task run came to, in counts; it persists nothing else.
+
+    Attributes:
+        step: of the batch: `ingest`, or the operation.
+        size: items of the batch.
+        outcomes: items by outcome.
+        unreachable: links left pending because their host cannot be reached, by host. They fail no
+            task run. A result with such links is not kept, so that a retry tries them again.
+
+    """
 
     step: str
     size: int
     outcomes: dict[str, int]
+    unreachable: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
