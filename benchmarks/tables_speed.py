@@ -18,7 +18,7 @@ import pyarrow as pa
 from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
 from image_tags.tasks.check.gate import check_files
-from image_tags.tasks.clean.rules import clean_tags_table
+from image_tags.tasks.clean.rules import clean_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture
@@ -102,7 +102,7 @@ def main() -> None:
     verdicts = {image: Verdict(image, Status.TAGGED) for image in ids}
     print(f"{n:,} images, {all_tags.num_rows:,} tags")
     cleaning = CleaningSettings()
-    long, dropped = timed("clean", lambda: clean_tags_table(all_tags, cleaning))
+    long, dropped = timed("clean", lambda: clean_table(all_tags, cleaning))
     images = timed("images", lambda: images_table(n, links, fetched, verdicts, "store/{}".format))
     wide = timed("tags_wide", lambda: wide_table(long, ids, WIDTHS))
     tagged = timed("tagged", lambda: tagged_table(source, images, wide))

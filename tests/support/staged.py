@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
-from image_tags.tasks.clean.rules import clean_tags_table
+from image_tags.tasks.clean.rules import clean_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture
@@ -149,7 +149,7 @@ class Staged:
         }
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
-        long, dropped = clean_tags_table(
+        long, dropped = clean_table(
             pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning
         )
         images = images_table(rows, self.links, fetched, verdicts, "store/{}".format)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.clean.rules import RULES, clean_tags_table
+from image_tags.tasks.clean.rules import RULES, clean_table
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
@@ -53,7 +53,7 @@ def long_table(*tags):
 
 
 def kept_and_dropped(table, **settings):
-    kept, dropped = clean_tags_table(table, CleaningSettings(**settings))
+    kept, dropped = clean_table(table, CleaningSettings(**settings))
     return (
         [(row["image_id"], row["kind"], row["name"]) for row in kept.to_pylist()],
         [(row["image_id"], row["kind"], row["name"], row["rule"]) for row in dropped.to_pylist()],
@@ -156,7 +156,7 @@ def test_an_alias_renames_and_a_name_is_kept_once():
         ("a", "label", "Car", 95.0, ["Automobile"]),
         ("a", "word", "Automobile"),
     )
-    kept, dropped = clean_tags_table(table, CleaningSettings(aliases=("automobile = Car",)))
+    kept, dropped = clean_table(table, CleaningSettings(aliases=("automobile = Car",)))
     assert kept["name"].to_pylist() == ["Car", "Automobile"]
     assert kept["confidence"].to_pylist()[0] == 95.0
     assert kept["parents"].to_pylist()[0] == ["Car"]
@@ -172,23 +172,21 @@ def test_one_spelling_takes_the_most_used_and_leaves_words_alone():
         ("a", "word", "CAT"),
         ("b", "word", "Cat"),
     )
-    assert clean_tags_table(table, CleaningSettings())[0]["name"].to_pylist() == [
+    assert clean_table(table, CleaningSettings())[0]["name"].to_pylist() == [
         "Cat",
         "Cat",
         "Cat",
         "CAT",
         "Cat",
     ]
-    assert clean_tags_table(table, CleaningSettings(one_spelling=False))[0] == table
+    assert clean_table(table, CleaningSettings(one_spelling=False))[0] == table
 
 
 def test_an_alias_of_the_wrong_form_is_one_sentence():
     with pytest.raises(
         UsageError, match=r"The alias 'Automobile' is not of the form Automobile=Car\."
     ):
-        clean_tags_table(
-            long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",))
-        )
+        clean_table(long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",)))
 
 
 def test_a_known_confusion_is_flagged_and_kept():
@@ -198,7 +196,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         ("b", "label", "chocolate"),
         ("c", "word", "Chocolate"),
     )
-    kept, dropped = clean_tags_table(table, CleaningSettings())
+    kept, dropped = clean_table(table, CleaningSettings())
     assert dropped.num_rows == 0
     assert [json.loads(text) for text in kept["details"].to_pylist()] == [
         {"flag": "may be a make-up palette"},
@@ -206,7 +204,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         {},
         {},
     ]
-    assert clean_tags_table(table, CleaningSettings(flag_confusions=False))[0] == table
+    assert clean_table(table, CleaningSettings(flag_confusions=False))[0] == table
 
 
 def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
@@ -215,9 +213,7 @@ def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
     table = long_table(
         ("a", "label", "Muffin"), ("b", "label", "Chocolate"), ("b", "label", "Cosmetics")
     )
-    details = clean_tags_table(table, CleaningSettings(confusions=str(path)))[0][
-        "details"
-    ].to_pylist()
+    details = clean_table(table, CleaningSettings(confusions=str(path)))[0]["details"].to_pylist()
     assert [json.loads(text) for text in details] == [{"flag": "may be a chihuahua"}, {}, {}]
 
 
@@ -234,13 +230,11 @@ def test_confusions_that_cannot_be_read_are_one_sentence(tmp_path, text, says):
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=says):
-        clean_tags_table(
-            long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path))
-        )
+        clean_table(long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path)))
 
 
 def test_nothing_in_gives_two_empty_tables_of_the_right_schema():
-    kept, dropped = clean_tags_table(
+    kept, dropped = clean_table(
         schema_of(TAGS_LONG).empty_table(),
         CleaningSettings(parents_implied=True, blocked_names=("x",)),
     )
@@ -289,7 +283,7 @@ def essence(row):
 @given(tags, settings)
 def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     came = long_table(*given_tags)
-    kept, dropped = clean_tags_table(came, chosen)
+    kept, dropped = clean_table(came, chosen)
     assert kept.schema == came.schema
     assert dropped.schema == schema_of(TAGS_DROPPED)
     assert set(dropped["rule"].to_pylist()) <= {rule.name for rule in RULES}
@@ -305,17 +299,17 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
 @given(tags, settings)
 def test_ranks_of_what_is_kept_run_from_one_without_gaps(given_tags, chosen):
     seen = Counter()
-    for row in clean_tags_table(long_table(*given_tags), chosen)[0].to_pylist():
+    for row in clean_table(long_table(*given_tags), chosen)[0].to_pylist():
         seen[row["image_id"], row["kind"]] += 1
         assert row["rank"] == seen[row["image_id"], row["kind"]]
 
 
 @given(tags, settings)
 def test_cleaning_what_is_clean_removes_nothing(given_tags, chosen):
-    kept, _ = clean_tags_table(long_table(*given_tags), chosen)
+    kept, _ = clean_table(long_table(*given_tags), chosen)
     # Without words_not_lines: a line may be judged anew once words beside it went for another
     # reason.
-    again, dropped = clean_tags_table(
+    again, dropped = clean_table(
         kept, chosen.model_copy(update={"aliases": (), "words_not_lines": False})
     )
     assert dropped.num_rows == 0
