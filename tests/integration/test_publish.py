@@ -24,7 +24,9 @@ PLAIN = PublishSettings()
 @pytest.fixture(autouse=True)
 def _quick_gate(monkeypatch):
     """What the gate finds has its own tests; here only what is kept of it matters."""
-    monkeypatch.setattr("image_tags.tasks.check.gate.validate", lambda *_: Checked([], {"rows": 3}))
+    monkeypatch.setattr(
+        "image_tags.tasks.check.gate.check_opened", lambda *_: Checked([], {"rows": 3})
+    )
 
 
 def settings(store, metric=()):

@@ -55,13 +55,15 @@ class TableFile:
         return column.unify_dictionaries().combine_chunks()
 
     def iterate(
-        self, names: Sequence[str] | None = None, rows: int = ROW_GROUP
+        self, names: Sequence[str] | None = None, rows: int | None = None
     ) -> Iterator[pa.Table]:
-        """The rows in parts, some columns or all; KeyError if one is missing."""
+        """The rows in parts (by default ROW_GROUP), some columns or all; KeyError if one is missing."""
         wanted = self.column_names if names is None else list(names)
         self._require(wanted)
         with self._open() as file:
-            for batch in file.iter_batches(rows, columns=wanted):
+            for batch in file.iter_batches(
+                rows or ROW_GROUP, columns=None if names is None else wanted
+            ):
                 part = pa.Table.from_batches([batch]).select(wanted)
                 yield part.replace_schema_metadata(None)
 

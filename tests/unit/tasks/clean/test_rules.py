@@ -1,17 +1,23 @@
 """Cleaning: each rule does what its name says, and the rules together lose and invent nothing."""
 
 import json
+import tempfile
 from collections import Counter
+from unittest import mock
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from image_tags.tasks.adapters.files import table_files
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.clean.rules import RULES, clean_table
+from image_tags.tasks.clean.step import clean_staged
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
+from image_tags.tasks.execution.staged_tables import StagedTables
 
 NAMES = (
     "Cat",
@@ -294,6 +300,23 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     for table in (kept, dropped):  # in the order they came
         left = iter(map(essence, rows))
         assert all(any(wanted == one for one in left) for wanted in map(essence, table.to_pylist()))
+
+
+@given(tags, settings, st.integers(1, 5))
+def test_cleaning_in_parts_gives_the_same_tables(given_tags, chosen, rows):
+    by_image = sorted(given_tags, key=lambda tag: tag[0])
+    came = long_table(*by_image)
+    whole = clean_table(came, chosen)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(table_files, "ROW_GROUP", rows),
+        StagedTables(FolderStore(folder), "r") as tables,
+    ):
+        tables.stage("all_tags", came)
+        counts = clean_staged(tables, chosen)
+        made = [tables.open(name) for name in ("tags_long", "tags_dropped")]
+        assert [one.select(one.column_names) for one in made] == list(whole)
+    assert counts == {"kept": whole[0].num_rows, "dropped": whole[1].num_rows}
 
 
 @given(tags, settings)
