@@ -6,26 +6,19 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.ledger.entry import Entry
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.operations import read_all
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Tag
-from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.records import Calls, Failure, Tag, Verdict, distinct_pictures
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
-from image_tags.tasks.execution.resources import ledger_for, store_for
-from image_tags.tasks.execution.run_folder import (
-    Failure,
-    load_failures,
-    load_fetched,
-    run_key,
-)
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import load_failures, load_fetched, save_calls
 from image_tags.tasks.execution.staged_tables import StagedTables
-from image_tags.tasks.plan import distinct_pictures
+from image_tags.tasks.execution.task_options import timed
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""
@@ -44,34 +37,6 @@ VERDICTS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of one image once the analyzer was asked.
-
-    Reason and detail are None when it is tagged.
-    """
-
-    image_id: str
-    status: Status
-    reason: Reason | None = None
-    detail: str | None = None
-
-
-@dataclass
-class Calls:
-    """One operation's account, in images.
-
-    Attributes:
-        billed: answers paid for by this run.
-        reused: answers found in the ledger.
-        failed: images without an answer.
-    """
-
-    billed: int = 0
-    reused: int = 0
-    failed: int = 0
-
-
-@dataclass(frozen=True)
 class Reshaped:
     """Some images' tags before cleaning and their verdicts."""
 
@@ -79,31 +44,22 @@ class Reshaped:
     verdicts: list[Verdict]
 
 
-CALLS = TypeAdapter(dict[str, Calls])
-
-
-@task(task_run_name="reshape the responses")
-def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
+@task(task_run_name="reshape the responses", cache_policy=NO_CACHE)
+@timed
+def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
     """Stage the tags before cleaning and the verdicts, and count the calls; returns the tags."""
-    store = store_for(run, settings)
+    store, run = resources.store, resources.run
     image_ids = [
         picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))
     ]
-    ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
-    calls = {operation: Calls() for operation in ledgers}
-    parts = reshape_responses(
-        image_ids, ledgers, load_failures(store, run), calls, run, settings.analyzer
-    )
+    calls = {operation: Calls() for operation in resources.settings.operations}
+    failures, analyzer = load_failures(store, run), resources.settings.analyzer
+    parts = reshape_responses(image_ids, resources.ledgers, failures, calls, run, analyzer)
     with StagedTables(store, run) as tables:
         count = stage_reshaped(tables, parts)
-    store.write(run_key(run, "calls.json"), CALLS.dump_json(calls), JSON)
+    save_calls(store, run, calls)
     get_run_logger().info("%d tags of %d images", count, len(image_ids))
     return count
-
-
-def load_calls(store: Store, run: str) -> dict[str, Calls]:
-    """The account by operation, as `reshape_tags` found it."""
-    return CALLS.validate_json(store.read(run_key(run, "calls.json")))
 
 
 def stage_reshaped(tables: StagedTables, parts: Iterable[Reshaped]) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.table_files import TableFile
@@ -17,11 +18,11 @@ from image_tags.tasks.assemble.images import make_images, tabulate_fetched
 from image_tags.tasks.assemble.rows import concat_facts, gather_facts, make_rows
 from image_tags.tasks.assemble.tagged import make_tagged
 from image_tags.tasks.assemble.wide import TAG_COLUMNS, divide_tags, make_wide
-from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, ROWS, schema_of, wide_columns
-from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_fetched
 from image_tags.tasks.execution.staged_tables import StagedTables
+from image_tags.tasks.execution.task_options import timed
 
 PART = 1 << 16
 """Rows of the source whose rows of `tagged` and `rows` are made at a time."""
@@ -36,10 +37,11 @@ class ImageTables:
     facts: pa.Table
 
 
-@task(task_run_name="assemble the tables")
-def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dict[str, str]:
+@task(task_run_name="assemble the tables", cache_policy=NO_CACHE)
+@timed
+def assemble_tables(resources: RunResources, digests: Sequence[str]) -> dict[str, str]:
     """Stage `images`, `tags_wide`, `tagged` and `rows`; returns the columns of ours it renamed."""
-    store = store_for(run, settings)
+    store, run, settings = resources.store, resources.run, resources.settings
     widths = {
         "celebrity": settings.wide_celebrities,
         "label": settings.wide_labels,

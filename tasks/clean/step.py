@@ -6,24 +6,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.clean.rules import clean_part
 from image_tags.tasks.clean.tag_names import choose_names, count_names
-from image_tags.tasks.contracts.settings import CleaningSettings, Settings
+from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import TAGS_DROPPED, TAGS_LONG, schema_of
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.staged_tables import StagedTables
+from image_tags.tasks.execution.task_options import timed
 
 THREADS = 2
 """Parts cleaned at the same time: Arrow's and pandas' own loops run without Python's lock."""
 
 
-@task(task_run_name="clean the tags")
-def clean_tags(run: str, settings: Settings) -> dict[str, int]:
+@task(task_run_name="clean the tags", cache_policy=NO_CACHE)
+@timed
+def clean_tags(resources: RunResources) -> dict[str, int]:
     """Stage `tags_long` and `tags_dropped`; returns how many tags were kept and dropped."""
-    with StagedTables(store_for(run, settings), run) as tables:
-        counts = clean_staged(tables, part(settings, CleaningSettings))
+    with StagedTables(resources.store, resources.run) as tables:
+        counts = clean_staged(tables, resources.settings.only(CleaningSettings))
     get_run_logger().info("%d tags kept, %d dropped", counts["kept"], counts["dropped"])
     return counts
 

@@ -14,13 +14,12 @@ from image_tags.tasks.assemble.wide import make_wide
 from image_tags.tasks.clean.rules import clean_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import tag_effects
-from image_tags.tasks.execution.run_folder import run_key, save_json, stage
-from image_tags.tasks.reshape import Verdict, tabulate_verdicts
-from image_tags.tasks.source.step import links_table
+from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
+from image_tags.tasks.reshape import tabulate_verdicts
 from image_tags.tasks.summary.step import count_links
 
 WIDTHS = {"celebrity": 2, "label": 4, "word": 4}

@@ -17,11 +17,11 @@ from image_tags.tasks.assemble.step import assemble_staged
 from image_tags.tasks.assemble.tagged import make_tagged
 from image_tags.tasks.assemble.wide import divide_tags, make_wide
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link
+from image_tags.tasks.contracts.records import Fetched, Link, Verdict
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
+from image_tags.tasks.execution.run_folder import links_table
 from image_tags.tasks.execution.staged_tables import StagedTables
-from image_tags.tasks.reshape import LONG_SCHEMA, Verdict, tabulate_verdicts
-from image_tags.tasks.source.step import links_table
+from image_tags.tasks.reshape import LONG_SCHEMA, tabulate_verdicts
 from tests.support.made import fetched, image_id
 
 WIDTHS = {"celebrity": 1, "label": 3, "word": 2}

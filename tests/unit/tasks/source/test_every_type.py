@@ -1,6 +1,4 @@
-"""Columns of every type, whatever they are called, from a Parquet source into every output and
-back.
-"""
+"""Columns of every type and name, from a Parquet source into every output and back."""
 
 import csv
 import datetime
@@ -202,7 +200,10 @@ def test_columns_named_like_ours_keep_their_names_and_ours_can_be_told_apart(cla
         {name.casefold() for name in theirs}
     )
     status, url = (ours[OURS.index(name)] for name in ("status", "url"))
-    query = f'SELECT "{status}", "{url}" FROM read_parquet(\'{given.path}\') ORDER BY "{ours[0]}", "{ours[1]}"'
+    query = (
+        f'SELECT "{status}", "{url}" FROM read_parquet(\'{given.path}\') '
+        f'ORDER BY "{ours[0]}", "{ours[1]}"'
+    )
     read = duckdb.connect().sql(query).fetchall()
     assert sorted(read, key=str) == sorted(
         zip(*(tagged.column(name).to_pylist() for name in (status, url)), strict=True), key=str
