@@ -66,11 +66,12 @@ class ExpectRowsToAgreeWithTags(TableExpectation):
         listed = _list_pairs(own, whole, self.column, names.dictionary)
         wanted = _join_pairs(whole, self.kind, names)
         size = len(names.dictionary) + 1
-        different = np.setxor1d(
-            np.unique(listed["row"].to_numpy() * size + listed["name"].to_numpy()),
-            np.unique(wanted["row"].to_numpy() * size + wanted["name"].to_numpy()),
+        # One number per pair, compared by hashing: sorting millions takes three times as long.
+        have, want = (
+            pd.Index((pairs["row"] * size + pairs["name"]).unique()) for pairs in (listed, wanted)
         )
-        broken = [f"row {row}" for row in np.unique(different // size).tolist()]
+        different = have[~have.isin(want)].append(want[~want.isin(have)])
+        broken = [f"row {row}" for row in sorted(set((different // size).tolist()))]
         return report_broken(broken, len(listed), self.column)
 
 

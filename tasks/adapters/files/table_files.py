@@ -24,6 +24,7 @@ class TableFile:
     def __init__(self, source: Path | bytes) -> None:
         """Read the schema; ArrowException or OSError if this is not a whole Parquet file."""
         self._source = source
+        self._encoded: dict[str, pa.DictionaryArray] = {}
         with self._open() as file:
             self.schema: pa.Schema = file.schema_arrow.remove_metadata()
             self.num_rows: int = file.metadata.num_rows
@@ -44,7 +45,15 @@ class TableFile:
             return file.read(columns=list(names)).select(list(names)).replace_schema_metadata(None)
 
     def encode(self, name: str) -> pa.DictionaryArray:
-        """A column as codes into its distinct values; KeyError if there is none of the name."""
+        """A column as codes into its distinct values; KeyError if there is none of the name.
+
+        It is kept: keys are asked for again and again, and are small in this form.
+        """
+        if name not in self._encoded:
+            self._encoded[name] = self._encode(name)
+        return self._encoded[name]
+
+    def _encode(self, name: str) -> pa.DictionaryArray:
         self._require([name])
         with self._open([name]) as file:
             column = file.read(columns=[name])[name]
