@@ -1,5 +1,6 @@
 """The gate as a step: check the staged files and keep the findings."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.check.gate import Checked, check_files
+from image_tags.tasks.check.last_version import read_last_version
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
@@ -19,8 +21,8 @@ from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key, save_json
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
-from image_tags.tasks.published.pointer import read_pointer
-from image_tags.tasks.published.versions import load_profile
+
+log = logging.getLogger(__name__)
 
 
 @task(task_run_name="check the tables", cache_policy=NO_CACHE)
@@ -42,7 +44,9 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
 
     The pointer's token is kept too: the version must still be current when the run publishes.
     """
-    pointer, token = read_pointer(store)
+    last = read_last_version(store)
+    if last.damage:
+        log.warning(last.damage)
     with StagedTables(store, run) as tables:
         context = CheckContext(
             links=tables.open("links").num_rows,
@@ -54,7 +58,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
             },
             cleaning=settings.only(CleaningSettings),
             thresholds=settings.only(CheckSettings),
-            last=load_profile(store, pointer),
+            last=last.profile,
             metrics=settings.metric,
             effect_min_rows=settings.effect_min_rows,
         )
@@ -67,7 +71,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     findings = [asdict(finding) for finding in checked.findings]
     save_json(store, run_key(run, "findings.json"), findings)
     save_json(store, run_key(run, "profile.json"), checked.profile)
-    save_json(store, run_key(run, "follows.json"), {"token": token})
+    save_json(store, run_key(run, "follows.json"), {"token": last.token})
     return checked
 
 
