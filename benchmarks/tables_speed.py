@@ -24,7 +24,7 @@ from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
-from image_tags.tasks.effects.statistics import tag_effects
+from image_tags.tasks.effects.statistics import compare_tags
 from image_tags.tasks.reshape import Verdict
 
 LABELS, WORDS = 30, 20
@@ -117,7 +117,7 @@ def main() -> None:
         f"  {len(checked.findings)} expectations, {sum(not one.success for one in checked.findings)} not met"
     )
     effects = timed(
-        "tag_effects", lambda: tag_effects(source, images, long, ["likes"], EffectSettings())
+        "tag_effects", lambda: compare_tags(source, images, long, ["likes"], EffectSettings())
     )
     print(f"  {effects.num_rows:,} comparisons")
 

@@ -40,7 +40,7 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
     source = load_source(settings.source, settings.url_column, settings.store)
-    check_metrics(source.table, settings.metric)
+    check_metrics(source.table, settings.metric, settings.effect_cluster)
     if source.guessed:
         click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
     from image_tags.flows.launch import launch_run

@@ -118,7 +118,7 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     table = source_table(frame)
     wanted = None if url_column is None else column_called(frame, url_column)
     find_url_column(table, wanted)
-    check_metrics(table, given.metric)
+    check_metrics(table, given.metric, given.effect_cluster)
     check_request(given)
     store = open_store(part(given, StoreSettings))
     data = parquet_bytes(table)

@@ -47,7 +47,7 @@ class SourceRead:
 def read_source(run: str, settings: Settings) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
     source = load_source(settings.source, settings.url_column, settings.store)
-    check_metrics(source.table, settings.metric)
+    check_metrics(source.table, settings.metric, settings.effect_cluster)
     links = links_of(source.table, source.url_column)
     store = store_for(run, settings)
     stage(store, run, "source", source.table)
