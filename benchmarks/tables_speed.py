@@ -17,15 +17,14 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
-from image_tags.tasks.check.gate import check
-from image_tags.tasks.clean.rules import clean
+from image_tags.tasks.check.gate import check_files
+from image_tags.tasks.clean.rules import clean_tags_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import compare_tags
-from image_tags.tasks.reshape import Verdict
 
 LABELS, WORDS = 30, 20
 WIDTHS = {"celebrity": 3, "label": 20, "word": 30}
@@ -102,7 +101,7 @@ def main() -> None:
     verdicts = {image: Verdict(image, Status.TAGGED) for image in ids}
     print(f"{n:,} images, {all_tags.num_rows:,} tags")
     cleaning = CleaningSettings()
-    long, dropped = timed("clean", lambda: clean(all_tags, cleaning))
+    long, dropped = timed("clean", lambda: clean_tags_table(all_tags, cleaning))
     images = timed("images", lambda: images_table(n, links, fetched, verdicts, "store/{}".format))
     wide = timed("tags_wide", lambda: wide_table(long, ids, WIDTHS))
     tagged = timed("tagged", lambda: tagged_table(source, images, wide))
@@ -112,7 +111,7 @@ def main() -> None:
     )
     context = CheckContext(source, n, all_tags.num_rows, WIDTHS, cleaning, CheckSettings())
     timed("import Great Expectations", lambda: __import__("image_tags.expectations.suite"))
-    checked = timed("check", lambda: check(staged, context))
+    checked = timed("check", lambda: check_files(staged, context))
     print(
         f"  {len(checked.findings)} expectations, {sum(not one.success for one in checked.findings)} not met"
     )

@@ -39,7 +39,7 @@ class Profile:
         return sum(self.kinds.values())
 
 
-def profile_of(rows: int, images: pa.Table, tags_long: pa.Table) -> Profile:
+def compute_profile(rows: int, images: pa.Table, tags_long: pa.Table) -> Profile:
     """The profile of a version, from its `images` and `tags_long`."""
     read = pc.unique(images.filter(pc.equal(images["status"], "tagged"))["image_id"])
     per_image = (

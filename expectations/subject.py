@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from image_tags.expectations.profile import Profile, profile_of
+from image_tags.expectations.profile import Profile, compute_profile
 from image_tags.tasks.contracts.checks import CheckContext
 
 
@@ -22,7 +22,7 @@ class Subject:
     @cached_property
     def profile(self) -> Profile:
         """What is compared with the last version."""
-        return profile_of(
+        return compute_profile(
             self.context.source.num_rows, self.tables["images"], self.tables["tags_long"]
         )
 
@@ -37,8 +37,8 @@ _subject: ContextVar[Subject] = ContextVar("subject")
 
 
 @contextmanager
-def looking_at(subject: Subject) -> Iterator[None]:
-    """Within it, `subject()` is this one."""
+def use_subject(subject: Subject) -> Iterator[None]:
+    """Within it, `current_subject()` returns this subject."""
     token = _subject.set(subject)
     try:
         yield
@@ -46,6 +46,6 @@ def looking_at(subject: Subject) -> Iterator[None]:
         _subject.reset(token)
 
 
-def subject() -> Subject:
+def current_subject() -> Subject:
     """What is being checked."""
     return _subject.get()

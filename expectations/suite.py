@@ -62,9 +62,9 @@ def read_suite(
             )
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenSuite(f"The suite of {table} cannot be read: {error}.") from None
-    made = [_expectation(table, entry, columns, parameters) for entry in entries]
-    for number, expectation in enumerate(made):
-        expectation.meta = {PLACE: number}
+    made = [_make_expectation(table, entry, columns, parameters) for entry in entries]
+    for as_number, expectation in enumerate(made):
+        expectation.meta = {PLACE: as_number}
     read = ExpectationSuite(name=table, expectations=made)
     if len(read.expectations) != len(entries):
         raise BrokenSuite(
@@ -73,7 +73,7 @@ def read_suite(
     return read
 
 
-def _expectation(
+def _make_expectation(
     table: str, entry: Any, columns: Collection[str], parameters: Collection[str]
 ) -> Expectation:
     if (
@@ -91,7 +91,7 @@ def _expectation(
         )
     if not str(entry["description"]).strip().endswith("."):
         raise BrokenSuite(f"The suite of {table} does not say in a sentence what {name} is for.")
-    for column in _columns(entry["kwargs"]):
+    for column in _list_columns(entry["kwargs"]):
         if column not in columns:
             raise BrokenSuite(
                 f"The suite of {table} names the unknown column {column!r} in {name}."
@@ -114,14 +114,14 @@ def _expectation(
     return made
 
 
-def place(result: ExpectationValidationResult) -> int:
+def get_place(result: ExpectationValidationResult) -> int:
     """Where the result's expectation stands in its suite: results come in an order of their own."""
     if result.expectation_config is None or result.expectation_config.meta is None:
         raise ValueError("a result does not say of which expectation")
     return int(result.expectation_config.meta[PLACE])
 
 
-def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
+def _list_columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
     for member in COLUMNS:
         value = kwargs.get(member, [])
         yield from [value] if isinstance(value, str) else value

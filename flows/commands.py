@@ -73,11 +73,10 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
 def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     """Whether everything is there that a run needs."""
     from image_tags.flows.doctor import closing, render, run_doctor
-    from image_tags.tasks.execution.resources import part
 
     looks = run_doctor(
-        part(settings, StoreSettings),
-        part(settings, AnalysisSettings),
+        settings.only(StoreSettings),
+        settings.only(AnalysisSettings),
         spend=spend,
         create_bucket=create_bucket,
     )
@@ -123,8 +122,8 @@ def list_versions(address: str) -> int:
 def roll_back(version: str, address: str) -> int:
     """Point readers back to a version."""
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.published.versions import rollback
+    from image_tags.tasks.published.versions import roll_back
 
-    back = rollback(open_store(StoreSettings(store=address)), version)
+    back = roll_back(open_store(StoreSettings(store=address)), version)
     click.echo(f"Readers see version {back.version} again.")
     return 0

@@ -111,16 +111,15 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.adapters.store.store import PARQUET
     from image_tags.tasks.effects.metric import check_metrics
-    from image_tags.tasks.execution.resources import part
-    from image_tags.tasks.source.dataframes import column_called, source_table
+    from image_tags.tasks.source.dataframes import source_table, stored_name
     from image_tags.tasks.source.step import find_url_column
 
     table = source_table(frame)
-    wanted = None if url_column is None else column_called(frame, url_column)
+    wanted = None if url_column is None else stored_name(frame, url_column)
     find_url_column(table, wanted)
     check_metrics(table, given.metric, given.effect_cluster)
     check_request(given)
-    store = open_store(part(given, StoreSettings))
+    store = open_store(given.only(StoreSettings))
     data = parquet_bytes(table)
     key = f"sources/frame-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     store.add(key, data, PARQUET)
@@ -129,22 +128,21 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.published.pointer import FILES
     from image_tags.tasks.read import read_tables
-    from image_tags.tasks.source.dataframes import like_frame, like_index
+    from image_tags.tasks.source.dataframes import restore_frame, restore_index
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)
-    page = open_store(part(settings, StoreSettings)).read(
+    page = open_store(settings.only(StoreSettings)).read(
         FILES.format(version=version, name="report.html")
     )
     return Result(
-        images=like_index(frame, tables["images"]),
+        images=restore_index(frame, tables["images"]),
         tags_long=tables["tags_long"],
         tags_dropped=tables["tags_dropped"],
         tags_wide=tables["tags_wide"],
-        tagged=like_frame(frame, tables["tagged"], tables["images"]),
+        tagged=restore_frame(frame, tables["tagged"], tables["images"]),
         tag_effects=tables.get("tag_effects"),
         summary=outcome.summary,
         report=page.decode(),

@@ -1,10 +1,7 @@
 """How a run begins: its name, its clock, and a look at what was asked before anything is done."""
 
 import re
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,26 +17,9 @@ from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
-from image_tags.tasks.execution.resources import open_analyzer, part, store_for
+from image_tags.tasks.execution.resources import RunResources, open_analyzer
 from image_tags.tasks.execution.run_folder import name_of_run, run_key, save_json
 from image_tags.tasks.explain.step import clear_page
-
-
-@dataclass
-class Clock:
-    """Seconds that each step took, and when the run began (ISO 8601, UTC)."""
-
-    started: str
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        """Time a step."""
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[step] = round(self.seconds.get(step, 0.0) + time.monotonic() - begun, 3)
 
 
 def flow_run_name() -> str:
@@ -57,9 +37,8 @@ def name_for(source: str, known_as: str, now: datetime) -> str:
     return f"{name} {now:%Y-%m-%d %H:%M}"
 
 
-def begin(settings: Settings) -> tuple[str, Clock]:
-    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings
-    with it.
+def begin_run(settings: Settings) -> RunResources:
+    """Clear the flow run's page, check the request, name and tag the run, keep its settings.
 
     Raises:
         UsageError: see `check_request`, `check_places` and `check_shards`; there is no deployment
@@ -79,10 +58,9 @@ def begin(settings: Settings) -> tuple[str, Clock]:
             known.id, tags={*known.tags, settings.analyzer, *settings.operations}
         )
     run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
-    save_json(
-        store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json")
-    )
-    return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
+    resources = RunResources(run, settings)
+    save_json(resources.store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
+    return resources
 
 
 def check_places(settings: Settings, names: Sequence[str] = ("store", "source", "people")) -> None:
@@ -135,9 +113,9 @@ def check_request(settings: Settings) -> None:
         raise UsageError(f"There is no folder of people {settings.people!r}.")
     if settings.runner == "dask":
         check_dask_installed()
-    store = open_store(part(settings, StoreSettings))
+    store = open_store(settings.only(StoreSettings))
     store.check_writable()
     prices_for(settings)
-    analyzer = open_analyzer(part(settings, AnalysisSettings), store, settings.region)
+    analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:
         analyzer.settings_of(operation)

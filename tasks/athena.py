@@ -63,9 +63,9 @@ def create_table(table: str, schema: pa.Schema, location: str) -> str:
             left_out.append(f"{field.name!r}: {error}")
     if left_out:
         warnings.warn(f"Left out of the table for Athena: {' '.join(left_out)}", stacklevel=2)
-    columns = ",\n".join(f"  {_quoted(name)} {kind}" for name, kind in types.items())
+    columns = ",\n".join(f"  {_quote_name(name)} {kind}" for name, kind in types.items())
     return (
-        f"CREATE EXTERNAL TABLE {_quoted(table)} (\n{columns}\n)\n"
+        f"CREATE EXTERNAL TABLE {_quote_name(table)} (\n{columns}\n)\n"
         "ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n"
         "STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'\n"
         "OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n"
@@ -122,5 +122,5 @@ def _hive_type(field: pa.Field) -> str:
     return hive_type(field.type)
 
 
-def _quoted(name: str) -> str:
+def _quote_name(name: str) -> str:
     return "`" + name.lower().replace("`", "``") + "`"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.csv_files import CSV, csv_bytes
@@ -13,10 +14,11 @@ from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.contracts.settings import PublishSettings, Settings
+from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import PUBLISHED
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.manifests import write_manifests
 from image_tags.tasks.published.pointer import (
     FILES,
@@ -26,9 +28,9 @@ from image_tags.tasks.published.pointer import (
     read_pointer,
     swap_pointer,
 )
-from image_tags.tasks.published.versions import published_now, remove_versions
+from image_tags.tasks.published.versions import add_version, remove_versions
 
-BESIDE = {
+EXTRA_FILES = {
     "summary.json": JSON,
     "report.html": "text/html; charset=utf-8",
     "profile.json": JSON,
@@ -47,8 +49,9 @@ class Publication:
     removed: list[Version]
 
 
-@task(task_run_name="publish the tables")
-def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | None:
+@task(task_run_name="publish the tables", cache_policy=NO_CACHE)
+@timed
+def publish_tables(resources: RunResources, summary: JsonObject) -> str | None:
     """Publish a run's staged tables, summary and report as a version; readers see it from the next
     moment on.
 
@@ -58,9 +61,9 @@ def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | N
     Raises:
         StopRun: the summary does not say what the tables say.
     """
-    store, logger = store_for(run, settings), get_run_logger()
+    store, run, logger = resources.store, resources.run, get_run_logger()
     try:
-        publication = publish(store, run, summary, part(settings, PublishSettings))
+        publication = publish_version(store, run, summary, resources.settings.only(PublishSettings))
     except PublishedMeanwhile as lost:
         logger.error("%s", lost)
         save_json(store, run_key(run, "summary.json"), {**summary, "published": False})
@@ -73,7 +76,9 @@ def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | N
     return None
 
 
-def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> Publication:
+def publish_version(
+    store: Store, run: str, summary: JsonObject, settings: PublishSettings
+) -> Publication:
     """Copy what the run staged to `published/<version>/`, then swap the pointer: no reader sees
     half of it.
 
@@ -86,8 +91,8 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     pointer, _ = read_pointer(store)
     if pointer and version in {one.version for one in pointer.history}:
         return Publication(pointer, [])  # a retry of what had already succeeded
-    tables = _copy(store, run, summary, settings)
-    after, gone = published_now(pointer, version, tables, settings.keep_versions)
+    tables = _copy_tables(store, run, summary, settings)
+    after, gone = add_version(pointer, version, tables, settings.keep_versions)
     try:
         swap_pointer(
             store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token")
@@ -100,7 +105,9 @@ def publish(store: Store, run: str, summary: JsonObject, settings: PublishSettin
     return Publication(after, gone)
 
 
-def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings) -> dict[str, str]:
+def _copy_tables(
+    store: Store, run: str, summary: JsonObject, settings: PublishSettings
+) -> dict[str, str]:
     version = summary["version"]
     keys, counts = {}, {}
     for name in dict.fromkeys([*PUBLISHED, *summary["tables"]]):
@@ -113,7 +120,7 @@ def _copy(store: Store, run: str, summary: JsonObject, settings: PublishSettings
             text = csv_bytes(table, for_spreadsheets=settings.csv_for_spreadsheets)
             store.write(FILES.format(version=version, name=f"{name}.csv"), text, CSV)
     check_summary(summary, counts)
-    for name, content_type in BESIDE.items():
+    for name, content_type in EXTRA_FILES.items():
         try:
             data = store.read(run_key(run, name))
         except NotInStore:

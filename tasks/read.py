@@ -12,7 +12,7 @@ from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.published.pointer import read_pointer, tables_of
+from image_tags.tasks.published.pointer import find_tables, read_pointer
 
 TYPES: dict[pa.DataType, Any] = {
     pa.int8(): pd.Int8Dtype(),
@@ -50,15 +50,15 @@ def read_tables(
         UsageError: nothing was published yet, or there is no such version or table.
     """
     where = open_store(StoreSettings(store=os.fspath(store), region=region))
-    keys = _keys(where, version)
+    keys = _find_keys(where, version)
     if unknown := [name for name in tables or () if name not in keys]:
         raise UsageError(
             f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}."
         )
-    return {name: _frame(where.read(keys[name])) for name in tables or keys}
+    return {name: _load_frame(where.read(keys[name])) for name in tables or keys}
 
 
-def _keys(store: Store, version: str | None) -> dict[str, str]:
+def _find_keys(store: Store, version: str | None) -> dict[str, str]:
     pointer, _ = read_pointer(store)
     if pointer is None:
         raise UsageError(f"Nothing was published yet in the store {store.address!r}.")
@@ -69,9 +69,9 @@ def _keys(store: Store, version: str | None) -> dict[str, str]:
         raise UsageError(
             f"There is no version {version!r} in the store {store.address!r}: kept are {', '.join(kept)}."
         )
-    return tables_of(store, version)
+    return find_tables(store, version)
 
 
-def _frame(data: bytes) -> pd.DataFrame:
+def _load_frame(data: bytes) -> pd.DataFrame:
     frame: pd.DataFrame = parquet_table(data).to_pandas(types_mapper=TYPES.get)
     return frame

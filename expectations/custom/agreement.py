@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.expectations.custom.base import Seen, TableExpectation, verdict
+from image_tags.expectations.custom.base import Observation, TableExpectation, report_broken
 from image_tags.expectations.subject import Subject
 from image_tags.tasks.contracts.tables import WIDE_KINDS
 
@@ -17,7 +17,7 @@ class ExpectWideToAgreeWithLong(TableExpectation):
     no others.
     """
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Column by column: the tags of that kind and rank against the cells, each image's in its
         row.
         """
@@ -26,16 +26,16 @@ class ExpectWideToAgreeWithLong(TableExpectation):
         looked_at = 0
         for kind in WIDE_KINDS:
             width = whole.context.widths[kind]
-            for rank, tags in enumerate(_by_rank(whole.tables["tags_long"], kind, width), 1):
+            for rank, tags in enumerate(_split_by_rank(whole.tables["tags_long"], kind, width), 1):
                 looked_at += tags.num_rows
                 cells = own.select([f"{kind}_{rank}", f"{kind}_{rank}_confidence"])
                 broken += [
-                    f"{kind} {rank} of {image}" for image in _disagreeing(images, cells, tags)
+                    f"{kind} {rank} of {image}" for image in _find_differences(images, cells, tags)
                 ]
-        return verdict(broken, looked_at, "tags")
+        return report_broken(broken, looked_at, "tags")
 
 
-def _by_rank(long: pa.Table, kind: str, width: int) -> Iterator[pa.Table]:
+def _split_by_rank(long: pa.Table, kind: str, width: int) -> Iterator[pa.Table]:
     """The tags of one kind of rank 1, 2, ... `width`, each a table of its own."""
     fits = pc.and_(pc.equal(long["kind"], kind), pc.less_equal(long["rank"], width))
     tags = long.select(["image_id", "rank", "name", "confidence"]).filter(fits).sort_by("rank")
@@ -44,7 +44,7 @@ def _by_rank(long: pa.Table, kind: str, width: int) -> Iterator[pa.Table]:
         yield tags.slice(start, end - start)
 
 
-def _disagreeing(images: pa.Array, cells: pa.Table, tags: pa.Table) -> list[str]:
+def _find_differences(images: pa.Array, cells: pa.Table, tags: pa.Table) -> list[str]:
     """The images whose cells (a name and its confidence, in the images' order) are not what the
     tags say.
     """
@@ -62,13 +62,13 @@ def _disagreeing(images: pa.Array, cells: pa.Table, tags: pa.Table) -> list[str]
 class ExpectTaggedToAgreeWithItsParts(TableExpectation):
     """Each column of `tagged` is, row for row, the source's, `images`' or `tags_wide`'s own."""
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Put the parts together again and compare column by column; our columns are known by their
         place.
         """
         images, wide = whole.tables["images"], whole.tables["tags_wide"]
         if own.num_rows != images.num_rows:
-            return Seen(False, f"{own.num_rows:,} rows, but images has {images.num_rows:,}")
+            return Observation(False, f"{own.num_rows:,} rows, but images has {images.num_rows:,}")
         spots = pc.index_in(images["image_id"], wide["image_id"].combine_chunks(), skip_nulls=True)
         parts = [
             whole.context.source.take(images["row"]),
@@ -79,12 +79,12 @@ class ExpectTaggedToAgreeWithItsParts(TableExpectation):
         broken = [
             f"column {name!r}"
             for name, there, should in zip(own.column_names, own.columns, columns, strict=True)
-            if not _same(there, should)
+            if not _are_same(there, should)
         ]
-        return verdict(broken, len(columns), "columns")
+        return report_broken(broken, len(columns), "columns")
 
 
-def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+def _are_same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
     # Arrow holds not-a-number unequal to itself; written out the two are alike.
     return bool(one.equals(other)) or (
         one.type == other.type and repr(one.to_pylist()) == repr(other.to_pylist())

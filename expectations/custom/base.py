@@ -8,7 +8,7 @@ from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.expectations.expectation import BatchExpectation
 
-from image_tags.expectations.subject import Subject, subject
+from image_tags.expectations.subject import Subject, current_subject
 
 EXAMPLES = 5
 """How many offenders a finding names."""
@@ -18,7 +18,7 @@ Number = float | int | dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What an expectation saw: whether it is met, and what it saw in words."""
 
     met: bool
@@ -33,7 +33,7 @@ class TableExpectation(BatchExpectation):
 
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Look at the own table, and at the whole if need be."""
         raise NotImplementedError
 
@@ -49,11 +49,11 @@ class TableExpectation(BatchExpectation):
         own = pa.Table.from_pandas(batch.dataframe, preserve_index=False).replace_schema_metadata(
             None
         )
-        seen = self.look(own, subject())
+        seen = self.inspect_table(own, current_subject())
         return {"success": seen.met, "result": {"observed_value": seen.words}}
 
 
-def number(value: Number) -> float:
+def as_number(value: Number) -> float:
     """The number, which Great Expectations has put in the place of the parameter by the time it
     looks.
     """
@@ -62,12 +62,12 @@ def number(value: Number) -> float:
     return float(value)
 
 
-def verdict(broken: list[Any], looked_at: int, noun: str) -> Seen:
+def report_broken(broken: list[Any], looked_at: int, noun: str) -> Observation:
     """Met if nothing is broken; else how many and the first few."""
     if not broken:
-        return Seen(True, f"{looked_at:,} {noun} looked at")
+        return Observation(True, f"{looked_at:,} {noun} looked at")
     named = ", ".join(str(one) for one in broken[:EXAMPLES])
-    return Seen(
+    return Observation(
         False,
         f"{len(broken):,} of {looked_at:,} {noun}: {named}{', ...' if len(broken) > EXAMPLES else ''}",
     )

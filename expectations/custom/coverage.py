@@ -5,7 +5,13 @@ import math
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from image_tags.expectations.custom.base import (
+    Number,
+    Observation,
+    TableExpectation,
+    as_number,
+    report_broken,
+)
 from image_tags.expectations.subject import Subject
 from image_tags.tasks.contracts.reasons import Status
 
@@ -15,7 +21,7 @@ many points.
 """
 
 
-def margin(share: float, *sizes: int) -> float:
+def chance_margin(share: float, *sizes: int) -> float:
     """How far a share may be off by chance: three standard errors of it, or of the difference of
     two.
     """
@@ -29,14 +35,14 @@ class ExpectShareOfStatusToBeBetween(TableExpectation):
     min_value: Number = 0.0
     max_value: Number = 1.0
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Rows without a link do not count."""
         links = own.num_rows - own["position"].null_count
         count = pc.sum(pc.equal(own["status"], str(self.status))).as_py() or 0
-        share = count / links if links else number(self.min_value)
-        low = number(self.min_value) - margin(number(self.min_value), links)
-        high = number(self.max_value) + margin(number(self.max_value), links)
-        return Seen(low <= share <= high, f"{share:.1%}: {count:,} of {links:,} links")
+        share = count / links if links else as_number(self.min_value)
+        low = as_number(self.min_value) - chance_margin(as_number(self.min_value), links)
+        high = as_number(self.max_value) + chance_margin(as_number(self.max_value), links)
+        return Observation(low <= share <= high, f"{share:.1%}: {count:,} of {links:,} links")
 
 
 class ExpectImagesToHaveTags(TableExpectation):
@@ -44,15 +50,15 @@ class ExpectImagesToHaveTags(TableExpectation):
 
     max_value: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Images of tagged links against those in `tags_long`."""
         tagged = pc.unique(own.filter(pc.equal(own["status"], "tagged"))["image_id"])
         known = pc.unique(whole.tables["tags_long"]["image_id"])
         bare = tagged.filter(pc.invert(pc.is_in(tagged, known)))
-        limit = number(self.max_value) + margin(number(self.max_value), len(tagged))
+        limit = as_number(self.max_value) + chance_margin(as_number(self.max_value), len(tagged))
         if len(bare) <= limit * len(tagged):
-            return Seen(True, f"{len(bare):,} of {len(tagged):,} images")
-        return verdict(bare.to_pylist(), len(tagged), "images")
+            return Observation(True, f"{len(bare):,} of {len(tagged):,} images")
+        return report_broken(bare.to_pylist(), len(tagged), "images")
 
 
 class ExpectLinksAnImageToBeAtMost(TableExpectation):
@@ -62,16 +68,16 @@ class ExpectLinksAnImageToBeAtMost(TableExpectation):
 
     max_value: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Links by image."""
         links = (
             own.filter(pc.is_valid(own["image_id"]))
             .group_by("image_id")
             .aggregate([([], "count_all")])
         )
-        many = links.filter(pc.greater(links["count_all"], number(self.max_value)))
+        many = links.filter(pc.greater(links["count_all"], as_number(self.max_value)))
         broken = [
             f"{row['image_id']} behind {row['count_all']:,} links"
             for row in many.sort_by([("count_all", "descending")]).to_pylist()
         ]
-        return verdict(broken, links.num_rows, "images")
+        return report_broken(broken, links.num_rows, "images")

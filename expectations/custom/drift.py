@@ -5,11 +5,17 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
-from image_tags.expectations.custom.coverage import ERRORS, margin
+from image_tags.expectations.custom.base import (
+    Number,
+    Observation,
+    TableExpectation,
+    as_number,
+    report_broken,
+)
+from image_tags.expectations.custom.coverage import ERRORS, chance_margin
 from image_tags.expectations.subject import Subject
 
-FIRST = Seen(True, "no version before this one")
+FIRST = Observation(True, "no version before this one")
 
 
 class ExpectVolumeLikeLastVersion(TableExpectation):
@@ -17,13 +23,13 @@ class ExpectVolumeLikeLastVersion(TableExpectation):
 
     max_change: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """The change as a share of the last version; counts vary by about their square root."""
         now, last = whole.profile, whole.last
         if last is None:
             return FIRST
-        limit = number(self.max_change) * last.rows + ERRORS * math.sqrt(last.rows)
-        return Seen(
+        limit = as_number(self.max_change) * last.rows + ERRORS * math.sqrt(last.rows)
+        return Observation(
             abs(now.rows - last.rows) <= limit, f"{now.rows:,} rows, last time {last.rows:,}"
         )
 
@@ -33,16 +39,16 @@ class ExpectTagsAnImageLikeLastVersion(TableExpectation):
 
     max_change: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """The change of the mean as a share of the last version's."""
         now, last = whole.profile, whole.last
         if last is None or not (now.images and last.images):
-            return FIRST if last is None else Seen(True, "no images to compare")
+            return FIRST if last is None else Observation(True, "no images to compare")
         # The larger deviation for both: that of very few images says little.
         error = max(now.tags_sd, last.tags_sd) * math.sqrt(1 / now.images + 1 / last.images)
-        limit = number(self.max_change) * last.tags_mean + ERRORS * error
+        limit = as_number(self.max_change) * last.tags_mean + ERRORS * error
         words = f"{now.tags_mean:.1f} tags an image, last time {last.tags_mean:.1f}"
-        return Seen(abs(now.tags_mean - last.tags_mean) <= limit, words)
+        return Observation(abs(now.tags_mean - last.tags_mean) <= limit, words)
 
 
 class ExpectKindsLikeLastVersion(TableExpectation):
@@ -50,13 +56,15 @@ class ExpectKindsLikeLastVersion(TableExpectation):
 
     max_change: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """In points. Tags come by the image, so chance is reckoned by images."""
         now, last = whole.profile, whole.last
         if last is None:
             return FIRST
-        after, before = _shares(now.kinds, now.tags), _shares(last.kinds, last.tags)
-        return _moved(after, before, (now.images, last.images), number(self.max_change), "kinds")
+        after, before = _compute_shares(now.kinds, now.tags), _compute_shares(last.kinds, last.tags)
+        return _report_moves(
+            after, before, (now.images, last.images), as_number(self.max_change), "kinds"
+        )
 
 
 class ExpectTopLabelsLikeLastVersion(TableExpectation):
@@ -65,33 +73,38 @@ class ExpectTopLabelsLikeLastVersion(TableExpectation):
     max_change: Number
     top: Number
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """In points; the top labels of both versions."""
         now, last = whole.profile, whole.last
         if last is None:
             return FIRST
-        most = int(number(self.top))
+        most = int(as_number(self.top))
         top = [*list(now.labels)[:most], *list(last.labels)[:most]]
-        before, after = _shares(last.labels, last.images), _shares(now.labels, now.images)
+        before, after = (
+            _compute_shares(last.labels, last.images),
+            _compute_shares(now.labels, now.images),
+        )
         before, after = (
             {name: shares.get(name, 0.0) for name in top} for shares in (before, after)
         )
-        return _moved(after, before, (now.images, last.images), number(self.max_change), "labels")
+        return _report_moves(
+            after, before, (now.images, last.images), as_number(self.max_change), "labels"
+        )
 
 
-def _shares(counts: Mapping[str, int], of: int) -> dict[str, float]:
+def _compute_shares(counts: Mapping[str, int], of: int) -> dict[str, float]:
     return {name: count / of for name, count in counts.items()} if of else {}
 
 
-def _moved(
+def _report_moves(
     after: Mapping[str, float],
     before: Mapping[str, float],
     images: tuple[int, int],
     allowed: float,
     noun: str,
-) -> Seen:
+) -> Observation:
     if not all(images):
-        return Seen(True, "no images to compare")
+        return Observation(True, "no images to compare")
     moves = {name: (after.get(name, 0.0), before.get(name, 0.0)) for name in {*after, *before}}
     broken = []
     for name, (share, was) in sorted(
@@ -100,6 +113,6 @@ def _moved(
         # Of the images of both versions together: the best guess at the share if nothing changed.
         pooled = min(1.0, (share * images[0] + was * images[1]) / sum(images))
         one_picture = 1 / min(images)
-        if abs(share - was) > allowed + margin(pooled, *images) + one_picture:
+        if abs(share - was) > allowed + chance_margin(pooled, *images) + one_picture:
             broken.append(f"{name} {share:.1%}, last time {was:.1%}")
-    return verdict(broken, len(moves), noun)
+    return report_broken(broken, len(moves), noun)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from image_tags.expectations.custom.base import Seen, TableExpectation, verdict
+from image_tags.expectations.custom.base import Observation, TableExpectation, report_broken
 from image_tags.expectations.subject import Subject
 from image_tags.tasks.contracts.tables import (
     IMAGES,
@@ -22,24 +22,24 @@ class ExpectTableToMatchContract(TableExpectation):
 
     contract: str
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Compare name by name and type by type."""
         wanted = contract_schema(self.contract, whole)
         if self.contract == "tagged":
             wanted = pa.schema(
                 [
                     wanted.field(at).with_name(name)
-                    for at, name in enumerate(_tagged_names(own, wanted, whole))
+                    for at, name in enumerate(_name_tagged_columns(own, wanted, whole))
                 ]
             )
         broken = [
-            f"column {at + 1} is {_words(there)}, not {_words(should)}"
+            f"column {at + 1} is {_describe_field(there)}, not {_describe_field(should)}"
             for at, (there, should) in enumerate(zip(own.schema, wanted, strict=False))
             if (there.name, there.type) != (should.name, should.type)
         ]
         if len(own.schema) != len(wanted):
             broken.append(f"{len(own.schema):,} columns, not {len(wanted):,}")
-        return verdict(broken, len(wanted), "columns")
+        return report_broken(broken, len(wanted), "columns")
 
 
 def contract_schema(contract: str, whole: Subject) -> pa.Schema:
@@ -56,7 +56,7 @@ def contract_schema(contract: str, whole: Subject) -> pa.Schema:
     }[contract]
 
 
-def _tagged_names(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]:
+def _name_tagged_columns(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]:
     """The contract's names, each of ours with as many prefixes as the table gives it to keep names
     apart.
     """
@@ -70,5 +70,5 @@ def _tagged_names(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]
     return [*names, *wanted.names[len(names) :]]
 
 
-def _words(field: pa.Field) -> str:
+def _describe_field(field: pa.Field) -> str:
     return f"{field.name!r} ({field.type})"

@@ -6,7 +6,13 @@ import math
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.expectations.custom.base import Number, Seen, TableExpectation, number, verdict
+from image_tags.expectations.custom.base import (
+    Number,
+    Observation,
+    TableExpectation,
+    as_number,
+    report_broken,
+)
 from image_tags.expectations.subject import Subject
 from image_tags.tasks.contracts.reasons import Reason, Status
 
@@ -19,18 +25,18 @@ EDGE = 1e-6
 class ExpectReasonToAgreeWithStatus(TableExpectation):
     """Rejected and pending links have a reason of that status, others have none."""
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002 - the signature is the base's
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002 - the signature is the base's
         """Look at each pair of status and reason once."""
         pairs = own.group_by(["status", "reason"]).aggregate([]).to_pylist()
         broken = [
             f"{p['status']} with {p['reason'] or 'no reason'}"
             for p in pairs
-            if not _agree(p["status"], p["reason"])
+            if not _is_consistent(p["status"], p["reason"])
         ]
-        return verdict(broken, len(pairs), "pairs of status and reason")
+        return report_broken(broken, len(pairs), "pairs of status and reason")
 
 
-def _agree(status: str, reason: str | None) -> bool:
+def _is_consistent(status: str, reason: str | None) -> bool:
     needs_reason = status in (Status.REJECTED, Status.PENDING)
     if reason is None or not needs_reason:
         return (reason is not None) == needs_reason
@@ -43,13 +49,13 @@ class ExpectOneFactAKey(TableExpectation):
     column: str
     facts: list[str]
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Null is no key."""
         keyed = own.select([self.column, *self.facts]).filter(pc.is_valid(own[self.column]))
         different = keyed.group_by([self.column, *self.facts]).aggregate([])
         times = different.group_by(self.column).aggregate([([], "count_all")])
         broken = times.filter(pc.greater(times["count_all"], 1))[self.column].to_pylist()
-        return verdict(broken, times.num_rows, f"values of {self.column}")
+        return report_broken(broken, times.num_rows, f"values of {self.column}")
 
 
 class ExpectColumnNumbersToBeBetween(TableExpectation):
@@ -63,12 +69,12 @@ class ExpectColumnNumbersToBeBetween(TableExpectation):
     min_value: Number = -math.inf
     max_value: Number = math.inf
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Null is no number."""
         values = own[self.column].drop_null()
-        low, high = number(self.min_value), number(self.max_value)
+        low, high = as_number(self.min_value), as_number(self.max_value)
         inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
-        return verdict(
+        return report_broken(
             values.filter(pc.invert(inside)).to_pylist(), len(values), f"values of {self.column}"
         )
 
@@ -76,7 +82,7 @@ class ExpectColumnNumbersToBeBetween(TableExpectation):
 class ExpectBoxesToBeWhole(TableExpectation):
     """A box has all four numbers or none, and lies in the picture."""
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Rounding at the right and lower edge is forgiven."""
         boxes = own.select(
             ["image_id", "kind", "rank", "left", "top", "width", "height"]
@@ -88,7 +94,7 @@ class ExpectBoxesToBeWhole(TableExpectation):
         )
         wrong = boxes[given.isin([1, 2, 3]) | over]
         keys = wrong[["image_id", "kind", "rank"]].itertuples(index=False)
-        return verdict(
+        return report_broken(
             [f"{kind} {rank} of {image}" for image, kind, rank in keys],
             int((given > 0).sum()),
             "boxes",
@@ -100,10 +106,12 @@ class ExpectColumnValuesToBeJsonObjects(TableExpectation):
 
     column: str
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:  # noqa: ARG002
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
         """Null is no text."""
         texts = pc.unique(own[self.column].drop_null()).to_pylist()
-        return verdict([text[:80] for text in texts if not _is_object(text)], len(texts), "texts")
+        return report_broken(
+            [text[:80] for text in texts if not _is_object(text)], len(texts), "texts"
+        )
 
 
 def _is_object(text: str) -> bool:
@@ -117,24 +125,24 @@ def _is_object(text: str) -> bool:
 class ExpectNoTagOfAPendingImage(TableExpectation):
     """An image that still waits for an answer has no tags: what is published is never half read."""
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Images by their links' status."""
         images = whole.tables["images"]
         waiting = pc.unique(
             images.filter(pc.equal(images["status"], Status.PENDING))["image_id"]
         ).drop_null()
         half_read = pc.unique(own["image_id"].filter(pc.is_in(own["image_id"], waiting)))
-        return verdict(half_read.to_pylist(), len(waiting), "pending images")
+        return report_broken(half_read.to_pylist(), len(waiting), "pending images")
 
 
 class ExpectNoLabelBesideACelebrity(TableExpectation):
     """An image with a recognised celebrity has no labels, while that cleaning rule is on."""
 
-    def look(self, own: pa.Table, whole: Subject) -> Seen:
+    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
         """Images that have both kinds."""
         if not whole.context.cleaning.celebrity_only:
-            return Seen(True, "the rule celebrity_only is off")
+            return Observation(True, "the rule celebrity_only is off")
         with_celebrity = pc.unique(own.filter(pc.equal(own["kind"], "celebrity"))["image_id"])
         with_label = pc.unique(own.filter(pc.equal(own["kind"], "label"))["image_id"])
         both = with_celebrity.filter(pc.is_in(with_celebrity, with_label))
-        return verdict(both.to_pylist(), len(with_celebrity), "images with a celebrity")
+        return report_broken(both.to_pylist(), len(with_celebrity), "images with a celebrity")

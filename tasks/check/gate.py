@@ -11,12 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.contracts.tables import KINDS, published_tables
+from image_tags.tasks.contracts.tables import CLEANING_RULES, KINDS, published_tables
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
@@ -39,7 +38,7 @@ class Checked:
     profile: JsonObject | None
 
 
-def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
+def check_files(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
     """Check every published table.
 
     Args:
@@ -66,18 +65,20 @@ def check(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
                 if isinstance(error, KeyError)
                 else f"the file cannot be read: {error}"
             )
-            says = "The staged file is there and whole."
+            says = "The staged file exists and can be read."
             unread.append(
-                Finding(name, "file", Severity.CRITICAL, False, says, _short(what), exception=True)
+                Finding(
+                    name, "file", Severity.CRITICAL, False, says, _shorten(what), exception=True
+                )
             )
     return (
         Checked(unread, None)
         if unread
-        else validate(tables, context, published_tables(context.metrics))
+        else check_loaded(tables, context, published_tables(context.metrics))
     )
 
 
-def validate(
+def check_loaded(
     tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]
 ) -> Checked:
     """Check some of the tables, each in the sight of all.
@@ -86,22 +87,22 @@ def validate(
     """
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
     from image_tags.expectations.custom.shape import contract_schema
-    from image_tags.expectations.subject import Subject, looking_at
+    from image_tags.expectations.subject import Subject, use_subject
     from image_tags.expectations.suite import load_suite
 
-    known, whole = parameters(context), Subject(tables, context)
+    known, whole = list_parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
-    with looking_at(whole):
+    with use_subject(whole):
         found = [
             one
-            for name, batch in _batches(tables, names)
-            for one in _findings(name, suites[name], batch, known)
+            for name, batch in _make_batches(tables, names)
+            for one in _find(name, suites[name], batch, known)
         ]
     # What is blocked is never compared with, and may not even have the columns for it.
     return Checked(found, None if any(one.blocks for one in found) else asdict(whole.profile))
 
 
-def parameters(context: CheckContext) -> dict[str, Any]:
+def list_parameters(context: CheckContext) -> dict[str, Any]:
     """What suites may name as {"$PARAMETER": ...}: the thresholds and the closed vocabularies."""
     return {
         **context.thresholds.model_dump(),
@@ -111,12 +112,14 @@ def parameters(context: CheckContext) -> dict[str, Any]:
         "effect_kinds": ["any", *KINDS],
         "effect_min_rows": context.effect_min_rows,
         "metrics": list(context.metrics),
-        "rules": [rule.name for rule in RULES],
+        "rules": list(CLEANING_RULES),
         "analyzers": list(AnalysisSettings.model_fields["analyzer"].annotation.__args__),  # type: ignore[union-attr]
     }
 
 
-def _batches(tables: Mapping[str, pa.Table], names: Sequence[str]) -> "Iterator[tuple[str, Batch]]":
+def _make_batches(
+    tables: Mapping[str, pa.Table], names: Sequence[str]
+) -> "Iterator[tuple[str, Batch]]":
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -139,21 +142,21 @@ def _batches(tables: Mapping[str, pa.Table], names: Sequence[str]) -> "Iterator[
         yield name, whole.get_batch({"dataframe": frame})
 
 
-def _findings(
+def _find(
     table: str, suite: "ExpectationSuite", batch: "Batch", known: dict[str, Any]
 ) -> Iterator[Finding]:
-    from image_tags.expectations.suite import place
+    from image_tags.expectations.suite import get_place
 
     outcome = batch.validate(suite, expectation_parameters=known, result_format="SUMMARY")
     if len(outcome.results) != len(suite.expectations):
         raise RuntimeError(
             f"{table}: {len(outcome.results)} of {len(suite.expectations)} expectations gave a result"
         )
-    for result in sorted(outcome.results, key=place):
+    for result in sorted(outcome.results, key=get_place):
         config = result.expectation_config
         if config is None:
             raise RuntimeError(f"{table}: a result does not say of which expectation")
-        raised = _exception(result.exception_info)
+        raised = _exception_message(result.exception_info)
         yield Finding(
             table=table,
             name=config.type,
@@ -162,12 +165,14 @@ def _findings(
             severity=Severity.CRITICAL if raised else Severity(str(config.severity.value)),
             success=bool(result.success) and not raised,
             says=config.description or config.type,
-            detail=_short(f"could not be looked at: {raised}" if raised else _seen(result.result)),
+            detail=_shorten(
+                f"could not be looked at: {raised}" if raised else _describe_result(result.result)
+            ),
             exception=bool(raised),
         )
 
 
-def _exception(info: Mapping[str, Any]) -> str | None:
+def _exception_message(info: Mapping[str, Any]) -> str | None:
     """The message of what went wrong inside, if anything did; it comes bare or by the metric that
     raised it.
     """
@@ -181,7 +186,7 @@ def _exception(info: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _seen(result: Mapping[str, Any]) -> str:
+def _describe_result(result: Mapping[str, Any]) -> str:
     if "observed_value" in result:
         return str(result["observed_value"])
     count, of = result.get("unexpected_count", 0), result.get("element_count", 0)
@@ -194,7 +199,7 @@ def _seen(result: Mapping[str, Any]) -> str:
     return f"{count:,} of {of:,} rows: {examples}"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """A detail that may be shown anywhere: in cells, strangers may send terminal commands or turn
     text around.
     """

@@ -4,30 +4,33 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.check.gate import Checked, check
+from image_tags.tasks.check.gate import Checked, check_files
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.pointer import read_pointer
-from image_tags.tasks.published.versions import profile_at
+from image_tags.tasks.published.versions import load_profile
 
 
-@task(task_run_name="check the tables")
-def check_tables(run: str, settings: Settings) -> list[JsonObject]:
+@task(task_run_name="check the tables", cache_policy=NO_CACHE)
+@timed
+def check_tables(resources: RunResources) -> list[JsonObject]:
     """Check the staged files, exactly as they will be published; returns all findings.
 
     Raises:
         BrokenSuite: a suite names something unknown.
     """
-    checked = check_staged(store_for(run, settings), run, settings)
-    for line in sentences(checked.findings):
+    checked = check_staged(resources.store, resources.run, resources.settings)
+    for line in describe_failures(checked.findings):
         get_run_logger().warning(line)
     return [asdict(finding) for finding in checked.findings]
 
@@ -41,16 +44,16 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     pointer, token = read_pointer(store)
     context = CheckContext(
         source=staged(store, run, "source"),
-        links=_rows(store, run, "links"),
-        tags=_rows(store, run, "all_tags"),
+        links=_count_rows(store, run, "links"),
+        tags=_count_rows(store, run, "all_tags"),
         widths={
             "celebrity": settings.wide_celebrities,
             "label": settings.wide_labels,
             "word": settings.wide_words,
         },
-        cleaning=part(settings, CleaningSettings),
-        thresholds=part(settings, CheckSettings),
-        last=profile_at(store, pointer),
+        cleaning=settings.only(CleaningSettings),
+        thresholds=settings.only(CheckSettings),
+        last=load_profile(store, pointer),
         metrics=settings.metric,
         effect_min_rows=settings.effect_min_rows,
     )
@@ -60,7 +63,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
             files[name] = store.read(staged_key(run, name))
         except NotInStore:
             continue  # the gate finds that it is missing
-    checked = check(files, context)
+    checked = check_files(files, context)
     save_json(
         store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings]
     )
@@ -69,7 +72,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     return checked
 
 
-def sentences(findings: Sequence[Finding]) -> list[str]:
+def describe_failures(findings: Sequence[Finding]) -> list[str]:
     """What failed, a sentence each, what blocks first."""
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
     marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
@@ -79,5 +82,5 @@ def sentences(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _rows(store: Store, run: str, name: str) -> int:
+def _count_rows(store: Store, run: str, name: str) -> int:
     return int(parquet_table(store.read(staged_key(run, name)), columns=[]).num_rows)

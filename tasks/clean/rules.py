@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.tasks.clean.tag_names import flag_confusions, one_name
+from image_tags.tasks.clean.tag_names import flag_confusions, unify_names
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, schema_of
 
@@ -35,7 +35,7 @@ class Rule:
     removes: Callable[[pd.DataFrame, CleaningSettings], Mask]
 
 
-def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Table]:
+def clean_tags_table(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Table]:
     """The tags to keep and those removed.
 
     Together the two hold every row of `long` once, in its order. Only these differ from what came
@@ -50,7 +50,7 @@ def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Tabl
         `tags_long` (schema TAGS_LONG) and `tags_dropped` (schema TAGS_DROPPED).
 
     """
-    long = flag_confusions(one_name(long, settings), settings)
+    long = flag_confusions(unify_names(long, settings), settings)
     left = long.select(["image_id", "kind", "rank", "name", "confidence", "parents"]).to_pandas()
     rules = np.full(len(left), None, dtype=object)
     for rule in RULES:
@@ -59,10 +59,10 @@ def clean(long: pa.Table, settings: CleaningSettings) -> tuple[pa.Table, pa.Tabl
         left = left[~removed]
     gone = pa.array([rule is not None for rule in rules], pa.bool_())
     dropped = long.append_column("rule", pa.array(rules, pa.string())).filter(gone)
-    return _ranked(long.filter(pc.invert(gone))), dropped.cast(schema_of(TAGS_DROPPED))
+    return _rank_again(long.filter(pc.invert(gone))), dropped.cast(schema_of(TAGS_DROPPED))
 
 
-def _ranked(kept: pa.Table) -> pa.Table:
+def _rank_again(kept: pa.Table) -> pa.Table:
     keys = kept.select(["image_id", "kind", "rank"]).to_pandas()
     ranks = (
         keys.groupby(["image_id", "kind"], sort=False)["rank"].rank(method="first").astype("int64")
@@ -71,11 +71,11 @@ def _ranked(kept: pa.Table) -> pa.Table:
     return kept.set_column(at, kept.schema.field(at), pa.array(ranks, pa.int64()))
 
 
-def words_not_lines(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+def find_repeated_lines(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     """Lines whose text the image's words already hold: all of the line's words, or the same letters
     in a row.
     """
-    removed = _none(tags)
+    removed = _remove_nothing(tags)
     if not settings.words_not_lines:
         return removed
     words = (
@@ -95,9 +95,9 @@ def words_not_lines(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     return removed
 
 
-def blocked_names(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+def find_blocked_names(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     """Tags that the user does not want to see, by name, or by kind and name."""
-    removed = _none(tags)
+    removed = _remove_nothing(tags)
     names = tags["name"].str.casefold()
     for entry in settings.blocked_names:
         kind, colon, name = entry.partition(":")
@@ -108,57 +108,59 @@ def blocked_names(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     return removed
 
 
-def minimum_confidence(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+def find_uncertain_tags(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     """Tags below the confidence that their kind must have."""
     least = {kind: getattr(settings, f"minimum_confidence_{kind}") for kind in KINDS}
     return tags["confidence"] < tags["kind"].map(least).astype("float64")
 
 
-def one_name_once(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:  # noqa: ARG001 - a rule like the others
+def find_repeated_names(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:  # noqa: ARG001 - a rule like the others
     """All but the best of the labels of an image that carry the same name, as they do once names
     are unified.
     """
     labels = tags[tags["kind"].isin(["label", "moderation"])]
     best_first = labels.sort_values(["confidence", "rank"], ascending=[False, True], kind="stable")
-    removed = _none(tags)
+    removed = _remove_nothing(tags)
     removed[best_first.index] = best_first.duplicated(["image_id", "kind", "name"])
     return removed
 
 
-def celebrity_only(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+def find_labels_of_celebrities(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     """Labels of images in which a celebrity was recognised."""
     if not settings.celebrity_only:
-        return _none(tags)
+        return _remove_nothing(tags)
     with_celebrity = tags.loc[tags["kind"] == "celebrity", "image_id"].unique()
     return (tags["kind"] == "label") & tags["image_id"].isin(with_celebrity)
 
 
-def parents_implied(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
+def find_implied_parents(tags: pd.DataFrame, settings: CleaningSettings) -> Mask:
     """Labels that are a parent of another label of the same image."""
     if not settings.parents_implied:
-        return _none(tags)
+        return _remove_nothing(tags)
     labels = tags[tags["kind"] == "label"]
     parents = labels[["image_id", "name", "parents"]].explode("parents").dropna(subset=["parents"])
     parents = parents[parents["parents"] != parents["name"]]
     implied = pd.MultiIndex.from_frame(parents[["image_id", "parents"]].astype("str"))
-    removed = _none(tags)
+    removed = _remove_nothing(tags)
     removed[labels.index] = pd.MultiIndex.from_frame(labels[["image_id", "name"]]).isin(implied)
     return removed
 
 
-def _none(tags: pd.DataFrame) -> Mask:
+def _remove_nothing(tags: pd.DataFrame) -> Mask:
     return pd.Series(False, index=tags.index, dtype=bool)
 
 
 # The order matters: a celebrity who is blocked or not certain enough must not cost an image its
 # labels.
 RULES = (
-    Rule("words_not_lines", "lines of text whose words are there", words_not_lines),
-    Rule("blocked_names", "names that were not wanted", blocked_names),
+    Rule("words_not_lines", "lines of text whose words are there", find_repeated_lines),
+    Rule("blocked_names", "names that were not wanted", find_blocked_names),
     Rule(
-        "minimum_confidence", "tags that the analyzer was not certain enough of", minimum_confidence
+        "minimum_confidence",
+        "tags that the analyzer was not certain enough of",
+        find_uncertain_tags,
     ),
-    Rule("one_name", "a second label under the same name", one_name_once),
-    Rule("celebrity_only", "labels beside a recognised celebrity", celebrity_only),
-    Rule("parents_implied", "labels that a narrower one implies", parents_implied),
+    Rule("one_name", "a second label under the same name", find_repeated_names),
+    Rule("celebrity_only", "labels beside a recognised celebrity", find_labels_of_celebrities),
+    Rule("parents_implied", "labels that a narrower one implies", find_implied_parents),
 )

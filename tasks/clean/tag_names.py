@@ -16,7 +16,7 @@ NAMED_KINDS = ("label", "celebrity", "moderation")
 """Kinds whose names are a vocabulary. Words and lines stay as they are read, faces have none."""
 
 
-def one_name(long: pa.Table, settings: CleaningSettings) -> pa.Table:
+def unify_names(long: pa.Table, settings: CleaningSettings) -> pa.Table:
     """The table with aliases replaced and one spelling where names differ only in case.
 
     Of several spellings the one used most in this table stays; where two are used as often, the
@@ -30,7 +30,7 @@ def one_name(long: pa.Table, settings: CleaningSettings) -> pa.Table:
     names = long["name"].to_pylist()
     named = [kind in NAMED_KINDS for kind in long["kind"].to_pylist()]
     used = Counter(name for name, is_named in zip(names, named, strict=True) if is_named)
-    preferred = _preferred(used, parse_aliases(settings.aliases), settings.one_spelling)
+    preferred = _choose_names(used, parse_aliases(settings.aliases), settings.one_spelling)
     new = {
         name: preferred[name.casefold()]
         for name in used
@@ -47,7 +47,9 @@ def one_name(long: pa.Table, settings: CleaningSettings) -> pa.Table:
         row and [preferred.get(name.casefold(), name) for name in row]
         for row in long["parents"].to_pylist()
     ]
-    return _noted(_replaced(_replaced(long, "name", renamed), "parents", parents), notes)
+    return _add_notes(
+        _replace_column(_replace_column(long, "name", renamed), "parents", parents), notes
+    )
 
 
 def parse_aliases(aliases: tuple[str, ...]) -> dict[str, str]:
@@ -61,7 +63,7 @@ def parse_aliases(aliases: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _preferred(
+def _choose_names(
     used: Mapping[str, int], aliases: Mapping[str, str], one_spelling: bool
 ) -> dict[str, str]:
     """The name to use for each name in lower case."""
@@ -102,7 +104,7 @@ def flag_confusions(long: pa.Table, settings: CleaningSettings) -> pa.Table:
         ]
         if seen:
             notes[at] = {"flag": f"may be {seen[0]}"}
-    return _noted(long, notes)
+    return _add_notes(long, notes)
 
 
 def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
@@ -131,17 +133,17 @@ def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
     }
 
 
-def _noted(long: pa.Table, notes: Mapping[int, Mapping[str, str]]) -> pa.Table:
+def _add_notes(long: pa.Table, notes: Mapping[int, Mapping[str, str]]) -> pa.Table:
     """The table with notes added to the JSON objects in `details`, by row number."""
     if not notes:
         return long
     details = long["details"].to_pylist()
     for at, note in notes.items():
         details[at] = json.dumps({**json.loads(details[at] or "{}"), **note}, ensure_ascii=False)
-    return _replaced(long, "details", details)
+    return _replace_column(long, "details", details)
 
 
-def _replaced(table: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
+def _replace_column(table: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
     at = table.schema.get_field_index(name)
     return table.set_column(
         at, table.schema.field(at), pa.array(values, table.schema.field(at).type)

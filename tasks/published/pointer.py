@@ -81,7 +81,7 @@ def swap_pointer(store: Store, pointer: Pointer, token: str | None) -> None:
         raise PublishedMeanwhile(now.version if now else "none")
 
 
-def tables_of(store: Store, version: str) -> dict[str, str]:
+def find_tables(store: Store, version: str) -> dict[str, str]:
     """Where a version's tables lie in the store, by name."""
     prefix = FILES.format(version=version, name="")
     names = (key.removeprefix(prefix) for key in store.keys(prefix))

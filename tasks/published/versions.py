@@ -12,19 +12,19 @@ from image_tags.tasks.published.pointer import (
     FILES,
     Pointer,
     Version,
+    find_tables,
     read_pointer,
     swap_pointer,
-    tables_of,
 )
 
 
-def versions(store: Store) -> list[Version]:
+def list_versions(store: Store) -> list[Version]:
     """The versions that are kept, the latest first."""
     pointer, _ = read_pointer(store)
     return pointer.history if pointer else []
 
 
-def rollback(store: Store, version: str) -> Pointer:
+def roll_back(store: Store, version: str) -> Pointer:
     """Point readers back (or forward again) to a version that is kept; its tables are not touched.
 
     Raises:
@@ -38,13 +38,13 @@ def rollback(store: Store, version: str) -> Pointer:
         raise UsageError(
             f"There is no version {version!r} in the store {store.address!r}: {known}."
         )
-    back = Pointer(version, kept[version].published, tables_of(store, version), pointer.history)
+    back = Pointer(version, kept[version].published, find_tables(store, version), pointer.history)
     swap_pointer(store, back, token)
     write_manifests(store)
     return back
 
 
-def published_now(
+def add_version(
     pointer: Pointer | None, version: str, tables: dict[str, str], keep: int
 ) -> tuple[Pointer, list[Version]]:
     """The pointer after a version is published, and the versions that are then one too many."""
@@ -60,7 +60,7 @@ def remove_versions(store: Store, gone: Sequence[Version]) -> None:
             store.delete(key)
 
 
-def profile_at(store: Store, pointer: Pointer | None) -> JsonObject | None:
+def load_profile(store: Store, pointer: Pointer | None) -> JsonObject | None:
     """The profile of the version that readers see; None if there is none."""
     if pointer is None:
         return None

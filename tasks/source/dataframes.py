@@ -1,4 +1,4 @@
-"""A pandas DataFrame as a source, and the published tables as DataFrames that merge back onto it."""
+"""A pandas DataFrame as a source, and published tables as DataFrames that merge back onto it."""
 
 import json
 from collections.abc import Hashable
@@ -18,20 +18,21 @@ UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)
 
 
 def source_table(frame: pd.DataFrame) -> pa.Table:
-    """The frame as a table that Parquet holds: its columns, then the levels of its index that have
-    a name.
+    """Convert the frame to a table for Parquet: its columns, then the named levels of its index.
 
     Labels become text, a later one of several equal ones with `.1` after it. A column that Parquet
     cannot hold as it is (mixed types, Python objects, periods, intervals) becomes text: strings as
-    they are, numbers, lists and dicts as JSON, anything else as `str` has it.
+    they are, numbers, lists and dicts as JSON, anything else by `str`.
     """
     columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
     levels = [pd.Series(frame.index.get_level_values(at)) for at in _named_levels(frame)]
-    return pa.table([_column(values) for values in (*columns, *levels)], names=_names(frame))
+    return pa.table(
+        [_arrow_column(values) for values in (*columns, *levels)], names=_column_names(frame)
+    )
 
 
-def column_called(frame: pd.DataFrame, label: Hashable) -> str:
-    """What the column (or named level of the index) with this label is called in `source_table`.
+def stored_name(frame: pd.DataFrame, label: Hashable) -> str:
+    """Look up the name in `source_table` of the column (or named index level) with this label.
 
     Raises:
         UsageError: several columns have this label.
@@ -40,27 +41,26 @@ def column_called(frame: pd.DataFrame, label: Hashable) -> str:
     places = [at for at, one in enumerate(labels) if one == label]
     if len(places) > 1:
         raise UsageError(
-            f"The frame has {len(places)} columns {label!r}: rename one, it is not clear which one is meant."
+            f"The frame has {len(places)} columns {label!r}: rename one, as it is not clear which "
+            "is meant."
         )
-    return _names(frame)[places[0]] if places else str(label)
+    return _column_names(frame)[places[0]] if places else str(label)
 
 
-def like_index(frame: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """`images` with the frame's own index: each row has the label of the frame's row that it
-    belongs to.
-    """
+def restore_index(frame: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Give `images` the frame's index: each row gets the label of the frame's row it belongs to."""
     return images.set_axis(frame.index.take(images["row"].to_numpy(dtype="int64")), axis=0)
 
 
-def like_frame(frame: pd.DataFrame, tagged: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """`tagged` with the frame's own columns and index in place of what Parquet made of them.
+def restore_frame(frame: pd.DataFrame, tagged: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Give `tagged` the frame's own columns and index in place of their Parquet versions.
 
     Args:
-        frame: what was tagged.
+        frame: the source.
         tagged: as published: the columns of `source_table`, then ours.
-        images: as published, a row for each row of `tagged`.
+        images: as published, one row for each row of `tagged`.
     """
-    ours = tagged.iloc[:, len(_names(frame)) :]
+    ours = tagged.iloc[:, len(_column_names(frame)) :]
     theirs = frame.take(images["row"].to_numpy(dtype="int64"))
     both = pd.concat([theirs.reset_index(drop=True), ours], axis=1)
     both.columns = _with_ours(frame.columns, list(ours.columns))
@@ -71,7 +71,7 @@ def _named_levels(frame: pd.DataFrame) -> list[int]:
     return [at for at, name in enumerate(frame.index.names) if name is not None]
 
 
-def _names(frame: pd.DataFrame) -> list[str]:
+def _column_names(frame: pd.DataFrame) -> list[str]:
     labels = [*frame.columns, *(frame.index.names[at] for at in _named_levels(frame))]
     return unique_names(
         [".".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
@@ -79,42 +79,41 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 
 def _with_ours(columns: pd.Index, ours: list[str]) -> pd.Index:
-    """The frame's labels, then ours; where the frame's have several levels, all but the first of
-    ours are empty.
-    """
+    """Append our names to the frame's labels; with several levels, our lower levels are empty."""
     if isinstance(columns, pd.MultiIndex):
         empty = [""] * (columns.nlevels - 1)
         return columns.append(
             pd.MultiIndex.from_tuples([(name, *empty) for name in ours], names=columns.names)
         )
-    dtype = object if columns.dtype == object else None  # pandas would make text of objects
+    dtype = object if columns.dtype == object else None  # else pandas converts objects to text
     return pd.Index([*columns, *ours], dtype=dtype, name=columns.name, tupleize_cols=False)
 
 
-def _column(values: pd.Series) -> pa.ChunkedArray:
+def _arrow_column(values: pd.Series) -> pa.ChunkedArray:
     with suppress(*UNFIT):
         made = pa.array(values, from_pandas=True)
         column = made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made])
-        if not _extended(column.type):
+        if not _has_extension_type(column.type):
             parquet_bytes(
                 pa.table([column.slice(0, 0)], names=[""])
-            )  # Arrow has types that Parquet has not
+            )  # Arrow has types that Parquet lacks
             return column
-    return pa.chunked_array([pa.array(map(_text, values), pa.string())])
+    return pa.chunked_array([pa.array(map(_value_text, values), pa.string())])
 
 
-def _extended(kind: pa.DataType) -> bool:
-    """Whether it is or holds an extension type (period, interval, UUID), which not every reader
-    knows.
+def _has_extension_type(kind: pa.DataType) -> bool:
+    """Whether the type is or contains an extension type (period, interval, UUID).
+
+    Not every Parquet reader knows them.
     """
     if pa.types.is_dictionary(kind):
-        return _extended(kind.value_type)
+        return _has_extension_type(kind.value_type)
     return isinstance(kind, pa.BaseExtensionType) or any(
-        _extended(kind.field(at).type) for at in range(kind.num_fields)
+        _has_extension_type(kind.field(at).type) for at in range(kind.num_fields)
     )
 
 
-def _text(value: Any) -> str | None:
+def _value_text(value: Any) -> str | None:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     if isinstance(value, np.generic | np.ndarray):
@@ -123,6 +122,6 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool | int | float | list | tuple | dict):
         with suppress(
             TypeError, ValueError, RecursionError
-        ):  # keys that are no text, a list that holds itself
+        ):  # keys that are not text, a list that contains itself
             text = json.dumps(value, ensure_ascii=False, default=str)
     return text.encode("utf-8", "backslashreplace").decode()

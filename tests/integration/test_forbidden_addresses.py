@@ -1,4 +1,4 @@
-"""Nothing that a link says brings a request to an address it may not reach.
+"""No link causes a request to an address that it must not reach.
 
 A listener there counts connections: none.
 """
@@ -87,7 +87,7 @@ def found(address, port):
 
 
 class Names:
-    """A name server: answers in turn from each host's list of lists, the last one again and again."""
+    """A name server: each host's lists of addresses in turn, the last one repeatedly."""
 
     def __init__(self, **answers):
         self.answers = {name: [addresses] for name, addresses in ADDRESSES.items()} | answers
@@ -117,16 +117,16 @@ def good_server():
 
 @pytest.fixture
 def public(good_server, monkeypatch):
-    """A server that stands at a public address: what is connected to there is brought here."""
-    connected_to = sockets._connected_to
+    """A server at a public address: connections to that address are redirected here."""
+    connect_address = sockets._connect_address
 
     def brought(one, budget):
         family, (address, *rest) = one
-        return connected_to(
+        return connect_address(
             (family, ("127.0.0.1" if address == PUBLIC else address, *rest)), budget
         )
 
-    monkeypatch.setattr(sockets, "_connected_to", brought)
+    monkeypatch.setattr(sockets, "_connect_address", brought)
     good_server.answers = {"/good.jpg": page()}
     good_server.requests.clear()
     return good_server

@@ -1,6 +1,4 @@
-"""Every bad answer that a server can give has its reason, costs no more than its caps, and leaves
-good pictures alone.
-"""
+"""Every bad answer of a server has its reason, stays within its limits and harms nothing else."""
 
 import json
 import subprocess
@@ -151,9 +149,9 @@ def test_each_bad_answer_has_its_reason(server, web, path):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/brotli", "packed as br, which was not asked for"),
-        ("/zstandard", "packed as zstd, which was not asked for"),
-        ("/to-nowhere", "answered 302 without saying where to"),
+        ("/brotli", "compressed as br, which was not asked for"),
+        ("/zstandard", "compressed as zstd, which was not asked for"),
+        ("/to-nowhere", "answered 302 without a location"),
         ("/status/404", "answered 404"),
     ],
 )

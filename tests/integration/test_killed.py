@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from image_tags.tasks.published.pointer import CURRENT
-from image_tags.tasks.published.versions import versions
+from image_tags.tasks.published.versions import list_versions
 from tests.support.killed import (
     ALL,
     AT_ONCE,
@@ -104,7 +104,7 @@ def test_killed_while_it_publishes(world, expected, store, stuck, there):
 
     The next one cannot be read, so that the run waits to be killed.
     """
-    before, (old,) = Counter(world.endpoint.seen.billed), versions(store)
+    before, (old,) = Counter(world.endpoint.seen.billed), list_versions(store)
     (done,) = Path(store.address, "runs").iterdir()
     with Reader(store) as reader:
         with world.started(store) as process:
@@ -112,26 +112,26 @@ def test_killed_while_it_publishes(world, expected, store, stuck, there):
             world.reached(lambda: len(half(store, old)) == there)
             kill(process)
         assert len(half(store, old)) == there
-        assert [one.version for one in versions(store)] == [old.version]
+        assert [one.version for one in list_versions(store)] == [old.version]
         again = world.run(store.address)
     assert again.code == 0, again.out
     assert sorted(world.billed_since(before).values()) == [1] * NEEDED
     assert comparable(store) == expected
-    assert list(reader.seen) == [old.version, versions(store)[0].version]
+    assert list(reader.seen) == [old.version, list_versions(store)[0].version]
 
 
 def test_killed_right_after_it_published(world, expected, store):
     """Readers see the new version; the run has not said so yet."""
-    before, (old,) = Counter(world.endpoint.seen.billed), versions(store)
+    before, (old,) = Counter(world.endpoint.seen.billed), list_versions(store)
     with Reader(store) as reader:
         with world.started(store) as process:
-            world.reached(lambda: versions(store) != [old])
+            world.reached(lambda: list_versions(store) != [old])
             kill(process)
         assert comparable(store) == expected
         assert world.run(store.address).code == 0
     assert sorted(world.billed_since(before).values()) == [1] * NEEDED
     assert comparable(store) == expected
-    assert list(reader.seen) == [one.version for one in reversed(versions(store))]
+    assert list(reader.seen) == [one.version for one in reversed(list_versions(store))]
 
 
 def test_two_runs_at_once_pay_once_and_one_of_them_is_published_first(world, expected, store):

@@ -1,6 +1,4 @@
-"""Manners on a real server: waiting, pace, opt-outs, robots.txt, conditional requests, and what is
-never sent.
-"""
+"""Manners on a real server: waiting, pace, opt-outs, robots.txt and conditional requests."""
 
 import ssl
 import threading
@@ -99,11 +97,11 @@ class TestRetries:
         with HostileServer() as gone:
             link = gone.url("/good.jpg")
         tried = []
-        connected_to = sockets._connected_to
+        connect_address = sockets._connect_address
         monkeypatch.setattr(
             sockets,
-            "_connected_to",
-            lambda one, budget: tried.append(one) or connected_to(one, budget),
+            "_connect_address",
+            lambda one, budget: tried.append(one) or connect_address(one, budget),
         )
         with web_for(fetch_retries=0) as web:
             assert {reason_of(web, link) for _ in range(20)} == {"connection_failed"}

@@ -12,9 +12,9 @@ from image_tags.tasks.check.step import check_staged
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED, published_tables
-from image_tags.tasks.publish import publish
+from image_tags.tasks.publish import publish_version
 from image_tags.tasks.published.pointer import CURRENT, PublishedMeanwhile, read_pointer
-from image_tags.tasks.published.versions import rollback, versions
+from image_tags.tasks.published.versions import list_versions, roll_back
 from image_tags.tasks.read import read_tables
 from tests.support.staged import WIDTHS, Staged, stage_run
 
@@ -44,7 +44,7 @@ def checked_run(store, run, rows=3, **more):
 
 def test_what_is_published_is_what_was_staged(store):
     summary = checked_run(store, "r1", metrics=("likes",))
-    publication = publish(store, "r1", summary, PLAIN)
+    publication = publish_version(store, "r1", summary, PLAIN)
     assert set(publication.pointer.tables) == set(published_tables(["likes"]))
     for name, key in publication.pointer.tables.items():
         assert key == f"published/v-r1/{name}.parquet"
@@ -63,7 +63,7 @@ def test_of_two_runs_one_wins_and_the_other_says_so(store):
     def try_it(run):
         start.wait()
         try:
-            return publish(store, run, summaries[run], PLAIN).pointer.version
+            return publish_version(store, run, summaries[run], PLAIN).pointer.version
         except PublishedMeanwhile as lost:
             return lost
 
@@ -83,26 +83,26 @@ def test_of_two_runs_one_wins_and_the_other_says_so(store):
 
 def test_a_run_that_was_checked_against_an_older_version_does_not_publish_over_a_newer_one(store):
     early, late = checked_run(store, "early"), checked_run(store, "late")
-    publish(store, "late", late, PLAIN)
+    publish_version(store, "late", late, PLAIN)
     before = store.read(CURRENT)
     with pytest.raises(PublishedMeanwhile, match="v-late"):
-        publish(store, "early", early, PLAIN)
+        publish_version(store, "early", early, PLAIN)
     assert store.read(CURRENT) == before
     check_staged(store, "early", settings(store))  # as a retry does
-    assert publish(store, "early", early, PLAIN).pointer.version == "v-early"
+    assert publish_version(store, "early", early, PLAIN).pointer.version == "v-early"
 
 
 def test_publishing_again_changes_nothing(store):
     summary = checked_run(store, "r1")
-    publish(store, "r1", summary, PLAIN)
+    publish_version(store, "r1", summary, PLAIN)
     before = store.read(CURRENT)
-    assert publish(store, "r1", summary, PLAIN).pointer.version == "v-r1"
+    assert publish_version(store, "r1", summary, PLAIN).pointer.version == "v-r1"
     assert store.read(CURRENT) == before
 
 
 def test_a_summary_that_says_something_else_than_the_tables_is_not_published(store):
     summary = checked_run(store, "r1")
-    publish(store, "r1", summary, PLAIN)
+    publish_version(store, "r1", summary, PLAIN)
     before = store.read(CURRENT)
     other = checked_run(store, "r2")
     for wrong in (
@@ -111,15 +111,17 @@ def test_a_summary_that_says_something_else_than_the_tables_is_not_published(sto
         {"tables": {"images": 4}},
     ):
         with pytest.raises(StopRun, match="The summary does not agree with the tables"):
-            publish(store, "r2", {**other, **wrong}, PLAIN)
+            publish_version(store, "r2", {**other, **wrong}, PLAIN)
     assert store.read(CURRENT) == before
 
 
 def test_versions_are_kept_and_the_oldest_go(store):
     for number in range(5):
         run = f"r{number}"
-        publication = publish(store, run, checked_run(store, run), PublishSettings(keep_versions=3))
-    assert [one.version for one in versions(store)] == ["v-r4", "v-r3", "v-r2"]
+        publication = publish_version(
+            store, run, checked_run(store, run), PublishSettings(keep_versions=3)
+        )
+    assert [one.version for one in list_versions(store)] == ["v-r4", "v-r3", "v-r2"]
     assert [one.version for one in publication.removed] == ["v-r1"]
     assert {key.split("/")[1] for key in store.keys("published/")} - {"current.json", "latest"} == {
         "v-r4",
@@ -131,37 +133,37 @@ def test_versions_are_kept_and_the_oldest_go(store):
 
 def test_rollback_and_forward_again(store):
     for run, rows in (("r1", 3), ("r2", 4)):
-        publish(store, run, checked_run(store, run, rows=rows), PLAIN)
+        publish_version(store, run, checked_run(store, run, rows=rows), PLAIN)
     assert len(read_tables(store.address, tables=["tagged"])["tagged"]) == 5
-    rollback(store, "v-r1")
+    roll_back(store, "v-r1")
     assert read_pointer(store)[0].version == "v-r1"
     assert len(read_tables(store.address, tables=["tagged"])["tagged"]) == 4
-    assert [one.version for one in versions(store)] == ["v-r2", "v-r1"]
-    rollback(store, "v-r2")
+    assert [one.version for one in list_versions(store)] == ["v-r2", "v-r1"]
+    roll_back(store, "v-r2")
     assert len(read_tables(store.address, tables=["tagged"])["tagged"]) == 5
 
 
 def test_the_next_version_follows_the_one_that_was_gone_back_to(store):
     for run in ("r1", "r2"):
-        publish(store, run, checked_run(store, run), PLAIN)
-    rollback(store, "v-r1")
-    publish(store, "r3", checked_run(store, "r3"), PublishSettings(keep_versions=2))
-    assert [one.version for one in versions(store)] == ["v-r3", "v-r2"]
+        publish_version(store, run, checked_run(store, run), PLAIN)
+    roll_back(store, "v-r1")
+    publish_version(store, "r3", checked_run(store, "r3"), PublishSettings(keep_versions=2))
+    assert [one.version for one in list_versions(store)] == ["v-r3", "v-r2"]
 
 
 def test_rollback_to_what_is_not_there_is_one_sentence(store):
     with pytest.raises(UsageError, match="nothing was published yet"):
-        rollback(store, "v-r1")
-    publish(store, "r1", checked_run(store, "r1"), PLAIN)
+        roll_back(store, "v-r1")
+    publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
     before = store.read(CURRENT)
     with pytest.raises(UsageError, match=r"There is no version 'v-r9' .*: kept are v-r1\."):
-        rollback(store, "v-r9")
+        roll_back(store, "v-r9")
     assert store.read(CURRENT) == before
 
 
 def test_the_reader_gives_all_tables_of_one_version(store):
-    publish(store, "r1", checked_run(store, "r1", rows=4, metrics=("likes",)), PLAIN)
-    publish(store, "r2", checked_run(store, "r2", rows=3), PLAIN)
+    publish_version(store, "r1", checked_run(store, "r1", rows=4, metrics=("likes",)), PLAIN)
+    publish_version(store, "r2", checked_run(store, "r2", rows=3), PLAIN)
     now, before = read_tables(store.address), read_tables(store.address, "v-r1")
     assert set(now) == set(PUBLISHED)
     assert set(before) == set(published_tables(["likes"]))
@@ -174,7 +176,7 @@ def test_the_reader_gives_all_tables_of_one_version(store):
 def test_the_reader_says_what_is_not_there(store):
     with pytest.raises(UsageError, match="Nothing was published yet"):
         read_tables(store.address)
-    publish(store, "r1", checked_run(store, "r1"), PLAIN)
+    publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
     with pytest.raises(UsageError, match="no version 'v-r9'"):
         read_tables(store.address, "v-r9")
     with pytest.raises(
@@ -184,7 +186,7 @@ def test_the_reader_says_what_is_not_there(store):
 
 
 def test_csv_is_published_on_request(store):
-    publish(store, "r1", checked_run(store, "r1"), PublishSettings(csv=True))
+    publish_version(store, "r1", checked_run(store, "r1"), PublishSettings(csv=True))
     assert {key.rsplit("/")[-1] for key in store.keys("published/v-r1/")} >= {
         f"{name}.csv" for name in PUBLISHED
     }
@@ -194,13 +196,13 @@ def test_csv_is_published_on_request(store):
 
 
 def test_the_next_check_compares_with_the_version_before(store):
-    publish(store, "r1", checked_run(store, "r1"), PLAIN)
+    publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
     assert json.loads(store.read("published/v-r1/profile.json")) == {"rows": 3}
 
 
 def test_athena_follows_the_current_version(store):
     for run, metrics in (("r1", ("likes",)), ("r2", ())):
-        publish(store, run, checked_run(store, run, metrics=metrics), PLAIN)
+        publish_version(store, run, checked_run(store, run, metrics=metrics), PLAIN)
     if store.bucket_and_key("") is None:
         assert not list(store.keys("published/latest/"))
         with pytest.raises(UsageError, match="Athena reads from S3"):
@@ -213,7 +215,7 @@ def test_athena_follows_the_current_version(store):
         == f"{store.address}/published/v-r2/images.parquet\n"
     )
     assert not store.exists("published/latest/tag_effects/manifest")  # r2 has none
-    rollback(store, "v-r1")
+    roll_back(store, "v-r1")
     assert (
         store.read("published/latest/images/manifest").decode()
         == f"{store.address}/published/v-r1/images.parquet\n"

@@ -1,4 +1,4 @@
-"""Sources on a real S3 server: the same forms as local ones, with the same meaning."""
+"""Sources on a real S3 server: the same kinds of address as local ones, with the same meaning."""
 
 import gzip
 import os
@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from image_tags.tasks.adapters.files.files import expand
+from image_tags.tasks.adapters.files.files import expand_address
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
@@ -34,7 +34,7 @@ NAMES += [
 
 @pytest.fixture
 def folder(s3):
-    """A folder in the bucket; with an object that only stands for it, as some tools leave them."""
+    """A folder in the bucket, with an empty object in its own name, as some tools leave them."""
     files = S3Store(StoreSettings(store=f"s3://{BUCKET}/{uuid.uuid4().hex}/feed"))
     table = f"u\n{URL}\n".encode()
     for name in NAMES:
@@ -49,14 +49,14 @@ def folder(s3):
 def found(files, address):
     return [
         one.removeprefix(f"{files.address}/")
-        for one in expand(address, beside=f"{files.address}/store")
+        for one in expand_address(address, store=f"{files.address}/store")
     ]
 
 
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_prefix_with_and_without_slash_is_a_folder(folder, end):
-    beside = S3Store(StoreSettings(store=folder.address.removesuffix("/feed")))
-    beside.write("feedback/1.csv", f"u\n{URL}\n".encode(), "text/csv")
+    sibling = S3Store(StoreSettings(store=folder.address.removesuffix("/feed")))
+    sibling.write("feedback/1.csv", f"u\n{URL}\n".encode(), "text/csv")
     names = ["day=3/a.jsonl", "day=3/more/b.csv", "part-1.csv", "part-2.csv.gz", "part-10.csv"]
     assert found(folder, f"{folder.address}{end}") == names
     assert (
@@ -81,7 +81,7 @@ def test_a_pattern_means_what_it_means_locally(folder, tmp_path, pattern, expect
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("u\n")
     assert found(folder, f"{folder.address}/{pattern}") == expected
-    local = expand(f"{tmp_path}/{pattern}", beside=str(tmp_path / "store"))
+    local = expand_address(f"{tmp_path}/{pattern}", store=str(tmp_path / "store"))
     assert [os.path.relpath(one, tmp_path) for one in local] == expected
 
 
@@ -97,18 +97,18 @@ def test_a_pattern_means_what_it_means_locally(folder, tmp_path, pattern, expect
         "a'b\"&=;,.csv",
     ],
 )
-def test_keys_with_signs_that_mean_something_in_a_url(folder, name):
+def test_keys_with_characters_that_are_special_in_a_url(folder, name):
     folder.write(f"odd/{name}", f"u\n{URL}\n".encode(), "text/csv")
     for address in (
         f"{folder.address}/odd/{name}",
         f"{folder.address}/odd/",
         f"{folder.address}/odd/*.csv",
     ):
-        assert expand(address) == [f"{folder.address}/odd/{name}"]
+        assert expand_address(address) == [f"{folder.address}/odd/{name}"]
         assert load_source(address, "u").table.num_rows == 1
 
 
-def test_nothing_there_is_a_sentence(folder):
+def test_missing_sources_are_named_in_one_sentence(folder):
     for address, sentence in {
         f"{folder.address}/missing.csv": "no CSV, TSV, JSON Lines or Parquet file at",
         f"{folder.address}/nothing/": "no CSV, TSV, JSON Lines or Parquet file at",
@@ -123,10 +123,7 @@ def test_nothing_there_is_a_sentence(folder):
 
 
 def test_a_local_source_that_grows_and_is_replaced(prefect_server, rekognition, site, tmp_path):
-    """By a file more in the folder, then by a pattern that leaves the first file out.
-
-    The store lies in the folder.
-    """
+    """Add a file to the folder, then leave out the first by a pattern; the store is in there too."""
     feed = tmp_path / "feed"
     feed.mkdir()
     env = {**prefect_server.env, **rekognition.environment()}

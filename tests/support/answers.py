@@ -20,9 +20,7 @@ Answer = Callable[["Request"], Say]
 
 
 class Request:
-    """One request as it came: its path, its headers in lower case, and how often the path was asked
-    before.
-    """
+    """One request: path, headers in lower case, how often the path was asked for before."""
 
     def __init__(self, head: bytes, before: int) -> None:
         lines = head.decode("latin-1").split("\r\n")

@@ -1,6 +1,4 @@
-"""A web server that sends any bytes it is told to, as slowly as it is told to, and keeps note of
-who asked what.
-"""
+"""A web server that sends any bytes, as slowly as wanted, and records each request."""
 
 import socket
 import ssl
@@ -14,14 +12,12 @@ from tests.support.answers import ANSWERS, Answer, Pause, Request, Reset
 
 
 def _not_there(_: Request) -> list[bytes]:
-    """Where a redirect made of anything leads."""
+    """Answer 404: where the redirects of random answers lead."""
     return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
 
 
 class HostileServer:
-    """Serves `answers` on a free port of 127.0.0.1 (or `host`), one connection an answer; over TLS
-    with `tls`.
-    """
+    """Serves `answers` on a free port of `host`, one connection per answer; over TLS with `tls`."""
 
     def __init__(
         self,
@@ -55,7 +51,7 @@ class HostileServer:
         return [request for request in self.requests if request.path == path]
 
     def visitors(self) -> int:
-        """How many others connected until now; also those that nobody has looked at yet."""
+        """How many others connected until now, accepted or not."""
         with socket.create_connection((self._host.strip("[]"), self.port)) as own, self._accepted:
             # Connections are accepted in the order in which they came, so ours is the last.
             assert self._accepted.wait_for(lambda: own.getsockname()[1] in self._ports, timeout=10)

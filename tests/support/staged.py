@@ -7,16 +7,14 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.assemble import images_table, tagged_table, wide_table
-from image_tags.tasks.clean.rules import clean
+from image_tags.tasks.clean.rules import clean_tags_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import compare_tags
-from image_tags.tasks.execution.run_folder import run_key, save_json, stage
-from image_tags.tasks.reshape import Verdict
-from image_tags.tasks.source.step import links_table
+from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
 from image_tags.tasks.summary.step import count_links
 
 WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
@@ -149,7 +147,7 @@ class Staged:
         }
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
-        long, dropped = clean(
+        long, dropped = clean_tags_table(
             pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning
         )
         images = images_table(rows, self.links, fetched, verdicts, "store/{}".format)

@@ -1,6 +1,4 @@
-"""What the names of files say: which are tables, which a pattern means, in which order they are
-read. Local or on S3.
-"""
+"""File names: which are tables, which ones a pattern matches, and their order. Local or on S3."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,48 +6,50 @@ from fnmatch import fnmatchcase
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-"""Only gzip is read.
+"""Endings of compressed files.
 
-The others are found all the same, so that a sentence says so and nothing is missing in silence.
+Only gzip can be read. The others are listed too, so that the run refuses them by name instead of
+leaving them out in silence.
 """
 WILD = re.compile(r"[*?[]")
 
 
 def is_table_name(name: str) -> bool:
-    """Whether a file's name promises a table, by its ending."""
+    """Whether a file's name ends like that of a table."""
     plain = name.lower()
     for ending in PACKED:
         plain = plain.removesuffix(ending)
     return plain.endswith(SUFFIXES)
 
 
-def tables_of(names: Iterable[str]) -> list[str]:
-    """Of paths below a folder, the tables in natural order: `part-2` before `part-10`.
+def select_tables(names: Iterable[str]) -> list[str]:
+    """Select the tables among paths below a folder, in natural order: `part-2` before `part-10`.
 
-    Names that begin with `.` or `_`, also of folders, are left out: what tools keep for themselves,
-    such as `_SUCCESS`.
+    Names that begin with `.` or `_`, also of folders, are left out: tools keep such files for
+    themselves, for example `_SUCCESS`.
     """
-    return sorted((name for name in _shown(names) if is_table_name(_last(name))), key=_natural)
+    return sorted(
+        (name for name in _without_hidden(names) if is_table_name(_file_name(name))),
+        key=_natural_order,
+    )
 
 
-def chosen(names: Iterable[str]) -> list[str]:
-    """Of paths below a folder that a pattern matches, those that are meant: as `tables_of`.
+def select_matched(names: Iterable[str]) -> list[str]:
+    """Select the tables among paths that a pattern matched, as `select_tables` does.
 
-    Where no name has the ending of a table, all are taken and their bytes decide.
+    Where no name ends like that of a table, all are taken and their bytes decide.
     """
-    shown = _shown(names)
-    return tables_of(shown) or sorted(shown, key=_natural)
+    shown = _without_hidden(names)
+    return select_tables(shown) or sorted(shown, key=_natural_order)
 
 
-def matches(name: str, pattern: str) -> bool:
-    """Whether a pattern means a path, as `glob` has it: a sign stays within a folder, `**` stands
-    for any number.
-    """
-    return _matches(name.split("/"), pattern.split("/"))
+def matches_pattern(name: str, pattern: str) -> bool:
+    """Whether a path matches a pattern as in `glob`: only `**` crosses folders."""
+    return _matches_parts(name.split("/"), pattern.split("/"))
 
 
 def fixed_folder(pattern: str) -> tuple[str, str]:
-    """A pattern's folders that hold no sign of one, with the `/` after them, and the rest."""
+    """Split a pattern into its leading folders without wildcards, with the last `/`, and the rest."""
     parts = pattern.split("/")
     wild = next(
         (place for place, part in enumerate(parts[:-1]) if WILD.search(part)), len(parts) - 1
@@ -57,7 +57,7 @@ def fixed_folder(pattern: str) -> tuple[str, str]:
     return "".join(f"{part}/" for part in parts[:wild]), "/".join(parts[wild:])
 
 
-def _shown(names: Iterable[str]) -> list[str]:
+def _without_hidden(names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
@@ -65,19 +65,19 @@ def _shown(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+def _matches_parts(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if not pattern or not parts:
         return not parts and not pattern
     if pattern[0] == "**":
-        return any(_matches(parts[skip:], pattern[1:] or ["*"]) for skip in range(len(parts)))
-    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+        return any(_matches_parts(parts[skip:], pattern[1:] or ["*"]) for skip in range(len(parts)))
+    return fnmatchcase(parts[0], pattern[0]) and _matches_parts(parts[1:], pattern[1:])
 
 
-def _last(name: str) -> str:
+def _file_name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def _natural_order(name: str) -> list[tuple[int, str]]:
     return [
         (int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)
     ]

@@ -1,21 +1,25 @@
-"""The user's files: their bytes, local or on S3, and nothing about what is in them."""
+"""The user's files: their addresses and bytes, local or on S3, whatever they contain."""
 
 import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from image_tags.tasks.adapters.files.file_names import WILD, chosen, fixed_folder, tables_of
+from image_tags.tasks.adapters.files.file_names import (
+    WILD,
+    fixed_folder,
+    select_matched,
+    select_tables,
+)
 from image_tags.tasks.contracts.errors import UsageError
 
 
-def expand(address: str, beside: str | None = None) -> list[str]:
-    """The files that an address names: itself, or, for a folder or a pattern, what is in it, in
-    natural order.
+def expand_address(address: str, store: str | None = None) -> list[str]:
+    """List the files at an address: one file, or those of a folder or pattern in natural order.
 
     Args:
         address: of a file, a folder or a pattern.
-        beside: a store; what lies in it is not taken for a part of a folder, as its tables are made
-            from the source.
+        store: files inside this store are not part of a folder, as its tables are made from the
+            source.
 
     Raises:
         UsageError: nothing is there.
@@ -23,14 +27,14 @@ def expand(address: str, beside: str | None = None) -> list[str]:
     if address.startswith("s3://"):
         from image_tags.tasks.adapters.files.s3_files import expand_s3  # boto3 is slow to import
 
-        return expand_s3(address, beside)
+        return expand_s3(address, store)
     path = Path(address).expanduser()
     if path.is_file():
         return [str(path)]
     if path.is_dir():
-        below = _apart((one for one in path.rglob("*") if one.is_file()), beside)
-        found = tables_of(one.relative_to(path).as_posix() for one in below)
-        return _some(
+        below = _outside_store((one for one in path.rglob("*") if one.is_file()), store)
+        found = select_tables(one.relative_to(path).as_posix() for one in below)
+        return _joined_or_fail(
             path,
             found,
             f"There is no CSV, TSV, JSON Lines or Parquet file in the folder {address!r}.",
@@ -38,16 +42,16 @@ def expand(address: str, beside: str | None = None) -> list[str]:
     if WILD.search(address):
         folder, _ = fixed_folder(str(path))
         # Path.glob takes no absolute pattern.
-        below = _apart(
+        below = _outside_store(
             (
                 Path(name)
                 for name in glob.glob(str(path), recursive=True)  # noqa: PTH207
                 if Path(name).is_file()
             ),
-            beside,
+            store,
         )
-        found = chosen(one.relative_to(folder).as_posix() for one in below)
-        return _some(
+        found = select_matched(one.relative_to(folder).as_posix() for one in below)
+        return _joined_or_fail(
             Path(folder),
             found,
             f"No file matches {address!r} (names that begin with . or _ are left out).",
@@ -58,7 +62,7 @@ def expand(address: str, beside: str | None = None) -> list[str]:
 
 
 def read_bytes(address: str) -> bytes:
-    """The bytes of one file that `expand` named.
+    """Read one file that `expand_address` listed.
 
     Raises:
         UsageError: it cannot be read.
@@ -74,7 +78,7 @@ def read_bytes(address: str) -> bytes:
 
 
 def short_name(address: str) -> str:
-    """What people call the source: its last part that is a name and no `*`, without the ending."""
+    """Name the source for people: its last part that is a name and not `*`, without the ending."""
     for part in reversed(address.removeprefix("s3://").split("/")):
         name = part.removesuffix(".gz").rpartition(".")[0] or part
         if any(sign.isalnum() for sign in name):
@@ -82,14 +86,14 @@ def short_name(address: str) -> str:
     return address
 
 
-def _apart(files: Iterable[Path], store: str | None) -> list[Path]:
+def _outside_store(files: Iterable[Path], store: str | None) -> list[Path]:
     if store is None or "://" in store:
         return list(files)
     root = Path(store).expanduser().resolve()
     return [one for one in files if not one.resolve().is_relative_to(root)]
 
 
-def _some(folder: Path, found: list[str], otherwise: str) -> list[str]:
+def _joined_or_fail(folder: Path, found: list[str], otherwise: str) -> list[str]:
     if not found:
         raise UsageError(otherwise)
     return [str(folder / name) for name in found]

@@ -1,13 +1,13 @@
-"""The user's files on S3: a file, what lies below a prefix, or what a pattern matches."""
+"""The user's files on S3: one file, those below a prefix, or those that match a pattern."""
 
 from collections.abc import Iterator
 
 from image_tags.tasks.adapters.files.file_names import (
     WILD,
-    chosen,
     fixed_folder,
-    matches,
-    tables_of,
+    matches_pattern,
+    select_matched,
+    select_tables,
 )
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.adapters.store.store import NotInStore
@@ -15,30 +15,33 @@ from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 
 
-def expand_s3(address: str, beside: str | None = None) -> list[str]:
-    """The files that an `s3://` address names: itself, a folder with or without `/` at its end, or
-    a pattern.
+def expand_s3(address: str, store: str | None = None) -> list[str]:
+    """List the files at an `s3://` address: one file, a folder (with or without `/`), or a pattern.
 
     Raises:
-        UsageError: nothing is there, or it cannot be asked.
+        UsageError: nothing is there, or it cannot be listed.
 
     """
-    bucket, key = _parts(address)
+    bucket, key = _split_address(address)
     try:
-        # A key may hold these signs; `*` is asked for as a pattern at once, as that needs no right
-        # but to list.
-        if key and not key.endswith("/") and "*" not in key and _bucket(bucket).exists(key):
+        # A key may contain wildcards. With `*` it is taken as a pattern at once: that only
+        # needs the permission to list.
+        if key and not key.endswith("/") and "*" not in key and _open_bucket(bucket).exists(key):
             return [address]
         if WILD.search(key):
             folder, pattern = fixed_folder(key)
             literal = WILD.split(key, maxsplit=1)[0]
-            found = chosen(
-                name for name in _below(bucket, literal, folder, beside) if matches(name, pattern)
+            found = select_matched(
+                name
+                for name in _keys_below(bucket, literal, folder, store)
+                if matches_pattern(name, pattern)
             )
-            otherwise = f"No file matches {address!r} (names that begin with . or _ are left out)."
+            otherwise = (
+                f"No file matches_pattern {address!r} (names that begin with . or _ are left out)."
+            )
         else:
             folder = f"{key.rstrip('/')}/" if key else ""
-            found = tables_of(_below(bucket, folder, folder, beside))
+            found = select_tables(_keys_below(bucket, folder, folder, store))
             otherwise = f"There is no CSV, TSV, JSON Lines or Parquet file at {address!r}."
     except StopRun as error:
         raise UsageError(f"The source {address!r} cannot be listed. {error}") from None
@@ -48,30 +51,30 @@ def expand_s3(address: str, beside: str | None = None) -> list[str]:
 
 
 def read_s3(address: str) -> bytes:
-    """The bytes of one file on S3.
+    """Read one file on S3.
 
     Raises:
-        UsageError: it is not there or cannot be read.
+        UsageError: it does not exist or cannot be read.
 
     """
-    bucket, key = _parts(address)
+    bucket, key = _split_address(address)
     try:
-        return _bucket(bucket).read(key)
+        return _open_bucket(bucket).read(key)
     except NotInStore:
         raise UsageError(f"There is no file {address!r}.") from None
     except StopRun as error:
         raise UsageError(f"The source {address!r} cannot be read. {error}") from None
 
 
-def _below(bucket: str, prefix: str, folder: str, beside: str | None) -> Iterator[str]:
-    """What begins with a prefix and is not in the store, by its path from a folder."""
-    store = f"{beside.rstrip('/')}/" if beside else None
-    for key in _bucket(bucket).keys(prefix):
-        if store is None or not f"s3://{bucket}/{key}".startswith(store):
+def _keys_below(bucket: str, prefix: str, folder: str, store: str | None) -> Iterator[str]:
+    """Yield the keys below a prefix, relative to the folder, without those in the store."""
+    inside = f"{store.rstrip('/')}/" if store else None
+    for key in _open_bucket(bucket).keys(prefix):
+        if inside is None or not f"s3://{bucket}/{key}".startswith(inside):
             yield key.removeprefix(folder)
 
 
-def _parts(address: str) -> tuple[str, str]:
+def _split_address(address: str) -> tuple[str, str]:
     bucket, _, key = address.removeprefix("s3://").partition("/")
     if key.startswith("/") or ".." in key.split("/"):
         raise UsageError(
@@ -80,5 +83,5 @@ def _parts(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _bucket(name: str) -> S3Store:
+def _open_bucket(name: str) -> S3Store:
     return S3Store(StoreSettings(store=f"s3://{name}"))

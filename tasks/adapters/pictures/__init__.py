@@ -1,3 +1,1 @@
-"""Pictures: which kinds are accepted, their limits, verifying bytes before they are trusted,
-shrinking.
-"""
+"""Pictures: recognising formats, limits, verifying bytes before they are trusted, shrinking."""

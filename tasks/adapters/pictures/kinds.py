@@ -1,4 +1,4 @@
-"""What bytes are, by their first bytes: a picture that can be read, another picture, or none."""
+"""Recognising a format by its first bytes: a readable picture, another picture, or none."""
 
 import re
 
@@ -9,6 +9,8 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 _DIB_HEADERS = frozenset(
     {12, 16, 40, 52, 56, 64, 108, 124}
 )  # sizes that a BMP's second header can have
+
+_CAN_BE_READ = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read"
 
 _READABLE = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -54,11 +56,13 @@ _NO_PICTURES = (
 
 
 def recognise_format(body: bytes) -> str:
-    """Pillow's name of the format; Rejected (`not_an_image`, `unsupported_format`) if it is none
-    that can be read.
+    """Return Pillow's name of the format.
+
+    Raises:
+        Rejected: `not_an_image` or `unsupported_format`, if it cannot be read.
     """
     if not body:
-        raise Rejected(Reason.NOT_AN_IMAGE, "the answer is empty")
+        raise Rejected(Reason.NOT_AN_IMAGE, "the response is empty")
     head = body[:4096].removeprefix(b"\xef\xbb\xbf")
     for magic, name in _READABLE:
         if magic.match(head):
@@ -69,18 +73,15 @@ def recognise_format(body: bytes) -> str:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS:
         return "BMP"
     if brands & _HEIF_BRANDS:
-        raise Rejected(
-            Reason.UNSUPPORTED_FORMAT,
-            "a HEIF picture; JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read",
-        )
+        raise Rejected(Reason.UNSUPPORTED_FORMAT, f"a HEIF picture; {_CAN_BE_READ}")
     for magic, name in _OTHER_PICTURES:
         if magic.match(head):
-            detail = f"a picture in the format {name}; JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read"
+            detail = f"a picture in the format {name}; {_CAN_BE_READ}"
             raise Rejected(Reason.UNSUPPORTED_FORMAT, detail)
     for magic, name in _NO_PICTURES:
         if magic.match(head):
-            raise Rejected(Reason.NOT_AN_IMAGE, f"what came back is {name}")
-    raise Rejected(Reason.NOT_AN_IMAGE, "what came back is not a picture that is known here")
+            raise Rejected(Reason.NOT_AN_IMAGE, f"the response is {name}")
+    raise Rejected(Reason.NOT_AN_IMAGE, "the response is in no known picture format")
 
 
 def _read_brands(head: bytes) -> set[bytes]:

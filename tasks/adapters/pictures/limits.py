@@ -1,4 +1,4 @@
-"""What a picture may cost to decode: checked from its headers before any pixel is."""
+"""What decoding a picture may cost, checked from its headers before any pixel is decoded."""
 
 import threading
 from collections.abc import Iterator
@@ -12,26 +12,19 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 MIN_SIDE = 80
-"""px.
-
-Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 pixels for both height and
-width.
-"""
+"""px. Amazon Rekognition Developer Guide, "Guidelines and quotas": at least 80 for both sides."""
 
 MAX_SCANS = 25
-"""Passes over the largest picture allowed that a progressive JPEG may ask of its decoder.
+"""Passes over the largest allowed picture that a progressive JPEG may ask of its decoder.
 
 Encoders write about ten.
 """
 
 MAX_BLOCKS = 1_000_000
-"""Blocks of a GIF that are counted.
-
-Encoders fill them with 255 bytes: these are more than 200 MB.
-"""
+"""Blocks of a GIF that are counted; encoders fill each with 255 bytes, so these are 200 MB."""
 
 MAX_READS = 1_000_000
-"""Reads that a picture may take: some three for each segment, chunk or block.
+"""Reads that a picture may take: about three per segment, chunk or block.
 
 Encoders write some thousands of these.
 """
@@ -40,7 +33,7 @@ SHORTEST_SCAN = 10
 """Bytes of a JPEG's scan with nothing in it (ITU-T T.81, B.2.3)."""
 
 HARMLESS = 100_000
-"""Bytes in which no repetition costs the reader more than a fraction of a second."""
+"""Bytes in which no repetition costs the decoder more than a fraction of a second."""
 
 _SCAN = b"\xff\xda"
 
@@ -51,26 +44,24 @@ it, each profile of a PNG unpacks to a megabyte.
 
 
 class Measured(BytesIO):
-    """A picture's bytes, to be read piece by piece no more than MAX_READS times: Pillow reads
-    headers without end.
-    """
+    """A picture's bytes, readable at most MAX_READS times: Pillow reads headers without end."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
         self._left = MAX_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; Rejected (`too_large`) if there were too many reads before."""
+        """Read the next bytes; Rejected (`too_large`) after too many reads."""
         self._left -= 1
         if self._left < 0:
             raise Rejected(
-                Reason.TOO_LARGE, "the picture is in far more pieces than any program writes"
+                Reason.TOO_LARGE, "the picture has far more pieces than any program writes"
             )
         return super().read(size)
 
 
 def check_repeats(kind: str, body: bytes) -> None:
-    """Rejected (`decompression_bomb`) if what costs the reader dearly is there again and again."""
+    """Raise Rejected (`decompression_bomb`) if an expensive section is repeated too often."""
     if kind not in _ONCE or len(body) <= HARMLESS:
         return
     mark, most = _ONCE[kind]
@@ -83,12 +74,14 @@ def check_repeats(kind: str, body: bytes) -> None:
 
 
 def check_size(size: tuple[int, int], settings: FetchSettings) -> None:
-    """Rejected (`decompression_bomb`, `too_large`, `too_small`) unless width and height in px are
-    within the limits.
+    """Check width and height in px.
+
+    Raises:
+        Rejected: `decompression_bomb`, `too_large` or `too_small`.
     """
     width, height = size
     if width * height > settings.max_pixels:
-        # Pillow draws the line between large and malicious at the same place: twice the limit.
+        # As Pillow does: more than twice the limit counts as malicious.
         bomb = width * height > 2 * settings.max_pixels
         reason = Reason.DECOMPRESSION_BOMB if bomb else Reason.TOO_LARGE
         raise Rejected(
@@ -96,13 +89,15 @@ def check_size(size: tuple[int, int], settings: FetchSettings) -> None:
         )
     if min(size) < MIN_SIDE:
         raise Rejected(
-            Reason.TOO_SMALL, f"{width} x {height} px; the analyzer needs {MIN_SIDE} px a side"
+            Reason.TOO_SMALL, f"{width} x {height} px; the analyzer needs {MIN_SIDE} px per side"
         )
 
 
 def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> None:
-    """Rejected (`too_large`, `decompression_bomb`) if an animation has too many frames, or a JPEG
-    too many scans.
+    """Check the frames of an animation and the scans of a JPEG.
+
+    Raises:
+        Rejected: `too_large` (frames) or `decompression_bomb` (scans).
     """
     allowed = MAX_SCANS * settings.max_pixels / (image.width * image.height)
     if (
@@ -119,20 +114,14 @@ def check_frames(image: ImageFile.ImageFile, body: bytes, settings: FetchSetting
 
 
 def count_frames(image: ImageFile.ImageFile, body: bytes, limit: int) -> int:
-    """How many frames an animation has; one more than the limit stands for more.
-
-    Pages of a TIFF do not count.
-    """
+    """Count the frames of an animation up to one more than the limit; TIFF pages do not count."""
     if image.format == "GIF":
         return _count_gif_frames(body, limit)
     return getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP", "AVIF") else 1
 
 
 def _count_gif_frames(body: bytes, limit: int) -> int:
-    """Count a GIF's frames by its blocks (GIF89a specification).
-
-    Pillow would go through all of them, however many.
-    """
+    """Count a GIF's frames by its blocks (GIF89a specification); Pillow would decode them all."""
     at = 13 + _size_colour_table(body, 10)
     frames = blocks = 0
     while frames <= limit and at < len(body) and body[at] in (0x21, 0x2C):
@@ -151,15 +140,13 @@ def _count_gif_frames(body: bytes, limit: int) -> int:
 
 
 def _size_colour_table(body: bytes, flags_at: int) -> int:
-    """Bytes of the colour table that the flags at this place announce."""
+    """Return the bytes of the colour table that the flags at this place announce."""
     flags = body[flags_at] if flags_at < len(body) else 0
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 class Decoding:
-    """Lets no more pixels be decoded at the same time than one picture may have, whatever the
-    number of threads.
-    """
+    """Limits the pixels decoded at the same time to those of one picture, for all threads."""
 
     def __init__(self) -> None:
         self._pixels = 0
@@ -167,7 +154,7 @@ class Decoding:
 
     @contextmanager
     def reserve_pixels(self, pixels: int, limit: int) -> Iterator[None]:
-        """Wait until there is room for so many pixels, and keep it for the block."""
+        """Wait until there is room for these pixels, and keep it for the block."""
         with self._changed:
             self._changed.wait_for(lambda: self._pixels == 0 or self._pixels + pixels <= limit)
             self._pixels += pixels

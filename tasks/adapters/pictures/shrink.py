@@ -5,9 +5,8 @@ import io
 from PIL import Image, ImageOps
 
 QUALITIES = range(75, 96)
-"""JPEG qualities worth having: above 95 a file only grows (Pillow's documentation), below 75 fewer
-pixels keep more.
-"""
+"""Useful JPEG qualities: above 95 a file only grows (Pillow's manual); below 75 fewer pixels keep
+more detail."""
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a picture that it cannot read."""
@@ -17,9 +16,9 @@ STEP = 0.85
 
 
 def shrink_picture(data: bytes, limit: int) -> tuple[bytes, str]:
-    """The picture as a JPEG of at most `limit` bytes, and a remark on what was done.
+    """Return the picture as a JPEG of at most `limit` bytes, and a remark on what was done.
 
-    The highest quality that fits at full size is taken; only where none fits, the sides shrink.
+    The highest quality that fits at full size is used; only if none fits do the sides shrink.
     EXIF orientation is applied to the pixels and transparency is laid on white.
     """
     with Image.open(io.BytesIO(data)) as opened:

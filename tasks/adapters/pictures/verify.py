@@ -1,6 +1,4 @@
-"""Pictures are judged by their bytes: decoded in full, and converted if the analyzer would not take
-them.
-"""
+"""Verifying pictures by their bytes: decoded in full, converted if the analyzer needs that."""
 
 import os
 import re
@@ -40,7 +38,7 @@ from image_tags.tasks.contracts.settings import FetchSettings
 JPEG_QUALITY = 95
 """Pillow's manual: above 95 files grow with hardly any gain."""
 
-# The plugin itself, not Image.open: bytes are read as what they begin as, and by nothing else.
+# The plugin itself, not Image.open: only the plugin that the first bytes name may read them.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -52,16 +50,16 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
 }
 warnings.filterwarnings(
     "ignore", module=r"PIL\."
-)  # its remarks on odd pictures are no use to a user
+)  # its warnings about odd pictures do not help a user
 _UNSUPPORTED = re.compile(
     r"cannot handle|[Uu]nsupported|not yet supported|decoder \S+ not available"
-)  # Pillow's words
+)  # as Pillow phrases it
 _KEPT = {"JPEG": "jpg", "PNG": "png"}
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A picture that decodes.
+    """A picture that could be decoded.
 
     Attributes:
         data: the bytes to store.
@@ -81,14 +79,14 @@ class Verified:
     remark: str | None = None
 
 
-# As many pictures at a time as there are cores, whatever the number of threads that fetch: decoding
-# more would be no faster, and each thread that has decoded keeps some megabytes of the allocator's.
+# As many at a time as there are cores, whatever the number of fetching threads: more would be no
+# faster, and each thread that has decoded keeps some megabytes of the allocator.
 _decoders = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
 _decoding = Decoding()
 
 
 def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
-    """Decode the picture in full and say how to store it; Rejected if it will not do.
+    """Decode the picture in full and return what to store; Rejected if it is unusable.
 
     Thread-safe.
     """
@@ -103,11 +101,9 @@ def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
 
 
 def _check_jpeg(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
-    """A JPEG to be kept: every coefficient is decoded, but pixels are made only an eighth as wide
-    and high.
+    """Check a JPEG to be kept: decode every coefficient, but at an eighth of its width and height.
 
-    What is cut off or damaged shows all the same, in half the time and a sixty-fourth of the
-    memory.
+    Damage shows all the same, in half the time and a sixty-fourth of the memory.
     """
     width, height = image.size
     with _decoding.reserve_pixels(width * height, settings.max_pixels):
@@ -143,7 +139,7 @@ def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) ->
     else:
         plain.save(
             out, "PNG", compress_level=3, icc_profile=None
-        )  # 3: half the time of 6 for 8 % more bytes
+        )  # 3 takes half the time of 6, for 8 % more bytes
     what = "a CMYK JPEG" if kind == "JPEG" else "a 16-bit PNG" if kind == "PNG" else kind
     first = f", first of {frames:,} frames" if frames > 1 else ""
     return Verified(
@@ -156,11 +152,11 @@ def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) ->
 
 
 def _make_plain(image: Image.Image) -> Image.Image:
-    """The same picture as L, RGB or RGBA with 8 bits a channel."""
+    """Return the picture as L, RGB or RGBA with 8 bits per channel."""
     if image.mode.startswith("I;16"):
         image = image.point(lambda value: value * (1 / 257))
     elif image.mode in ("I", "F"):
-        low, high = (float(end) for end in image.getextrema())  # type: ignore[arg-type]  # of one channel
+        low, high = (float(end) for end in image.getextrema())  # type: ignore[arg-type]  # it has one channel
         scale = 255 / ((high - low) or 1)
         image = image.point(lambda value: value * scale - low * scale)
     grey = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
@@ -180,7 +176,7 @@ def _rejecting_damage(kind: str) -> Iterator[None]:
             error
         ):
             raise Rejected(
-                Reason.DECOMPRESSION_BOMB, f"the {kind} unpacks to far more than it may"
+                Reason.DECOMPRESSION_BOMB, f"the {kind} decompresses to far more than allowed"
             ) from None
         if _UNSUPPORTED.search(str(error)):
             raise Rejected(

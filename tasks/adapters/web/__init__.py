@@ -1,11 +1,16 @@
-"""The open web, reached by requests behind a hardened session.
+"""The open web, reached through requests behind a hardened session.
 
-client     Web.fetch: one link from its first request to its picture's bytes, or the error that says
-why not addresses  which links may be followed and which addresses connected to sockets
-connections that keep the rules on addresses, time and bytes; session puts requests on top of them
-resolver   names to addresses, within a time limit budget     what one link may still cost answers
-reading one answer; failures: what becomes of one that is no picture manners    opt-outs, waiting
-times, who we say we are; robots: robots.txt; hosts: whose turn it is
+client     `Web.fetch`: one link, from its first request to the picture's bytes or to an error
+addresses  which links may be followed and which addresses may be connected to
+sockets    connections that enforce the limits on addresses, time and bytes
+session    requests on top of those connections
+resolver   names to addresses, within a time limit
+budget     the time and bytes that one link may still use
+answers    reading one response
+failures   which error each kind of response or exception becomes
+manners    opt-outs, waiting times and our User-Agent
+robots     robots.txt
+hosts      pacing the requests to each site
 """
 
 from image_tags.tasks.adapters.web.client import Page, Web

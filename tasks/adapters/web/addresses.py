@@ -18,7 +18,7 @@ from image_tags.tasks.contracts.settings import FetchSettings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_LINK = 8_192
-"""Characters of a link. RFC 9110 asks servers to take 8,000; links of pictures stay far below."""
+"""Characters of a link. RFC 9110 asks servers to accept 8,000; picture links are far shorter."""
 
 MAX_HOST = 255
 """Characters of a host. RFC 1035, 2.3.4."""
@@ -34,12 +34,9 @@ METADATA, LINK_LOCAL, MULTICAST = (
 RESERVED = "a reserved address"
 
 PRIVATE_KINDS = (LOOPBACK, PRIVATE, SHARED)
-"""The kinds that --allow-private-addresses lets pass.
+"""The kinds that --allow-private-addresses permits: no intranet keeps pictures at the others."""
 
-No intranet keeps its pictures at the others.
-"""
-
-# First match wins. From the IANA special-purpose registries (RFC 6890) and the clouds' own manuals.
+# First match wins. From the IANA special-purpose registries (RFC 6890) and the clouds' manuals.
 _KINDS = tuple(
     (ipaddress.ip_network(network), kind)
     for network, kind in (
@@ -81,7 +78,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Target:
-    """A link as the connection will see it: normalised URL, host without brackets, port."""
+    """A link as the connection sees it: normalised URL, host without brackets, port."""
 
     url: str
     host: str
@@ -89,23 +86,27 @@ class Target:
 
     @property
     def site(self) -> str:
-        """The name under which its requests are counted; 80 and 443 are one site."""
+        """The name under which its requests are counted; ports 80 and 443 are one site."""
         return self.host if self.port in DEFAULT_PORTS.values() else f"{self.host}:{self.port}"
 
 
 def parse_link(link: str) -> Target:
-    """The target of a link; Rejected (`invalid_url`, `unsafe_address`) if it is not one to follow."""
+    """Parse a link into a target.
+
+    Raises:
+        Rejected: `invalid_url` or `unsafe_address`, if the link must not be followed.
+    """
     if len(link) > MAX_LINK:
         raise Rejected(
             Reason.INVALID_URL, f"the link has {len(link)} characters, more than {MAX_LINK}"
         )
     if not _SCHEME.match(link):
-        raise Rejected(Reason.INVALID_URL, "the text does not begin with http:// or https://")
+        raise Rejected(Reason.INVALID_URL, "the text does not start with http:// or https://")
     if _CONTROL.search(link):
-        raise Rejected(Reason.INVALID_URL, "the link holds a control character")
+        raise Rejected(Reason.INVALID_URL, "the link contains a control character")
     prepared = requests.PreparedRequest()
     try:
-        # requests makes the connection from exactly this: the prepared URL, split by urlsplit.
+        # requests connects to exactly this: the prepared URL, split by urlsplit.
         prepared.prepare_url(link, None)
         url = str(prepared.url)
         parts = urlsplit(url)
@@ -115,14 +116,16 @@ def parse_link(link: str) -> Target:
             Reason.INVALID_URL, "the link cannot be read: its host or port is malformed"
         ) from None
     if "@" in parts.netloc:
-        raise Rejected(Reason.UNSAFE_ADDRESS, "the link carries a user name or password; remove it")
+        raise Rejected(
+            Reason.UNSAFE_ADDRESS, "the link contains a user name or password; remove it"
+        )
     if not host or len(host) > MAX_HOST or port == 0:
         raise Rejected(Reason.INVALID_URL, "the link cannot be read: its host or port is malformed")
     return Target(url, host, DEFAULT_PORTS[parts.scheme] if port is None else port)
 
 
 def find_forbidden_kind(address: Address) -> str | None:
-    """What makes an address forbidden by default; None for a public unicast address."""
+    """Return why an address is forbidden by default; None for a public unicast address."""
     for network, kind in _KINDS:
         if address.version == network.version and address in network:
             return kind
@@ -134,18 +137,16 @@ def find_forbidden_kind(address: Address) -> str | None:
 
 
 def can_be_allowed(address: Address) -> bool:
-    """Whether --allow-private-addresses lets it pass; an IPv4-mapped address counts as the IPv4
-    address inside.
-    """
+    """Whether --allow-private-addresses permits it; IPv4-mapped counts as the IPv4 address."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return find_forbidden_kind(mapped or address) in PRIVATE_KINDS
 
 
 def check_address(address: Address, port: int, settings: FetchSettings) -> None:
-    """Rejected (`unsafe_address`) unless this address and port may be connected to.
+    """Raise Rejected (`unsafe_address`) unless this address and port may be connected to.
 
-    The port rule guards public hosts: behind an address that --allow-private-addresses lets pass,
-    any port will do.
+    The port rule protects public hosts: an address that --allow-private-addresses permits may be
+    asked at any port.
     """
     kind = find_forbidden_kind(address)
     if kind and not (settings.allow_private_addresses and can_be_allowed(address)):
@@ -171,7 +172,7 @@ def check_address(address: Address, port: int, settings: FetchSettings) -> None:
 
 
 def check_port(port: int, settings: FetchSettings) -> None:
-    """Rejected (`unsafe_address`) unless a public host may be asked at this port."""
+    """Raise Rejected (`unsafe_address`) unless a public host may be asked at this port."""
     if port not in (*DEFAULT_PORTS.values(), *settings.extra_ports):
         raise Rejected(
             Reason.UNSAFE_ADDRESS,

@@ -1,6 +1,4 @@
-"""Reading one answer of a server: where it redirects to, its body within the cap, what it says of
-itself.
-"""
+"""Reading one response: its redirect target, its body within the limit, its headers."""
 
 import time
 from contextlib import suppress
@@ -18,22 +16,21 @@ from image_tags.tasks.contracts.errors import LinkError, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 
 _NOT_UNPACKED = frozenset({"br", "zstd", "compress", "dcb", "dcz"})
-"""Content-Encodings that urllib3 would hand on as they are; we ask for none."""
+"""Content-Encodings that urllib3 would pass on still compressed; we ask for none."""
 
 
 def read_body(raw: HTTPResponse, budget: Budget) -> bytes:
-    """The decoded body, read no further than the cap."""
+    """Read and decode the body, no further than `max_bytes`."""
     packed = raw.headers.get("Content-Encoding", "").lower()
     for unknown in _NOT_UNPACKED.intersection(part.strip() for part in packed.split(",")):
         raise Rejected(
-            Reason.HTTP_ERROR, f"the body is packed as {unknown}, which was not asked for"
+            Reason.HTTP_ERROR, f"the body is compressed as {unknown}, which was not asked for"
         )
     cap = budget.settings.max_bytes
     too_large = Rejected(Reason.TOO_LARGE, f"more than {cap:,} bytes (max_bytes)")
     if raw.length_remaining is not None and raw.length_remaining > cap:
         raise too_large
-    # Chunked bodies carry more than their bytes, but never as much again unless somebody means
-    # harm.
+    # Chunk headers add to a body, but never double it unless the server is malicious.
     budget.limit_bytes(2 * cap + MAX_HEADER, too_large)
     body = raw.read(cap + 1, decode_content=True)
     if not body and raw.length_remaining is None and not raw.chunked:
@@ -44,13 +41,14 @@ def read_body(raw: HTTPResponse, budget: Budget) -> bytes:
         return body
     if packed:
         raise Rejected(
-            Reason.DECOMPRESSION_BOMB, f"the body unpacks to more than {cap:,} bytes (max_bytes)"
+            Reason.DECOMPRESSION_BOMB,
+            f"the body decompresses to more than {cap:,} bytes (max_bytes)",
         )
     raise too_large
 
 
 def resolve_redirect(target: Target, location: str) -> Target:
-    """Where a redirect leads, if one may follow it."""
+    """Return the target of a redirect; Rejected if it must not be followed."""
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode(
             "utf-8"
@@ -73,21 +71,19 @@ def resolve_redirect(target: Target, location: str) -> Target:
 
 
 def drain_body(raw: HTTPResponse) -> None:
-    """Read a short body that nobody needs, so that the connection can be used again; if that fails
-    it is closed.
-    """
+    """Read a short body that is not needed, so that the connection can be used again."""
     if raw.length_remaining is not None and raw.length_remaining <= MAX_HEADER:
         with suppress(*NETWORK_ERRORS, LinkError):
             raw.read(decode_content=False)
 
 
 def read_retry_after(response: Response) -> float | None:
-    """Seconds that the server asks to wait, if it does."""
+    """Return the seconds that the server asks to wait, if it does."""
     return manners.parse_retry_after(response.headers.get("Retry-After"), time.time)
 
 
 def read_validator(response: Response, name: str) -> str | None:
-    """A header to send back in a conditional request, if it is one that can be sent."""
+    """Return a header for a later conditional request, if it can be sent back."""
     value = response.headers.get(name)
     return (
         value if value and len(value) <= 1024 and value.isascii() and value.isprintable() else None

@@ -1,4 +1,4 @@
-"""What one link may cost: the time it still has, and the bytes that may still come."""
+"""What one link may still use: its remaining time and bytes."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from image_tags.tasks.contracts.settings import FetchSettings
 
 
 class Budget:
-    """The time and the bytes one link still has. Used by one thread.
+    """The time and bytes that one link may still use. Not thread-safe.
 
     Attributes:
-        settings: where the limits come from.
+        settings: the limits.
         deadline: on time.monotonic()'s clock.
-        heard: bytes that came in answer to the request under way.
-        connected: whether that request had to make a new connection.
+        heard: bytes received for the current request.
+        connected: whether that request opened a new connection.
 
     """
 
@@ -30,41 +30,41 @@ class Budget:
         self._exceeded: LinkError | None = None
 
     def seconds_left(self) -> float:
-        """Seconds left; Passing (`timeout`) if there are none."""
+        """Seconds left until the deadline; raises `timeout` if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise Passing(
-                Reason.TIMEOUT, f"not done within {self.settings.deadline:g} s (deadline)"
+                Reason.TIMEOUT, f"not finished within {self.settings.deadline:g} s (deadline)"
             )
         return left
 
     def connect_timeout_left(self) -> float:
-        """Seconds that a connection may take now."""
+        """Seconds that connecting may take now."""
         return min(self.seconds_left(), self.settings.connect_timeout)
 
     def read_timeout_left(self) -> float:
-        """Seconds that the next bytes may take now."""
+        """Seconds that the next read may take now."""
         return min(self.seconds_left(), self.settings.read_timeout)
 
     def start_request(self) -> None:
-        """A request is about to be sent."""
+        """Reset the counters before a request is sent."""
         self.heard = 0
         self.connected = False
 
     def limit_bytes(self, count: int, exceeded: LinkError) -> None:
-        """From here on `count` bytes may come; one more raises `exceeded`."""
+        """Allow `count` more bytes; one more raises `exceeded`."""
         self._limit = self.heard + count
         self._exceeded = exceeded
 
     def count_bytes(self, count: int) -> None:
-        """Note that `count` bytes came."""
+        """Count received bytes; raises what `limit_bytes` was given once there are too many."""
         self.heard += count
         if self.heard > self._limit and self._exceeded:
             raise self._exceeded
 
     @contextmanager
     def used_here(self) -> Iterator[None]:
-        """Let the connections that this thread uses spend from this budget."""
+        """Make this the budget of the connections that this thread uses."""
         _thread.budget = self
         try:
             yield
@@ -76,6 +76,6 @@ _thread = threading.local()
 
 
 def get_current_budget() -> Budget:
-    """The budget of the link that this thread is busy with."""
+    """Return the budget of the link that this thread is fetching."""
     budget: Budget = _thread.budget
     return budget

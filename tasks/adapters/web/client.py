@@ -1,6 +1,4 @@
-"""Following links on the open web: each answer judged, redirects and retries within one deadline a
-link.
-"""
+"""Fetching links from the open web: redirects and retries within one deadline per link."""
 
 import random
 import time
@@ -22,7 +20,7 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 FIRST_BACKOFF = 0.5
-"""Seconds to the second try; each further one waits twice as long. Half of it is left to chance."""
+"""Seconds before the second try; each further wait is twice as long, up to half of it random."""
 
 _PICTURES = (200, 203)
 
@@ -31,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """What a link led to. `body` is empty when the server says that nothing changed."""
+    """What a link led to. `body` is empty when the server reports no change."""
 
     body: bytes
     etag: str | None
@@ -40,7 +38,7 @@ class Page:
 
 
 class Web:
-    """Fetches links; one for a process and its settings. Thread-safe.
+    """Fetches links; one instance per process and settings. Thread-safe.
 
     Proxy settings of the environment are ignored.
     """
@@ -53,10 +51,12 @@ class Web:
         self._session = Session(settings, self._resolver)
 
     def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
-        """The page behind a link, after redirects and retries; LinkError (Rejected or Passing) if
-        there is none.
+        """Fetch the page behind a link, following redirects and retrying transient failures.
 
-        With `etag` or `last_modified` the server is asked only for what changed since.
+        With `etag` or `last_modified` the request is conditional.
+
+        Raises:
+            LinkError: Rejected or transient, if there is no page.
         """
         target = parse_link(url)
         headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
@@ -88,7 +88,7 @@ class Web:
         self.close()
 
     def _back_off(self, attempt: int, failure: Passing, budget: Budget) -> None:
-        """Wait for the next try; raise the failure if there is none, or none in time."""
+        """Wait for the next try; raise the failure if there is none before the deadline."""
         wait = max(
             FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0
         )
@@ -114,9 +114,7 @@ class Web:
         )
 
     def _fetch_robots_txt(self, url: str, budget: Budget) -> str:
-        """The text of a robots.txt; empty where there is none: 4xx means no rules, 5xx to ask later
-        (RFC 9309, 2.3.1).
-        """
+        """Return the text of a robots.txt; 4xx means no rules, 5xx ask later (RFC 9309, 2.3.1)."""
         target = parse_link(url)
         for _ in range(self.settings.max_redirects + 1):
             outcome = self._send_in_turn(
@@ -130,11 +128,9 @@ class Web:
     def _send_in_turn(
         self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
     ) -> T | Target:
-        """One request, when it is its turn, and what `read` makes of its answer; or where it
-        redirects to.
-        """
+        """Send one request in the site's turn; return a redirect's target or what `read` returns."""
         with self._hosts.wait_turn(target.site) as waited:
-            budget.deadline += waited  # our own queue is not the server's fault
+            budget.deadline += waited  # waiting in our own queue is not the server's fault
             try:
                 outcome = self._send_request(target, headers, budget, read)
             except Passing as failure:
@@ -187,7 +183,8 @@ class Web:
             answers.drain_body(response.raw)
             return ""
         budget.limit_bytes(
-            2 * MAX_ROBOTS + MAX_HEADER, Rejected(Reason.HTTP_ERROR, "more than it may be")
+            2 * MAX_ROBOTS + MAX_HEADER,
+            Rejected(Reason.HTTP_ERROR, "a robots.txt of more bytes than allowed"),
         )
         text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
         return text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What becomes of an answer that is no picture, and of everything that urllib3 and requests raise."""
+"""Which error a response that is no picture becomes, and each exception of urllib3 and requests."""
 
 import ssl
 from collections.abc import Callable
@@ -18,7 +18,7 @@ NETWORK_ERRORS = (
     OSError,
     ValueError,
 )
-"""Everything that requests, urllib3 and http.client raise for what a server does."""
+"""Everything that requests, urllib3 and http.client raise because of a server."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -35,14 +35,16 @@ _STATUSES = {
 
 
 class CutShort(Passing):
-    """The server hung up in the middle of the body.
+    """The server closed the connection in the middle of the body.
 
     Attributes:
-        place: where; the same place each time means that there is no more to be had.
+        place: where; the same place each time means that there is no more to read.
     """
 
     def __init__(self, received: int, place: object) -> None:
-        super().__init__(Reason.CONNECTION_FAILED, f"the answer broke off after {received:,} bytes")
+        super().__init__(
+            Reason.CONNECTION_FAILED, f"the response ended early, after {received:,} bytes"
+        )
         self.place = place
 
 
@@ -51,12 +53,12 @@ class AskedToWait(Passing):
 
 
 def classify_status(status: int, retry_after: float | None) -> LinkError:
-    """The error for an answer whose status is neither a picture nor a redirect."""
+    """Return the error for a status that is neither a picture nor a redirect."""
     reason = _STATUSES.get(
         status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.HTTP_ERROR
     )
     detail = f"the server answered {status}" + (
-        " without saying where to" if status in REDIRECTS else ""
+        " without a location" if status in REDIRECTS else ""
     )
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
@@ -66,8 +68,9 @@ def classify_status(status: int, retry_after: float | None) -> LinkError:
 
 
 def classify_exception(error: Exception, received: int) -> LinkError:
-    """The error for an exception of NETWORK_ERRORS after so many bytes; its text names no address
-    of this machine.
+    """Return the error for an exception of NETWORK_ERRORS raised after `received` bytes.
+
+    Its text names no address of this machine.
     """
     causes = _find_causes(error)
     for cause in causes:
@@ -76,8 +79,8 @@ def classify_exception(error: Exception, received: int) -> LinkError:
     if any(
         isinstance(cause, IncompleteRead | urllib3.exceptions.IncompleteRead) for cause in causes
     ):
-        # Where a chunk's length cannot be read, what was heard by then depends on how the network
-        # cut the bytes.
+        # When a chunk's length is unreadable, the bytes received until then depend on how the
+        # network split them.
         unreadable = any(isinstance(cause, ValueError) for cause in causes)
         return CutShort(received, place="a chunk's length" if unreadable else received)
     for types, explain in _EXPLAINED:
@@ -90,7 +93,7 @@ def classify_exception(error: Exception, received: int) -> LinkError:
 
 
 def _find_causes(error: BaseException) -> list[BaseException]:
-    """The error and all that it was made from, outermost first."""
+    """Return the error and all its causes, outermost first."""
     found: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -103,7 +106,7 @@ def _find_causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-# The first entry that fits any of an exception's causes says what happened.
+# The first entry that matches any of an exception's causes decides.
 _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkError]], ...] = (
     (
         (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout),
@@ -126,12 +129,12 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     (
         (urllib3.exceptions.DecodeError,),
         lambda _: Rejected(
-            Reason.HTTP_ERROR, "the body does not unpack as its Content-Encoding says"
+            Reason.HTTP_ERROR, "the body cannot be decompressed as its Content-Encoding claims"
         ),
     ),
     (
         (RemoteDisconnected, ConnectionError),
-        lambda _: Passing(Reason.CONNECTION_FAILED, "the server hung up"),
+        lambda _: Passing(Reason.CONNECTION_FAILED, "the server closed the connection"),
     ),
     (
         (HTTPException,),

@@ -1,6 +1,4 @@
-"""Manners towards one site: a cap on simultaneous requests, a slower pace when it asks for one,
-rest when it is down.
-"""
+"""Pacing one site: few requests at the same time, slower when it asks, none while it is down."""
 
 import threading
 import time
@@ -13,27 +11,24 @@ from image_tags.tasks.contracts.errors import Passing
 from image_tags.tasks.contracts.reasons import Reason
 
 FIRST_GAP = 0.1
-"""Seconds between two requests to a site that has asked once to slow down; each further time
-doubles it.
-"""
+"""Seconds between requests to a site that asked once to slow down; doubled each further time."""
 
 LONGEST_GAP = 3.2
 
 LONGEST_PAUSE = 5.0
-"""Seconds that a whole site pauses when it asks for a pause; a link that was told to wait longer is
-left pending.
-"""
+"""Seconds that a whole site pauses at most; a link asked to wait longer is left pending."""
 
 DOWN_AT = 20
-"""Strikes in a row after which a site counts as down: no connection makes four of them, any other
-passing failure one.
+"""Strikes in a row after which a site counts as down.
+
+A failed connection counts four, any other transient failure one.
 """
 
 DOWN_FOR = 60.0
-"""Seconds for which the links of a site that is down are left pending without asking."""
+"""Seconds for which the links of a site that is down are left pending without a request."""
 
 REMEMBERED = 10_000
-"""Sites out of use that are remembered at most."""
+"""Idle sites that are remembered at most."""
 
 
 class _Site:
@@ -48,7 +43,7 @@ class _Site:
 
 
 class Hosts:
-    """Whose turn it is. Thread-safe."""
+    """Gives out turns. Thread-safe."""
 
     def __init__(
         self,
@@ -64,10 +59,9 @@ class Hosts:
 
     @contextmanager
     def wait_turn(self, name: str) -> Iterator[float]:
-        """Wait for this site's turn and keep one of its slots for the block; yields the seconds
-        waited.
+        """Wait for one of this site's slots, keep it for the block, and yield the seconds waited.
 
-        Raises Passing at once, for the reason that the last link failed for, if the site is down.
+        Raises at once, with the reason of the last failure, if the site is down.
         """
         start = self._clock()
         with self._lock:
@@ -85,10 +79,7 @@ class Hosts:
                 self._forget_idle(name, site)
 
     def record_failure(self, name: str, failure: Passing) -> None:
-        """A request to the site failed in passing.
-
-        An error of the server that came promptly is an answer like others.
-        """
+        """Record a transient failure; a prompt server error counts as an answer."""
         if failure.reason is Reason.SERVER_ERROR and not isinstance(failure, AskedToWait):
             self.record_answer(name)
             return
@@ -104,7 +95,7 @@ class Hosts:
                 site.next = max(site.next, self._clock() + pause)
 
     def record_answer(self, name: str) -> None:
-        """The site gave an answer: it is not down, and the gap is halved."""
+        """Record an answer: the site is not down, and the gap is halved."""
         with self._lock:
             site = self._find_site(name)
             site.strikes = 0
@@ -117,13 +108,13 @@ class Hosts:
         return site
 
     def _reserve_pause(self, site: _Site) -> float:
-        """Seconds until this request may go."""
+        """Return the seconds until this request may be sent."""
         with self._lock:
             now = self._clock()
             if site.last and site.strikes >= DOWN_AT and now < site.down_until:
                 raise Passing(
                     site.last.reason,
-                    f"not asked: the site failed again and again, the last time: {site.last.detail}",
+                    f"not asked: the site failed repeatedly, the last time: {site.last.detail}",
                     retry_after=site.down_until - now,
                 )
             if not site.gap:

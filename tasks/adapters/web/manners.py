@@ -1,4 +1,4 @@
-"""What a site asks of us in its answers: opt-outs, and how long to wait."""
+"""What a site asks in its responses, opt-outs and waiting times, and how we introduce ourselves."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -15,16 +15,16 @@ _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "m
 
 
 def make_user_agent(contact: str | None) -> str:
-    """Who we are, in the form that well-behaved robots use."""
+    """Return our User-Agent, in the form that well-behaved robots use."""
     contact = re.sub(r"[^\x20-\x7e]|[()]", "", contact or "").strip()
     return f"{AGENT}/{version('image-tags')}" + (f" (+{contact})" if contact else "")
 
 
 def find_opt_out(robots_tags: Iterable[str]) -> str | None:
-    """The directive in these X-Robots-Tag headers that forbids us the picture; None if none does.
+    """Return the X-Robots-Tag directive that forbids us the picture; None if there is none.
 
-    A header may begin with the name of the robot it is meant for; so may each of its parts, and a
-    name holds until the next one.
+    A header may start with the name of the robot it addresses; so may each of its parts, and a
+    name applies until the next one.
     """
     for header in robots_tags:
         ours = True
@@ -41,9 +41,7 @@ def find_opt_out(robots_tags: Iterable[str]) -> str | None:
 
 
 def parse_retry_after(header: str | None, now: Callable[[], float]) -> float | None:
-    """Seconds to wait as a Retry-After header says, in seconds or as a date; None if it says
-    nothing readable.
-    """
+    """Return the seconds in a Retry-After header (a number or a date); None if unreadable."""
     if not header:
         return None
     text = header.strip()

@@ -16,26 +16,26 @@ Found = tuple[int, Any]
 """Address family and socket address."""
 
 MAX_ADDRESSES = 4
-"""Addresses of one host that are used."""
+"""Addresses of one host that are tried."""
 
 
 class Unreachable(Passing):
-    """No connection came about: the name does not resolve, or nobody answers there."""
+    """No connection: the name does not resolve, or nothing answers at its addresses."""
 
 
 class Resolver:
-    """Looks names up in threads that can be left behind: getaddrinfo itself knows no timeout.
-
-    Thread-safe.
-    """
+    """Looks names up in threads that can be abandoned: getaddrinfo has no timeout. Thread-safe."""
 
     def __init__(self, threads: int, lookup: Lookup | None = None) -> None:
         self._lookup = lookup
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
 
     def find_addresses(self, host: str, port: int, timeout: float) -> list[Found]:
-        """The host's addresses; Unreachable if there are none in time, Rejected (`invalid_url`) if
-        none is possible.
+        """Return the host's addresses.
+
+        Raises:
+            Unreachable: there are none, or not in time.
+            Rejected: `invalid_url`, if the host is not a possible name.
         """
         bare = host.partition("%")[0]  # without the zone of a link-local address
         try:
@@ -45,7 +45,7 @@ class Resolver:
         return [(socket.AF_INET if version == 4 else socket.AF_INET6, (bare, port))]
 
     def close(self) -> None:
-        """Look up no more."""
+        """Stop looking up names."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, host: str, port: int, timeout: float) -> list[Found]:

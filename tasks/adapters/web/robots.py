@@ -1,4 +1,4 @@
-"""robots.txt: what a site asks of robots, read once a site and remembered while there is room."""
+"""robots.txt: what a site asks of robots, read once per site and kept while there is room."""
 
 import re
 import threading
@@ -14,16 +14,16 @@ from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 
 MAX_ROBOTS = 512_000
-"""Bytes that are read of a robots.txt. RFC 9309, 2.5: a limit must be at least 500 kibibytes."""
+"""Bytes read of a robots.txt. RFC 9309, 2.5: a limit must be at least 500 kibibytes."""
 
 ROOM = 16_000_000
-"""Characters of robots.txt that are remembered in all."""
+"""Characters of robots.txt that are kept in all."""
 
 _AGENT_LINE = re.compile(r"^\s*user[-\s]*agent\b[\s:]*([^#\r\n]*).*$", re.IGNORECASE | re.MULTILINE)
 
 
 class Robots:
-    """Who may fetch what. Thread-safe: many links of one site ask for its robots.txt once."""
+    """The rules of sites. Thread-safe: many links of one site read its robots.txt once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,10 +31,12 @@ class Robots:
         self._sizes: dict[str, int] = {}
 
     def check_url(self, url: str, read: Callable[[str], str], left: Callable[[], float]) -> None:
-        """Rejected (`opted_out`) if the site asks robots not to fetch this URL.
+        """Raise Rejected (`opted_out`) if the site asks robots not to fetch this URL.
 
-        `read` gives the text behind a URL, empty if there is none; what it raises is raised here.
-        `left`: seconds to wait for another thread that is reading the same.
+        Args:
+            url: the URL to fetch.
+            read: returns the text behind a URL, empty if there is none; its errors are raised.
+            left: returns the seconds to wait for another thread that is reading the same file.
         """
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
@@ -49,7 +51,7 @@ class Robots:
         try:
             allowed = rules.result(timeout=left()).can_fetch(url, AGENT)
         except TimeoutError:
-            raise Passing(Reason.TIMEOUT, "the site's robots.txt did not come in time") from None
+            raise Passing(Reason.TIMEOUT, "the site's robots.txt did not arrive in time") from None
         if not allowed:
             raise Rejected(Reason.OPTED_OUT, "the site asks robots not to fetch it (robots.txt)")
 
@@ -59,7 +61,7 @@ class Robots:
             rules.set_result(Protego.parse(keep_our_rules(text)))
         except BaseException as error:
             with self._lock:
-                del self._rules[site]  # the next link asks again
+                del self._rules[site]  # the next link tries again
             rules.set_exception(_mark_as_robots(error))
             if not isinstance(error, LinkError):
                 raise
@@ -73,9 +75,7 @@ class Robots:
 
 
 def keep_our_rules(text: str) -> str:
-    """The same rules with all other robots under one name: Protego's work grows with robots times
-    rules.
-    """
+    """Rename all other robots to one name: Protego's work grows with robots times rules."""
 
     def rename_robot(line: re.Match[str]) -> str:
         name = line[1].strip().lower()

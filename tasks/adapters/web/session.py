@@ -1,8 +1,8 @@
-"""A requests session that follows nothing, keeps nothing and goes nowhere by itself.
+"""A requests session that follows no redirect and keeps no state of its own.
 
-What requests-hardened gives is the session that never redirects, and a second opinion on each
-address. Its own adapter is not used: it looks names up without a deadline and knows no exception
-but loopback. The rules on addresses, time and bytes are kept by the connections in
+requests-hardened provides the session that never redirects, and a second check of each address.
+Its own adapter is not used: it looks names up without a deadline and can except only loopback
+addresses. The limits on addresses, time and bytes are enforced by the connections in
 `image_tags.tasks.adapters.web.sockets`.
 """
 
@@ -22,13 +22,10 @@ from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 MAX_HEADER = 65_536
-"""Bytes of status line and headers.
-
-Browsers stop at 256 KB; nginx and Apache send some 10 KB at most.
-"""
+"""Bytes of status line and headers. Browsers stop at 256 KB; nginx and Apache send about 10 KB."""
 
 ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
-"""What the analyzer takes first: a server that can choose then sends what need not be converted."""
+"""The analyzer's formats first: a server that can choose then sends what needs no conversion."""
 
 
 class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints
@@ -63,9 +60,9 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         self.mount("https://", adapter)
 
     def get_once(self, url: str, headers: dict[str, str]) -> Response:
-        """The answer to one GET, its body not yet read.
+        """Send one GET and return the response, its body not yet read.
 
-        The URL is one that requests has prepared already (`parse`).
+        The URL must be prepared already (`parse_link`).
         """
         request = self._request.copy()
         request.url = url
@@ -84,19 +81,17 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
             except ConnectionError:
                 if budget.connected or budget.heard:
                     raise
-                # The server closed a kept connection just as it was used again: that is no failure,
-                # ask on another.
+                # The server closed an idle connection just as it was reused: no failure, try
+                # another one.
             else:
                 return response
 
     def get_redirect_target(self, resp: Any) -> None:
-        """Never: requests would read a redirect's whole body, however long, to find the next
-        request.
-        """
+        """Return nothing: requests would read a redirect's whole body, however long."""
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections keep the rules of `image_tags.tasks.adapters.web.sockets`."""
+    """An adapter whose connections come from `image_tags.tasks.adapters.web.sockets`."""
 
     def __init__(self, settings: FetchSettings, resolver: Resolver) -> None:
         self._pools = sockets.make_pools(resolver)
@@ -113,6 +108,4 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context has its authorities already, requests would load them for
-        every connection.
-        """
+        """Do nothing: the context has its authorities, which requests would load per connection."""

@@ -1,5 +1,4 @@
-"""Connections that keep the rules: which address may be connected to, for how long, and how many
-bytes may come.
+"""Connections that enforce the limits on addresses, time and bytes.
 
 Every byte that urllib3 reads passes `recv_into` below, so a drip, an endless header, an endless
 chunk line or an endless body all meet the same two limits, whatever the layers above do.
@@ -25,7 +24,7 @@ from image_tags.tasks.contracts.reasons import Reason
 
 
 class _Socket(socket.socket):
-    """A socket whose reads keep the current budget."""
+    """A socket whose reads count against the current budget."""
 
     def recv_into(self, *args: Any) -> int:
         budget = _set_timeout(self)
@@ -58,16 +57,11 @@ def _set_timeout(sock: socket.socket) -> Budget:
 
 def _make_timeout(budget: Budget) -> Passing:
     budget.seconds_left()
-    return Passing(
-        Reason.TIMEOUT, f"nothing came for {budget.settings.read_timeout:g} s (read_timeout)"
-    )
+    return Passing(Reason.TIMEOUT, f"no data for {budget.settings.read_timeout:g} s (read_timeout)")
 
 
 def _connect_host(host: str, port: int, resolver: Resolver) -> socket.socket:
-    """A socket connected to one of the host's addresses.
-
-    Each is checked before, and none is looked up again.
-    """
+    """Connect to one of the host's addresses, each checked before and none looked up again."""
     budget = get_current_budget()
     if not budget.settings.allow_private_addresses:
         check_port(port, budget.settings)
@@ -104,9 +98,7 @@ def _connect_address(one: Found, budget: Budget) -> socket.socket:
 
 
 class _Answer(HTTPResponse):
-    """An answer without what came before it: http.client knows 100 only, RFC 9110 (15.2) asks for
-    any number of any 1xx.
-    """
+    """A response that skips any number of 1xx ones (RFC 9110, 15.2); http.client skips only 100."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -119,7 +111,7 @@ class _Answer(HTTPResponse):
 
 
 def make_pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
-    """For urllib3.PoolManager.pool_classes_by_scheme: pools whose connections keep the rules."""
+    """Return pools for urllib3.PoolManager.pool_classes_by_scheme that use these connections."""
 
     class Connection(HTTPConnection):
         response_class = _Answer
@@ -144,9 +136,7 @@ def make_pools(resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
 
 @cache
 def make_tls_context() -> ssl.SSLContext:
-    """The context that checks certificates against certifi's authorities and the machine's own
-    (SSL_CERT_FILE).
-    """
+    """Return the context that trusts certifi's authorities and the machine's (SSL_CERT_FILE)."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.load_verify_locations(certifi.where())
     context.load_default_certs()

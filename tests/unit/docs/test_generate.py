@@ -9,7 +9,7 @@ import pytest
 from docs.generate import parts, renewed
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.settings import PublishSettings
-from image_tags.tasks.publish import publish
+from image_tags.tasks.publish import publish_version
 from image_tags.tasks.read import read_tables
 from tests.support.staged import Staged, stage_run
 
@@ -38,7 +38,7 @@ def test_a_part_that_is_old_is_renewed():
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     store = FolderStore(str(tmp_path / "image-tags-store"))
-    publish(store, "r", stage_run(store, "r", Staged(rows=12)), PublishSettings())
+    publish_version(store, "r", stage_run(store, "r", Staged(rows=12)), PublishSettings())
     monkeypatch.chdir(tmp_path)
     return store
 

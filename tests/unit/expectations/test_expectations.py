@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from image_tags.expectations import suite
 from image_tags.expectations.custom import agreement
 from image_tags.tasks.assemble import wide_table
-from image_tags.tasks.check.gate import validate
+from image_tags.tasks.check.gate import check_loaded
 from image_tags.tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_tables, schema_of
-from tests.support.breakers import BREAKERS, broken, keep, put, put_where
+from tests.support.breakers import BREAKERS, keep_rows, make_broken, put_value, put_where
 
 TABLES = published_tables(["likes"])
 SUITES = {
@@ -39,8 +39,8 @@ def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch
         lambda name, columns, known: suite.read_suite(name, alone, columns, known),
     )
     breakers = BREAKERS[table][says]
-    staged = broken(breakers if isinstance(breakers, list) else [breakers])
-    found = validate(staged.tables, staged.context, [table]).findings
+    staged = make_broken(breakers if isinstance(breakers, list) else [breakers])
+    found = check_loaded(staged.tables, staged.context, [table]).findings
     wanted = (table, says, entry["severity"], False, False)
     assert [(one.table, one.says, one.severity, one.success, one.exception) for one in found] == [
         wanted
@@ -72,17 +72,20 @@ SUBTLE = {
             images=s.tables["images"].set_column(0, "row", s.tables["images"]["row"].cast("int32"))
         ),
     ),
-    "not a number": ("tags_long", put("tags_long", "confidence", float("nan"))),
+    "not a number": ("tags_long", put_value("tags_long", "confidence", float("nan"))),
     "half a box": ("tags_long", put_where("tags_long", "top", None, "kind", "word")),
-    "a box that is not a number": ("tags_long", put("tags_long", "left", float("nan"))),
-    "a box over the edge": ("tags_long", put("tags_long", "left", 0.9)),
-    "two objects in details": ("tags_long", put("tags_long", "details", "{}{}")),
-    "a list in details": ("tags_long", put("tags_long", "details", "[]")),
-    "a cell too many": ("tags_wide", put("tags_wide", "celebrity_2", "Ada Lovelace")),
-    "a confidence without a name": ("tags_wide", put("tags_wide", "celebrity_2_confidence", 5.0)),
-    "a cell too few": ("tags_wide", put("tags_wide", "word_1", None)),
-    "another confidence": ("tags_wide", put("tags_wide", "label_1_confidence", 98.9)),
-    "a row that is not in the source": ("images", put("images", "row", 30)),
+    "a box that is not a number": ("tags_long", put_value("tags_long", "left", float("nan"))),
+    "a box over the edge": ("tags_long", put_value("tags_long", "left", 0.9)),
+    "two objects in details": ("tags_long", put_value("tags_long", "details", "{}{}")),
+    "a list in details": ("tags_long", put_value("tags_long", "details", "[]")),
+    "a cell too many": ("tags_wide", put_value("tags_wide", "celebrity_2", "Ada Lovelace")),
+    "a confidence without a name": (
+        "tags_wide",
+        put_value("tags_wide", "celebrity_2_confidence", 5.0),
+    ),
+    "a cell too few": ("tags_wide", put_value("tags_wide", "word_1", None)),
+    "another confidence": ("tags_wide", put_value("tags_wide", "label_1_confidence", 98.9)),
+    "a row that is not in the source": ("images", put_value("images", "row", 30)),
     "a reason on a tagged link": (
         "images",
         put_where("images", "reason", "timeout", "status", "tagged"),
@@ -95,17 +98,17 @@ SUBTLE = {
         "tagged",
         lambda s: s.tables.update(tagged=s.tables["tagged"].take([1, 0, *range(2, 33)])),
     ),
-    "a status of its own": ("tagged", put("tagged", "status", "tagged")),
-    "a row too few": ("tagged", keep("tagged", lambda row: row["row"] != 4)),
+    "a status of its own": ("tagged", put_value("tagged", "status", "tagged")),
+    "a row too few": ("tagged", keep_rows("tagged", lambda row: row["row"] != 4)),
 }
 
 
 @pytest.mark.parametrize("name", SUBTLE)
 def test_the_gate_blocks(name):
     table, breaker = SUBTLE[name]
-    staged = broken([breaker])
+    staged = make_broken([breaker])
     failed = [
-        one for one in validate(staged.tables, staged.context, [table]).findings if one.blocks
+        one for one in check_loaded(staged.tables, staged.context, [table]).findings if one.blocks
     ]
     assert failed
     assert not any(one.exception for one in failed)
@@ -135,5 +138,5 @@ def test_the_wide_table_that_is_made_of_the_long_one_agrees_with_it(tags, width)
     widths = dict.fromkeys(WIDE_KINDS, width)
     wide = wide_table(long, ["a", "b", "c"], widths)
     whole = SimpleNamespace(tables={"tags_long": long}, context=SimpleNamespace(widths=widths))
-    seen = agreement.ExpectWideToAgreeWithLong().look(wide, whole)
+    seen = agreement.ExpectWideToAgreeWithLong().inspect_table(wide, whole)
     assert seen.met, seen.words

@@ -7,7 +7,7 @@ import pytest
 
 from image_tags.expectations import suite
 from image_tags.expectations.suite import BrokenSuite, read_suite
-from image_tags.tasks.check.gate import parameters, validate
+from image_tags.tasks.check.gate import check_loaded, list_parameters
 from tests.support.staged import Staged
 
 GOOD = {
@@ -63,7 +63,7 @@ GOOD = {
 def test_a_suite_that_names_something_unknown_fails_loudly(changes, says):
     text = json.dumps({"name": "images", "expectations": [GOOD, {**GOOD, **changes}]})
     with pytest.raises(BrokenSuite, match=says):
-        read_suite("images", text, ["row", "url"], parameters(Staged(rows=1).context))
+        read_suite("images", text, ["row", "url"], list_parameters(Staged(rows=1).context))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_an_unknown_column_of_another_table_blocks(changes, monkeypatch):
         suite, "load_suite", lambda *given: suite.read_suite(given[0], text, *given[1:])
     )
     staged = Staged(rows=3)
-    (found,) = validate(staged.tables, staged.context, ["tags_long"]).findings
+    (found,) = check_loaded(staged.tables, staged.context, ["tags_long"]).findings
     assert (found.success, found.blocks, found.exception) == (False, True, True)
 
 
@@ -127,5 +127,5 @@ def test_findings_come_in_the_order_of_the_suite():
         )["expectations"]
     ]
     assert [
-        one.says for one in validate(staged.tables, staged.context, ["tags_long"]).findings
+        one.says for one in check_loaded(staged.tables, staged.context, ["tags_long"]).findings
     ] == names

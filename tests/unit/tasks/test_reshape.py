@@ -9,9 +9,13 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Answer
-from image_tags.tasks.execution.run_folder import Failure
-from image_tags.tasks.reshape import LONG_SCHEMA, Calls, judge, reshape, rows_of
+from image_tags.tasks.contracts.records import Answer, Calls, Failure
+from image_tags.tasks.reshape import (
+    LONG_SCHEMA,
+    decide_verdict,
+    read_rows,
+    reshape_responses,
+)
 from tests.support.made import (
     LABELS,
     PEOPLE,
@@ -34,7 +38,7 @@ def test_rows_say_what_the_responses_say(labels, words):
         LABELS: entry(ONE, LABELS, labels_response(*labels)),
         TEXT: entry(ONE, TEXT, text_response(*words)),
     }
-    rows = rows_of(ONE, answered, "local")
+    rows = read_rows(ONE, answered, "local")
     assert [row["name"] for row in rows if row["kind"] == "label"] == labels
     assert [row["name"] for row in rows if row["kind"] == "word"] == words
     for kind in ("label", "word"):
@@ -51,13 +55,13 @@ def test_judging_one_image():
         ONE, TEXT, reason=Reason.REFUSED_BY_ANALYZER, detail="InvalidImageFormatException"
     )
     waiting = {(ONE, PEOPLE): Failure(ONE, PEOPLE, Reason.THROTTLED, "slow down")}
-    assert judge(ONE, {LABELS: done}, {}).status is Status.TAGGED
-    rejected = judge(ONE, {LABELS: done, TEXT: refused}, {})
+    assert decide_verdict(ONE, {LABELS: done}, {}).status is Status.TAGGED
+    rejected = decide_verdict(ONE, {LABELS: done, TEXT: refused}, {})
     assert (rejected.status, rejected.reason) == (Status.REJECTED, Reason.REFUSED_BY_ANALYZER)
     assert "detect_text: InvalidImageFormatException" in rejected.detail
-    pending = judge(ONE, {LABELS: done, TEXT: refused, PEOPLE: None}, waiting)
+    pending = decide_verdict(ONE, {LABELS: done, TEXT: refused, PEOPLE: None}, waiting)
     assert (pending.status, pending.reason) == (Status.PENDING, Reason.THROTTLED)
-    assert judge(ONE, {PEOPLE: None}, {}).reason is Reason.ANALYZER_UNAVAILABLE
+    assert decide_verdict(ONE, {PEOPLE: None}, {}).reason is Reason.ANALYZER_UNAVAILABLE
 
 
 def test_the_whole_table_and_the_account(tmp_path):
@@ -74,7 +78,7 @@ def test_the_whole_table_and_the_account(tmp_path):
     for one, run in ((old, "r1"), (new, "r2"), (refused, "r2")):
         ledgers[TEXT].settle(one, run, lambda: Answer(text_response("hi")))
     ids = [one.image_id for one in (old, new, refused, half)]
-    result = reshape(
+    result = reshape_responses(
         ids, ledgers, [Failure(half.image_id, TEXT, Reason.THROTTLED, "slow")], "r2", "rekognition"
     )
 
@@ -104,6 +108,6 @@ def test_the_whole_table_and_the_account(tmp_path):
 
 def test_no_images_give_an_empty_table_with_the_same_columns(tmp_path):
     ledgers = {LABELS: Ledger.of(FolderStore(str(tmp_path)), MadeAnalyzer(), LABELS)}
-    result = reshape([], ledgers, [], "r", "local")
+    result = reshape_responses([], ledgers, [], "r", "local")
     assert result.tags.schema.equals(LONG_SCHEMA)
     assert result.tags.num_rows == 0

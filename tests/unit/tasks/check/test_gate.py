@@ -5,11 +5,11 @@ import tempfile
 
 import pytest
 
-from image_tags.tasks.check.gate import check, validate
+from image_tags.tasks.check.gate import check_files, check_loaded
 from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import published_tables
-from tests.support.breakers import LAST, broken, put, without
+from tests.support.breakers import LAST, drop_column, make_broken, put_value
 from tests.support.staged import Staged
 
 
@@ -22,7 +22,7 @@ from tests.support.staged import Staged
 )
 def test_good_tables_pass(cleaning):
     staged = Staged(cleaning=cleaning, last=LAST, metrics=("likes",))
-    checked = check(staged.files, staged.context)
+    checked = check_files(staged.files, staged.context)
     assert [finding for finding in checked.findings if not finding.success] == []
     assert list(dict.fromkeys(finding.table for finding in checked.findings)) == list(
         published_tables(["likes"])
@@ -34,7 +34,9 @@ def test_good_tables_pass(cleaning):
 def test_a_tiny_table_is_not_flagged(rows):
     staged = Staged(rows=rows, last=LAST | {"rows": rows + 2})
     assert [
-        finding for finding in check(staged.files, staged.context).findings if not finding.success
+        finding
+        for finding in check_files(staged.files, staged.context).findings
+        if not finding.success
     ] == []
 
 
@@ -42,7 +44,9 @@ def test_tables_without_any_tag_pass_but_for_a_warning():
     staged = Staged(reachable=False)
     assert staged.tables["tags_long"].num_rows == staged.tables["tags_wide"].num_rows == 0
     failed = [
-        finding for finding in check(staged.files, staged.context).findings if not finding.success
+        finding
+        for finding in check_files(staged.files, staged.context).findings
+        if not finding.success
     ]
     assert {finding.says for finding in failed} == {
         "Enough of the links are tagged.",
@@ -54,14 +58,16 @@ def test_thresholds_of_zero_and_of_everything():
     staged = Staged(min_tagged_share=0.0, max_rejected_share=1.0, max_links_an_image=2)
     assert [
         one
-        for one in validate(staged.tables, staged.context, ["images"]).findings
+        for one in check_loaded(staged.tables, staged.context, ["images"]).findings
         if not one.success
     ] == []
 
 
 def test_an_expectation_that_cannot_be_looked_at_blocks_whatever_its_severity():
-    staged = broken([without("images", "position")])
-    found = {one.says: one for one in validate(staged.tables, staged.context, ["images"]).findings}
+    staged = make_broken([drop_column("images", "position")])
+    found = {
+        one.says: one for one in check_loaded(staged.tables, staged.context, ["images"]).findings
+    }
     pending = found["Few links are pending."]
     assert (pending.success, pending.severity, pending.exception) == (
         False,
@@ -79,17 +85,17 @@ def test_an_expectation_that_cannot_be_looked_at_blocks_whatever_its_severity():
 def test_a_file_that_is_missing_or_damaged_blocks(data, words):
     staged = Staged(rows=3)
     given = {name: file for name, file in staged.files.items() if name != "tags_wide"}
-    checked = check(given if data is None else {**given, "tags_wide": data}, staged.context)
+    checked = check_files(given if data is None else {**given, "tags_wide": data}, staged.context)
     assert [(one.table, one.blocks) for one in checked.findings] == [("tags_wide", True)]
     assert words in checked.findings[0].detail
     assert checked.profile is None
 
 
 def test_details_of_hostile_cells_are_short():
-    staged = broken([put("tags_long", "kind", "<script>" * 200_000)])
+    staged = make_broken([put_value("tags_long", "kind", "<script>" * 200_000)])
     kinds = [
         one
-        for one in validate(staged.tables, staged.context, ["tags_long"]).findings
+        for one in check_loaded(staged.tables, staged.context, ["tags_long"]).findings
         if "closed list" in one.says
     ]
     assert not kinds[0].success
@@ -97,9 +103,9 @@ def test_details_of_hostile_cells_are_short():
 
 
 def test_details_of_hostile_cells_command_no_terminal_and_turn_no_text_around():
-    staged = broken([put("tags_wide", "image_id", "\x1b[2Jclear\u202e\n")])
+    staged = make_broken([put_value("tags_wide", "image_id", "\x1b[2Jclear\u202e\n")])
     seen = "".join(
-        one.detail for one in validate(staged.tables, staged.context, ["tags_wide"]).findings
+        one.detail for one in check_loaded(staged.tables, staged.context, ["tags_wide"]).findings
     )
     assert "[2Jclear" in seen
     assert seen.isprintable()
@@ -110,7 +116,9 @@ def test_a_source_with_columns_named_like_ours_passes():
     assert {"status", "image_tags_status", "image_tags_url"} <= set(
         staged.tables["tagged"].column_names
     )
-    assert [one for one in check(staged.files, staged.context).findings if not one.success] == []
+    assert [
+        one for one in check_files(staged.files, staged.context).findings if not one.success
+    ] == []
 
 
 def test_the_gate_writes_no_file_and_asks_no_network(tmp_path, monkeypatch):
@@ -122,5 +130,5 @@ def test_the_gate_writes_no_file_and_asks_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(socket.socket, "connect", no_network)
     staged = Staged(rows=3)
-    assert check(staged.files, staged.context).findings
+    assert check_files(staged.files, staged.context).findings
     assert list(tmp_path.iterdir()) == []

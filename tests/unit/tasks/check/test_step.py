@@ -5,10 +5,10 @@ import json
 import pytest
 
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.check.step import check_staged, sentences
+from image_tags.tasks.check.step import check_staged, describe_failures
 from image_tags.tasks.contracts.checks import Finding, Severity
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
-from image_tags.tasks.publish import publish
+from image_tags.tasks.publish import publish_version
 from tests.support.staged import WIDTHS, Staged, stage_run
 
 
@@ -43,7 +43,7 @@ def test_the_second_run_is_compared_with_the_version_that_the_first_published(st
         summary = stage_run(store, run, Staged(rows=rows))
         failed = [one for one in check_staged(store, run, settings()).findings if not one.success]
         assert any(one.detail == "60 rows, last time 12" for one in failed) == changed
-        publish(store, run, summary, PublishSettings())
+        publish_version(store, run, summary, PublishSettings())
     assert json.loads(store.read("runs/r2/follows.json"))["token"]
 
 
@@ -78,7 +78,7 @@ def test_sentences_say_what_failed_and_what_blocks_first():
         finding(Severity.CRITICAL, True),
         finding(Severity.CRITICAL, False),
     ]
-    assert sentences(given) == [
+    assert describe_failures(given) == [
         "Critical, images: not met: Few links are pending. Seen: 3 of 4 links.",
         "Warning, images: not met: Few links are pending. Seen: 3 of 4 links.",
     ]

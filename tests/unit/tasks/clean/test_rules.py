@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.clean.rules import RULES, clean
+from image_tags.tasks.clean.rules import RULES, clean_tags_table
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
-from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
+from image_tags.tasks.contracts.tables import (
+    CLEANING_RULES,
+    KINDS,
+    TAGS_DROPPED,
+    TAGS_LONG,
+    schema_of,
+)
 
 NAMES = (
     "Cat",
@@ -53,7 +59,7 @@ def long_table(*tags):
 
 
 def kept_and_dropped(table, **settings):
-    kept, dropped = clean(table, CleaningSettings(**settings))
+    kept, dropped = clean_tags_table(table, CleaningSettings(**settings))
     return (
         [(row["image_id"], row["kind"], row["name"]) for row in kept.to_pylist()],
         [(row["image_id"], row["kind"], row["name"], row["rule"]) for row in dropped.to_pylist()],
@@ -156,7 +162,7 @@ def test_an_alias_renames_and_a_name_is_kept_once():
         ("a", "label", "Car", 95.0, ["Automobile"]),
         ("a", "word", "Automobile"),
     )
-    kept, dropped = clean(table, CleaningSettings(aliases=("automobile = Car",)))
+    kept, dropped = clean_tags_table(table, CleaningSettings(aliases=("automobile = Car",)))
     assert kept["name"].to_pylist() == ["Car", "Automobile"]
     assert kept["confidence"].to_pylist()[0] == 95.0
     assert kept["parents"].to_pylist()[0] == ["Car"]
@@ -172,21 +178,23 @@ def test_one_spelling_takes_the_most_used_and_leaves_words_alone():
         ("a", "word", "CAT"),
         ("b", "word", "Cat"),
     )
-    assert clean(table, CleaningSettings())[0]["name"].to_pylist() == [
+    assert clean_tags_table(table, CleaningSettings())[0]["name"].to_pylist() == [
         "Cat",
         "Cat",
         "Cat",
         "CAT",
         "Cat",
     ]
-    assert clean(table, CleaningSettings(one_spelling=False))[0] == table
+    assert clean_tags_table(table, CleaningSettings(one_spelling=False))[0] == table
 
 
 def test_an_alias_of_the_wrong_form_is_one_sentence():
     with pytest.raises(
         UsageError, match=r"The alias 'Automobile' is not of the form Automobile=Car\."
     ):
-        clean(long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",)))
+        clean_tags_table(
+            long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",))
+        )
 
 
 def test_a_known_confusion_is_flagged_and_kept():
@@ -196,7 +204,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         ("b", "label", "chocolate"),
         ("c", "word", "Chocolate"),
     )
-    kept, dropped = clean(table, CleaningSettings())
+    kept, dropped = clean_tags_table(table, CleaningSettings())
     assert dropped.num_rows == 0
     assert [json.loads(text) for text in kept["details"].to_pylist()] == [
         {"flag": "may be a make-up palette"},
@@ -204,7 +212,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         {},
         {},
     ]
-    assert clean(table, CleaningSettings(flag_confusions=False))[0] == table
+    assert clean_tags_table(table, CleaningSettings(flag_confusions=False))[0] == table
 
 
 def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
@@ -213,7 +221,9 @@ def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
     table = long_table(
         ("a", "label", "Muffin"), ("b", "label", "Chocolate"), ("b", "label", "Cosmetics")
     )
-    details = clean(table, CleaningSettings(confusions=str(path)))[0]["details"].to_pylist()
+    details = clean_tags_table(table, CleaningSettings(confusions=str(path)))[0][
+        "details"
+    ].to_pylist()
     assert [json.loads(text) for text in details] == [{"flag": "may be a chihuahua"}, {}, {}]
 
 
@@ -230,11 +240,13 @@ def test_confusions_that_cannot_be_read_are_one_sentence(tmp_path, text, says):
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=says):
-        clean(long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path)))
+        clean_tags_table(
+            long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path))
+        )
 
 
 def test_nothing_in_gives_two_empty_tables_of_the_right_schema():
-    kept, dropped = clean(
+    kept, dropped = clean_tags_table(
         schema_of(TAGS_LONG).empty_table(),
         CleaningSettings(parents_implied=True, blocked_names=("x",)),
     )
@@ -283,10 +295,11 @@ def essence(row):
 @given(tags, settings)
 def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     came = long_table(*given_tags)
-    kept, dropped = clean(came, chosen)
+    kept, dropped = clean_tags_table(came, chosen)
     assert kept.schema == came.schema
     assert dropped.schema == schema_of(TAGS_DROPPED)
-    assert set(dropped["rule"].to_pylist()) <= {rule.name for rule in RULES}
+    assert tuple(rule.name for rule in RULES) == CLEANING_RULES
+    assert set(dropped["rule"].to_pylist()) <= set(CLEANING_RULES)
     rows = came.to_pylist()
     assert Counter(map(essence, kept.to_pylist() + dropped.to_pylist())) == Counter(
         map(essence, rows)
@@ -299,17 +312,17 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
 @given(tags, settings)
 def test_ranks_of_what_is_kept_run_from_one_without_gaps(given_tags, chosen):
     seen = Counter()
-    for row in clean(long_table(*given_tags), chosen)[0].to_pylist():
+    for row in clean_tags_table(long_table(*given_tags), chosen)[0].to_pylist():
         seen[row["image_id"], row["kind"]] += 1
         assert row["rank"] == seen[row["image_id"], row["kind"]]
 
 
 @given(tags, settings)
 def test_cleaning_what_is_clean_removes_nothing(given_tags, chosen):
-    kept, _ = clean(long_table(*given_tags), chosen)
+    kept, _ = clean_tags_table(long_table(*given_tags), chosen)
     # Without words_not_lines: a line may be judged anew once words beside it went for another
     # reason.
-    again, dropped = clean(
+    again, dropped = clean_tags_table(
         kept, chosen.model_copy(update={"aliases": (), "words_not_lines": False})
     )
     assert dropped.num_rows == 0

@@ -1,17 +1,17 @@
-"""Tables under one another."""
+"""Concatenating tables."""
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.source.concat_tables import stacked
+from image_tags.tasks.source.concat_tables import concat_tables
 
 
 def test_no_number_changes():
-    """Ids of 19 digits do not fit a float."""
+    """Ids of 19 digits do not fit into a float."""
     one, other = pa.table({"id": [2**53 + 1], "n": [1]}), pa.table({"id": [1.5], "n": [0.5]})
-    table = stacked([one, other])
+    table = concat_tables([one, other])
     assert table.column("id").to_pylist() == [str(2**53 + 1), "1.5"]
     assert table.column("n").to_pylist() == [1.0, 0.5]
 
@@ -28,7 +28,8 @@ def test_no_number_changes():
 )
 def test_types_that_cannot_be_one_become_text(first, second, texts):
     assert (
-        stacked([pa.table({"c": first}), pa.table({"c": second})]).column("c").to_pylist() == texts
+        concat_tables([pa.table({"c": first}), pa.table({"c": second})]).column("c").to_pylist()
+        == texts
     )
 
 
@@ -51,9 +52,9 @@ COLUMNS = st.sampled_from(
         min_size=1,
     )
 )
-def test_every_row_is_there_and_every_value_is_the_same_or_its_text(columns):
+def test_every_row_is_kept_and_every_value_is_the_same_or_its_text(columns):
     parts = [pa.table(one) for one in columns]
-    table = stacked(parts)
+    table = concat_tables(parts)
     before = [row for part in parts for row in part.to_pylist()]
     assert table.num_rows == len(before)
     for row, was in zip(table.to_pylist(), before, strict=True):

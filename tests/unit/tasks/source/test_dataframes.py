@@ -1,4 +1,4 @@
-"""DataFrames as sources, and back."""
+"""DataFrames as sources, and back again."""
 
 import datetime
 import decimal
@@ -15,10 +15,15 @@ from pandas.testing import assert_frame_equal
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.assemble import column_names
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.source.dataframes import column_called, like_frame, like_index, source_table
+from image_tags.tasks.source.dataframes import (
+    restore_frame,
+    restore_index,
+    source_table,
+    stored_name,
+)
 
 
-def objects(*values):
+def object_series(*values):
     return pd.Series(values, dtype=object)
 
 
@@ -29,7 +34,7 @@ class Thing:
 
 HELD = {
     "category": (pd.Series(["a", "b", None], dtype="category"), ["a", "b", None]),
-    "lists": (objects(["a"], ["b", "c"], None), [["a"], ["b", "c"], None]),
+    "lists": (object_series(["a"], ["b", "c"], None), [["a"], ["b", "c"], None]),
     "zoned": (
         pd.Series(pd.to_datetime(["2026-01-01", None, "2026-01-02"], utc=True)).dt.tz_convert(
             "Europe/Zurich"
@@ -37,47 +42,45 @@ HELD = {
         None,
     ),
     "Int64": (pd.Series([1, 2, None], dtype="Int64"), [1, 2, None]),
-    "decimals": (objects(decimal.Decimal("1.5"), None, decimal.Decimal("2.5")), None),
+    "decimals": (object_series(decimal.Decimal("1.5"), None, decimal.Decimal("2.5")), None),
     "dates": (
-        objects(datetime.date(2026, 1, 1), None, None),
+        object_series(datetime.date(2026, 1, 1), None, None),
         [datetime.date(2026, 1, 1), None, None],
     ),
-    "text and nan": (objects("a", float("nan"), pd.NA), ["a", None, None]),
-    "nothing": (objects(None, None, None), [None, None, None]),
+    "text and nan": (object_series("a", float("nan"), pd.NA), ["a", None, None]),
+    "nothing": (object_series(None, None, None), [None, None, None]),
 }
 AS_TEXT = {
-    "mixed": (objects(1, "x", None), ["1", "x", None]),
+    "mixed": (object_series(1, "x", None), ["1", "x", None]),
     "list or text": (
-        objects(["http://a", 2], "http://b", None),
+        object_series(["http://a", 2], "http://b", None),
         ['["http://a", 2]', "http://b", None],
     ),
-    "too large": (objects(2**80, 1.5, True), [str(2**80), "1.5", "true"]),
-    "numpy": (objects(np.int64(5), "x", np.array([1, 2])), ["5", "x", "[1, 2]"]),
-    "no fields": (objects({}, None, {}), ["{}", None, "{}"]),
-    "odd keys": (objects({(1, 2): 3}, "x", Thing()), ["{(1, 2): 3}", "x", "a thing"]),
-    "half a character": (objects("\ud800", "x", None), ["\\ud800", "x", None]),
+    "too large": (object_series(2**80, 1.5, True), [str(2**80), "1.5", "true"]),
+    "numpy": (object_series(np.int64(5), "x", np.array([1, 2])), ["5", "x", "[1, 2]"]),
+    "no fields": (object_series({}, None, {}), ["{}", None, "{}"]),
+    "odd keys": (object_series({(1, 2): 3}, "x", Thing()), ["{(1, 2): 3}", "x", "a thing"]),
+    "half a character": (object_series("\ud800", "x", None), ["\\ud800", "x", None]),
     "period": (
         pd.Series(pd.period_range("2026-01", periods=3, freq="M")),
         ["2026-01", "2026-02", "2026-03"],
     ),
     "bins": (pd.cut(pd.Series([1, 2, 3]), [0, 1, 3]), ["(0, 1]", "(1, 3]", "(1, 3]"]),
-    "uuid": (objects(uuid.UUID(int=1), None, None), [str(uuid.UUID(int=1)), None, None]),
+    "uuid": (object_series(uuid.UUID(int=1), None, None), [str(uuid.UUID(int=1)), None, None]),
     "complex": (pd.Series([1j, 2j, 3j]), ["1j", "2j", "3j"]),
     "sparse": (pd.Series(pd.arrays.SparseArray([0, 0, 1])), ["0", "0", "1"]),
 }
 VALUES = {name: values for name, (values, _) in (HELD | AS_TEXT).items()}
 
 
-def stored(frame):
-    """The source as the flow reads it."""
+def store_and_read(frame):
+    """Return the source as the flow reads it."""
     return parquet_table(parquet_bytes(source_table(frame)))
 
 
 def run_on(frame, links):
-    """`images` and `tagged` as published for links in these rows, with one column of ours beside
-    `row` and `status`.
-    """
-    source = stored(frame)
+    """Return `images` and `tagged` as published for links in these rows."""
+    source = store_and_read(frame)
     images = pa.table({"row": links, "status": ["tagged"] * len(links)})
     ours = [column.combine_chunks() for column in images.columns]
     names = column_names(source.column_names, images.column_names)
@@ -89,7 +92,7 @@ def run_on(frame, links):
 @pytest.mark.parametrize("name", HELD)
 def test_what_parquet_holds_is_written_as_it_is(name):
     values, expected = HELD[name]
-    column = stored(pd.DataFrame({"c": values})).column("c")
+    column = store_and_read(pd.DataFrame({"c": values})).column("c")
     assert not pa.types.is_string(column.type) or name == "text and nan"
     assert column.to_pylist() == (
         expected or [None if pd.isna(value) else value for value in values]
@@ -99,7 +102,7 @@ def test_what_parquet_holds_is_written_as_it_is(name):
 @pytest.mark.parametrize("name", AS_TEXT)
 def test_what_parquet_does_not_hold_is_written_as_text(name):
     values, expected = AS_TEXT[name]
-    column = stored(pd.DataFrame({"c": values})).column("c")
+    column = store_and_read(pd.DataFrame({"c": values})).column("c")
     assert column.type == pa.string()
     assert column.to_pylist() == expected
 
@@ -118,11 +121,11 @@ def test_frame_and_index_come_back_untouched(index):
     before = frame.copy(deep=True)
     rows = [0, 0, 1, 2]
     images, tagged = run_on(frame, rows)
-    back = like_frame(frame, tagged, images)
+    back = restore_frame(frame, tagged, images)
     assert_frame_equal(back.iloc[:, : frame.shape[1]], frame.iloc[rows], check_freq=False)
     assert back.columns[frame.shape[1] :].tolist() == ["row", "status"]
     assert back["row"].tolist() == rows
-    assert like_index(frame, images).index.identical(frame.index.take(rows))
+    assert restore_index(frame, images).index.identical(frame.index.take(rows))
     assert_frame_equal(frame, before)
 
 
@@ -132,9 +135,9 @@ def test_columns_of_several_levels_stay_so():
     )
     frame = pd.DataFrame([["a", "http://x"], ["b", "http://y"]], columns=columns)
     assert source_table(frame).column_names == ["tweet.text", "tweet.media"]
-    assert column_called(frame, ("tweet", "media")) == "tweet.media"
+    assert stored_name(frame, ("tweet", "media")) == "tweet.media"
     images, tagged = run_on(frame, [0, 1])
-    back = like_frame(frame, tagged, images)
+    back = restore_frame(frame, tagged, images)
     assert_frame_equal(back[["tweet"]], frame)
     assert back["status"].tolist() == ["tagged", "tagged"]
     assert back.columns.names == ["what", None]
@@ -146,9 +149,9 @@ def test_named_levels_of_the_index_are_columns_of_the_source():
         index=pd.MultiIndex.from_tuples([(7, 8, 9)], names=["id", None, "n"]),
     )
     assert source_table(frame).to_pylist() == [{"url": "http://x", "id": 1, "id.1": 7, "n": 9}]
-    assert column_called(frame, "n") == "n"
+    assert stored_name(frame, "n") == "n"
     with pytest.raises(UsageError, match="2 columns 'id'"):
-        column_called(frame, "id")
+        stored_name(frame, "id")
 
 
 LABELS = st.one_of(
@@ -166,9 +169,9 @@ LABELS = st.one_of(
 def test_any_labels_give_a_source_with_unique_names_and_come_back(columns, rows):
     frame = pd.concat([VALUES[kind] for _, kind in columns], axis=1)
     frame.columns = pd.Index([label for label, _ in columns], dtype=object)
-    names = stored(frame).column_names
+    names = store_and_read(frame).column_names
     assert len(set(names)) == len(columns)
     images, tagged = run_on(frame, sorted(rows))
-    back = like_frame(frame, tagged, images)
+    back = restore_frame(frame, tagged, images)
     assert_frame_equal(back.iloc[:, : len(columns)], frame.iloc[sorted(rows)])
     assert back.shape[1] == len(columns) + 2

@@ -1,6 +1,4 @@
-"""Columns of every type, whatever they are called, from a Parquet source into every output and
-back.
-"""
+"""Columns of every type and name, from a Parquet source into every output and back."""
 
 import csv
 import datetime
@@ -14,10 +12,10 @@ import pytest
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.athena import create_table
-from image_tags.tasks.check.gate import check
+from image_tags.tasks.check.gate import check_files
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from image_tags.tasks.publish import publish
+from image_tags.tasks.publish import publish_version
 from image_tags.tasks.read import read_tables
 from tests.support.every_type import COLUMNS, SOURCE
 from tests.support.staged import WIDTHS, Staged, stage_run
@@ -35,14 +33,18 @@ class Published:
         self.staged = Staged(rows=3, more=columns, rename=rename)
         self.store = FolderStore(str(folder))
         summary = stage_run(self.store, "r1", self.staged)
-        self.keys = publish(self.store, "r1", summary, PublishSettings(csv=True)).pointer.tables
+        self.keys = publish_version(
+            self.store, "r1", summary, PublishSettings(csv=True)
+        ).pointer.tables
         self.folder = folder
         self.path = folder / self.keys["tagged"]
 
     @property
     def failed(self):
         return [
-            one for one in check(self.staged.files, self.staged.context).findings if not one.success
+            one
+            for one in check_files(self.staged.files, self.staged.context).findings
+            if not one.success
         ]
 
 
@@ -198,7 +200,10 @@ def test_columns_named_like_ours_keep_their_names_and_ours_can_be_told_apart(cla
         {name.casefold() for name in theirs}
     )
     status, url = (ours[OURS.index(name)] for name in ("status", "url"))
-    query = f'SELECT "{status}", "{url}" FROM read_parquet(\'{given.path}\') ORDER BY "{ours[0]}", "{ours[1]}"'
+    query = (
+        f'SELECT "{status}", "{url}" FROM read_parquet(\'{given.path}\') '
+        f'ORDER BY "{ours[0]}", "{ours[1]}"'
+    )
     read = duckdb.connect().sql(query).fetchall()
     assert sorted(read, key=str) == sorted(
         zip(*(tagged.column(name).to_pylist() for name in (status, url)), strict=True), key=str

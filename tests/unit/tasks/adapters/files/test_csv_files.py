@@ -1,4 +1,4 @@
-"""CSV: what a table says survives, whatever is in its cells."""
+"""CSV keeps every value, whatever is in the cells."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ HOSTILE = [
 ]
 
 
-def cells(data):
+def read_cells(data):
     return list(csv.reader(io.StringIO(data.decode(), newline="")))
 
 
@@ -33,7 +33,7 @@ def test_lists_and_nested_values_are_json_text():
     table = pa.table(
         {"parents": [["Animal", 'a "b"'], [], None], "nested": [{"a": [1, None]}, None, {"a": []}]}
     )
-    header, *rows = cells(csv_bytes(table))
+    header, *rows = read_cells(csv_bytes(table))
     assert header == ["parents", "nested"]
     assert [json.loads(cell) if cell else None for row in rows for cell in row] == [
         ["Animal", 'a "b"'],
@@ -47,7 +47,7 @@ def test_lists_and_nested_values_are_json_text():
 
 def test_hostile_text_stays_as_it_is():
     table = pa.table({"text": HOSTILE, "=1+1": HOSTILE})
-    assert cells(csv_bytes(table)) == [["text", "=1+1"], *([text, text] for text in HOSTILE)]
+    assert read_cells(csv_bytes(table)) == [["text", "=1+1"], *([text, text] for text in HOSTILE)]
 
 
 def test_a_very_long_cell_stays_whole():
@@ -57,12 +57,12 @@ def test_a_very_long_cell_stays_whole():
 
 def test_for_spreadsheets_no_text_is_a_formula():
     table = pa.table({"text": [*HOSTILE, None], "=1+1": [-1.5] * 9 + [None]})
-    header, *rows = cells(csv_bytes(table, for_spreadsheets=True))
+    header, *rows = read_cells(csv_bytes(table, for_spreadsheets=True))
     assert header == ["text", "'=1+1"]
     assert [row[0] for row in rows] == [
         f"'{text}" if text[0] in "=@+-\t" else text for text in HOSTILE
     ] + [""]
-    assert [row[1] for row in rows] == ["-1.5"] * 9 + [""]  # a number is no formula
+    assert [row[1] for row in rows] == ["-1.5"] * 9 + [""]  # a number is not a formula
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,13 @@ def test_for_spreadsheets_no_text_is_a_formula():
     ],
 )
 def test_columns_of_any_type(column, texts):
-    assert [row[0] for row in cells(csv_bytes(pa.table({"c": column, "n": [1, 2]})))[1:]] == texts
+    assert [
+        row[0] for row in read_cells(csv_bytes(pa.table({"c": column, "n": [1, 2]})))[1:]
+    ] == texts
 
 
-def test_no_rows_give_a_header():
-    assert cells(
+def test_a_table_without_rows_becomes_a_header():
+    assert read_cells(
         csv_bytes(
             pa.table({"a": pa.array([], pa.list_(pa.string())), "b": pa.array([], pa.string())})
         )
@@ -99,4 +101,4 @@ def test_any_text_comes_back(rows):
             "list": pa.array([r[1] for r in rows], pa.list_(pa.string())),
         }
     )
-    assert [(row[0], json.loads(row[1])) for row in cells(csv_bytes(table))[1:]] == rows
+    assert [(row[0], json.loads(row[1])) for row in read_cells(csv_bytes(table))[1:]] == rows

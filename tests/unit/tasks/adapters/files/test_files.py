@@ -1,16 +1,16 @@
-"""Which files an address means, and in which order."""
+"""Which files an address stands for, and in which order."""
 
 import os
 
 import pytest
 
-from image_tags.tasks.adapters.files.files import expand, read_bytes, short_name
+from image_tags.tasks.adapters.files.files import expand_address, read_bytes, short_name
 from image_tags.tasks.contracts.errors import UsageError
 
 
 @pytest.fixture
 def feed(tmp_path):
-    """A folder as tools leave it: tables on two levels, and what is not one."""
+    """A folder as tools leave it: tables on two levels, and other files."""
     folder = tmp_path / "feed"
     names = ["part-1.csv", "part-10.csv", "part-2.csv.gz", "day=3/a.parquet", "day=3/more/b.JSONL"]
     names += [
@@ -38,7 +38,7 @@ def names(feed, found):
 
 
 @pytest.mark.parametrize("end", ["", "/"])
-def test_a_folder_means_its_tables_in_natural_order(feed, end):
+def test_a_folder_stands_for_its_tables_in_natural_order(feed, end):
     expected = [
         "day=3/a.parquet",
         "day=3/more/b.JSONL",
@@ -46,7 +46,7 @@ def test_a_folder_means_its_tables_in_natural_order(feed, end):
         "part-2.csv.gz",
         "part-10.csv",
     ]
-    assert names(feed, expand(f"{feed}{end}")) == expected
+    assert names(feed, expand_address(f"{feed}{end}")) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,36 +64,36 @@ def test_a_folder_means_its_tables_in_natural_order(feed, end):
         ("no*", ["noending"]),
     ],
 )
-def test_a_pattern_means_what_it_matches_of_the_same(feed, pattern, expected):
-    assert names(feed, expand(f"{feed}/{pattern}")) == expected
+def test_a_pattern_stands_for_the_tables_it_matches(feed, pattern, expected):
+    assert names(feed, expand_address(f"{feed}/{pattern}")) == expected
 
 
-def test_a_file_named_in_full_is_taken_whatever_its_name(feed):
+def test_a_file_named_in_full_is_read_whatever_its_name(feed):
     for name in ("_part.csv", ".hidden.csv", "noending"):
-        assert names(feed, expand(f"{feed}/{name}")) == [name]
+        assert names(feed, expand_address(f"{feed}/{name}")) == [name]
     odd = feed / "what [is] this?.csv"
     odd.write_text("u\n")
-    assert expand(str(odd)) == [str(odd)]
+    assert expand_address(str(odd)) == [str(odd)]
 
 
 def test_a_folder_whose_own_name_is_hidden_is_a_folder(feed, tmp_path):
-    assert names(feed, expand(f"{feed}/_temporary")) == ["_temporary/0/part-9.csv"]
-    assert names(feed, expand(f"{feed}/_temporary/*/*.csv")) == ["_temporary/0/part-9.csv"]
+    assert names(feed, expand_address(f"{feed}/_temporary")) == ["_temporary/0/part-9.csv"]
+    assert names(feed, expand_address(f"{feed}/_temporary/*/*.csv")) == ["_temporary/0/part-9.csv"]
 
 
-def test_what_lies_in_the_store_is_not_the_source(feed):
+def test_files_in_the_store_are_not_part_of_the_source(feed):
     for name in ("store/runs/1/source.parquet", "store/published/1/tagged.parquet", "store-2.csv"):
         (feed / name).parent.mkdir(parents=True, exist_ok=True)
         (feed / name).write_text("u\n")
     for address in (feed, feed / "**" / "*"):
-        found = names(feed, expand(str(address), beside=str(feed / "store")))
+        found = names(feed, expand_address(str(address), store=str(feed / "store")))
         assert "store-2.csv" in found
         assert not [name for name in found if name.startswith("store/")]
     published = str(feed / "store/published/1/tagged.parquet")
-    assert expand(published, beside=str(feed / "store")) == [published], "asked for by name"
+    assert expand_address(published, store=str(feed / "store")) == [published], "asked for by name"
 
 
-def test_nothing_there_is_a_sentence(feed, tmp_path):
+def test_missing_sources_are_named_in_one_sentence(feed, tmp_path):
     (tmp_path / "empty").mkdir()
     for address, sentence in {
         f"{tmp_path}/empty": "no CSV, TSV, JSON Lines or Parquet file in the folder",
@@ -103,11 +103,11 @@ def test_nothing_there_is_a_sentence(feed, tmp_path):
         os.devnull: "not a file or folder",
     }.items():
         with pytest.raises(UsageError, match=sentence):
-            expand(address)
+            expand_address(address)
 
 
-def test_a_file_that_went_away_meanwhile_is_a_sentence(feed):
-    found = expand(str(feed))
+def test_a_file_that_disappears_meanwhile_is_named_in_one_sentence(feed):
+    found = expand_address(str(feed))
     (feed / "part-1.csv").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
         read_bytes(found[2])
@@ -129,5 +129,5 @@ def test_a_file_that_went_away_meanwhile_is_a_sentence(feed):
         (".", "."),
     ],
 )
-def test_what_people_call_it(address, name):
+def test_short_names(address, name):
     assert short_name(address) == name

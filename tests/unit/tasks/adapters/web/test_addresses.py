@@ -1,4 +1,4 @@
-"""Which links may be followed, and which addresses connected to."""
+"""Which links may be followed, and which addresses may be connected to."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 

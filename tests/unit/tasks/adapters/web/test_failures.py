@@ -1,4 +1,4 @@
-"""No exception of requests, urllib3 or http.client stays without a reason."""
+"""Every exception of requests, urllib3 and http.client has a reason."""
 
 import http.client
 import inspect

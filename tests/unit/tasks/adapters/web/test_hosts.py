@@ -1,4 +1,4 @@
-"""Turns, pace and rest of a site, on a clock that the test holds."""
+"""Turns, pace and pauses of a site, on a clock that the test controls."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +67,7 @@ def busy(retry_after=None):
 
 
 UNREACHABLE = Unreachable(Reason.CONNECTION_FAILED, "no connection to the host")
-SLOW = Passing(Reason.TIMEOUT, "nothing came")
+SLOW = Passing(Reason.TIMEOUT, "no data")
 
 
 def test_a_site_that_asks_to_slow_down_is_asked_more_slowly(hosts):

@@ -1,4 +1,4 @@
-"""What a site asks of us, and who we say we are."""
+"""What a site asks of us, and our User-Agent."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What of a robots.txt reaches its parser, and how much of them is remembered."""
+"""Which parts of a robots.txt reach its parser, and how much is kept in memory."""
 
 import pytest
 
@@ -19,7 +19,10 @@ def agents(text):
 
 
 def test_rules_for_other_robots_are_kept_under_one_name():
-    text = "User-agent: Googlebot # theirs\nuseragent:*\nUSER-AGENT : Image-Tags\nuser agent bingbot\nDisallow: /\n"
+    text = (
+        "User-agent: Googlebot # theirs\nuseragent:*\nUSER-AGENT : Image-Tags\n"
+        "user agent bingbot\nDisallow: /\n"
+    )
     assert agents(text) == ["other", "*", "image-tags", "other"]
     assert keep_our_rules(text).endswith("Disallow: /\n")
 
