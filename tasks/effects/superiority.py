@@ -94,12 +94,12 @@ def _estimate_some(
         freedom = np.maximum(pull.sum(axis=0) ** 2 / (pull**2).sum(axis=0) - 1, 1)
     sides = [(share > 0).sum(axis=0).astype("float64") for share in (with_share, without_share)]
     alone = np.maximum(with_share.max(axis=0), without_share.max(axis=0)) > 1 - 1e-9
-    bounded = np.clip(superiority, *(edge := 1 / (2 * with_n * without_n), 1 - edge))
-    slope = bounded * (1 - bounded)
-    # Without any spread (one side entirely above the other, or a constant metric) the standard
-    # error would be 0.
-    error = np.sqrt(np.where(variance > 1e-20, variance, slope**2 / np.minimum(*sides)))
-    error = np.where(alone, np.nan, error / slope)
+    smaller = np.minimum(*sides)
+    edge = 1 / (2 * smaller**2)
+    bounded = np.clip(superiority, edge, 1 - edge)
+    prior = _guess_spread(bounded) * (1 / sides[0] + 1 / sides[1])
+    error = np.sqrt((smaller * variance + prior) / (smaller + 1)) / (bounded * (1 - bounded))
+    error[alone] = np.nan
     centre = special.logit(bounded)
     reach = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
     return {
@@ -110,6 +110,17 @@ def _estimate_some(
         "with_clusters": sides[0],
         "without_clusters": sides[1],
     }
+
+
+def _guess_spread(superiority: Floats) -> Floats:
+    """Guess the variance of one unit's share if nothing is known but the superiority.
+
+    The larger of Hanley and McNeil's two expressions. It weighs as much as one cluster: ten units
+    that all happen to be near the top seem to vary less than they do.
+    """
+    most = np.maximum(superiority, 1 - superiority)
+    spread: Floats = 2 * most**2 / (1 + most) - most**2
+    return spread
 
 
 def _place_units(
