@@ -15,9 +15,9 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError, StopRun
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Failure, Picture
+from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.execution.batches import Batch, BatchDone
+from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_of_each
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
