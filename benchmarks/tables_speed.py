@@ -21,11 +21,10 @@ from image_tags.tasks.check.gate import check_files
 from image_tags.tasks.clean.rules import clean_tags_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import tag_effects
-from image_tags.tasks.reshape import Verdict
 
 LABELS, WORDS = 30, 20
 WIDTHS = {"celebrity": 3, "label": 20, "word": 30}

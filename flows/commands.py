@@ -73,11 +73,10 @@ def show_plan(settings: Settings, fetch: bool, as_json: bool) -> int:
 def check_up(settings: Settings, spend: bool, create_bucket: bool) -> int:
     """Whether everything is there that a run needs."""
     from image_tags.flows.doctor import closing, render, run_doctor
-    from image_tags.tasks.execution.resources import part
 
     looks = run_doctor(
-        part(settings, StoreSettings),
-        part(settings, AnalysisSettings),
+        settings.only(StoreSettings),
+        settings.only(AnalysisSettings),
         spend=spend,
         create_bucket=create_bucket,
     )

@@ -7,25 +7,17 @@ from typing import Any
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.link_records import links
-from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Fetched
+from image_tags.tasks.contracts.records import Fetched, distinct_pictures, distinct_urls
 from image_tags.tasks.contracts.settings import FetchSettings, Settings
-from image_tags.tasks.execution.resources import (
-    analyzer_for,
-    ledger_for,
-    let_go,
-    part,
-    store_for,
-    web_for,
-)
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.ingest import ingest_links
-from image_tags.tasks.plan import Plan, distinct_pictures, make_plan, plan_sentences
-from image_tags.tasks.source.step import distinct_urls, links_of, load_source
+from image_tags.tasks.plan import Plan, make_plan, plan_sentences
+from image_tags.tasks.source.step import links_of, load_source
 
 NAME = "plan"
-"""Stands for the run's name among the resources that a run shares."""
+"""The name of the run that only plans."""
 
 
 @dataclass(frozen=True)
@@ -96,38 +88,30 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
     source = load_source(settings.source, settings.url_column, settings.store)
     found = links_of(source.table, source.url_column)
     urls = distinct_urls(found)
-    try:
-        store = store_for(NAME, settings)
-        known = _fetched(urls, settings, store) if fetch else _known(urls, settings, store)
-        ledgers = {
-            operation: ledger_for(NAME, settings, operation) for operation in settings.operations
-        }
-        prices = prices_for(settings)
-        plan = make_plan(
-            distinct_pictures(known), analyzer_for(NAME, settings), ledgers, prices
-        ).plan
-    finally:
-        let_go(NAME)
+    with RunResources(NAME, settings) as resources:
+        known = _fetch_links(urls, resources) if fetch else _recall_links(urls, resources)
+        pictures, prices = distinct_pictures(known), prices_for(settings)
+        plan = make_plan(pictures, resources.analyzer, resources.ledgers, prices).plan
     new = len(urls) - sum(one.picture is not None for one in known)
     over = max(0.0, plan.cost_usd - settings.max_cost) if settings.max_cost is not None else 0.0
     return Planned(source.table.num_rows, len(found), len(urls), new, plan, over, fetch)
 
 
-def _fetched(urls: Sequence[str], settings: Settings, store: Store) -> list[Fetched]:
+def _fetch_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:
     with progress.track_step("ingest_images", len(urls)):
         return ingest_links(
             urls,
-            web_for(NAME, settings),
-            store,
-            part(settings, FetchSettings),
+            resources.web,
+            resources.store,
+            resources.settings.only(FetchSettings),
             time.time,
             lambda _: progress.advance_step("ingest_images"),
         )
 
 
-def _known(urls: Sequence[str], settings: Settings, store: Store) -> list[Fetched]:
-    fetching = part(settings, FetchSettings)
-    recalled = (links.recall(store, url, fetching) for url in urls)
+def _recall_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:
+    fetching = resources.settings.only(FetchSettings)
+    recalled = (links.recall(resources.store, url, fetching) for url in urls)
     return [
         known[0]
         for known in recalled

@@ -111,7 +111,6 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.adapters.store.store import PARQUET
     from image_tags.tasks.effects.metric import check_metrics
-    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.source.dataframes import source_table, stored_name
     from image_tags.tasks.source.step import find_url_column
 
@@ -120,7 +119,7 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     find_url_column(table, wanted)
     check_metrics(table, given.metric)
     check_request(given)
-    store = open_store(part(given, StoreSettings))
+    store = open_store(given.only(StoreSettings))
     data = parquet_bytes(table)
     key = f"sources/frame-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     store.add(key, data, PARQUET)
@@ -129,14 +128,13 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
     from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.execution.resources import part
     from image_tags.tasks.published.pointer import FILES
     from image_tags.tasks.read import read_tables
     from image_tags.tasks.source.dataframes import restore_frame, restore_index
 
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)
-    page = open_store(part(settings, StoreSettings)).read(
+    page = open_store(settings.only(StoreSettings)).read(
         FILES.format(version=version, name="report.html")
     )
     return Result(

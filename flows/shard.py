@@ -9,11 +9,12 @@ from prefect.states import Completed, Failed
 
 from image_tags.flows.prefect_setup import say_once
 from image_tags.flows.start import check_request
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.execution.mapping import mapped
-from image_tags.tasks.execution.resources import let_go, store_for
+from image_tags.tasks.execution.mapping import run_batches
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shard_batches import alive, load_share
 from image_tags.tasks.execution.shards import STOPPED
 from image_tags.tasks.ingest import ingest_images
@@ -23,7 +24,13 @@ STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 say_once()
 
 
-@flow(name="image-tags-shard", flow_run_name="{step}: shard {number} of {of}")
+@flow(
+    name="image-tags-shard",
+    flow_run_name="{step}: shard {number} of {of}",
+    persist_result=False,
+    # Prefect writes the error of a flow that raises to a file, whatever `persist_result` says.
+    result_serializer=ResultSerializer(),
+)
 def image_tags_shard(
     run: str,
     step: Literal["ingest_images", "analyze_images"],
@@ -42,18 +49,18 @@ def image_tags_shard(
         settings: those of the run, with this share of every rate.
 
     """
-    store = store_for(run, settings)
+    resources = RunResources(run, settings)
     try:
-        batches = load_share(store, run, step, number, of)
+        batches = load_share(resources.store, run, step, number, of)
         check_request(settings)
-        with alive(store, run, settings.shard_wait):
-            failed = mapped(STEPS[step], batches, run, settings)
+        with alive(resources.store, run, settings.shard_wait):
+            failed = run_batches(STEPS[step], batches, resources)
     except StopRun as error:
         return _failed_state(STOPPED, error)
     except UsageError as error:
         return _failed_state(STOPPED, StopRun(f"On a shard's machine: {error}"))
     finally:
-        let_go(run)
+        resources.close()
     if failed:
         left = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
         return _failed_state("Failed", BatchFailed(left))

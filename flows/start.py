@@ -1,65 +1,54 @@
 """How a run begins: its name, its clock, and a look at what was asked before anything is done."""
 
 import re
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.files import short_name
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
+from image_tags.tasks.adapters.orchestration.flow_runs import read_first_start, replace_tags
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
-from image_tags.tasks.execution.resources import open_analyzer, part, store_for
+from image_tags.tasks.execution.resources import RunResources, open_analyzer
 from image_tags.tasks.execution.run_folder import name_of_run, run_key, save_json
 from image_tags.tasks.explain.step import clear_page
 
 
-@dataclass
-class Clock:
-    """Seconds that each step took, and when the run began (ISO 8601, UTC)."""
-
-    started: str
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        """Time a step."""
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[step] = round(self.seconds.get(step, 0.0) + time.monotonic() - begun, 3)
-
-
 def flow_run_name() -> str:
-    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the
-    name.
-    """
+    """What the flow run is called in the UI: its feed, and when it first started."""
     return name_for(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
 
 
 def name_for(source: str, known_as: str, now: datetime) -> str:
-    """The name of a flow run; one that has such a name, because this is a retry, keeps it."""
-    name = short_name(source)
-    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d", known_as):
+    """The name of a flow run; one that has such a name already, because this is a retry, keeps it.
+
+    To the second, because a schedule and a person may start two runs in one minute.
+    """
+    name = feed_name(source)
+    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", known_as):
         return known_as
-    return f"{name} {now:%Y-%m-%d %H:%M}"
+    return f"{name} {now:%Y-%m-%d %H:%M:%S}"
 
 
-def begin(settings: Settings) -> tuple[str, Clock]:
-    """Clear the flow run's page, check what was asked, name and tag the run and keep its settings
-    with it.
+def feed_name(source: str) -> str:
+    """The source with its folder, such as `my-bucket/feed`: many feeds have the same last part."""
+    name, rest = short_name(source), source.removeprefix("s3://").rstrip("/")
+    while "/" in rest and short_name(rest) == name:
+        rest = rest.rpartition("/")[0]
+    folder = short_name(rest) if rest else name
+    return name if folder == name else f"{folder}/{name}"
+
+
+def begin_run(settings: Settings) -> RunResources:
+    """Clear the flow run's page, check the request, name and tag the run, keep its settings.
 
     Raises:
         UsageError: see `check_request`, `check_places` and `check_shards`; there is no deployment
@@ -73,16 +62,11 @@ def begin(settings: Settings) -> tuple[str, Clock]:
     check_shards(settings)
     if settings.shards > 1:
         find_work_pool(settings.shard_deployment)
-    with get_client(sync_client=True) as client:
-        known = client.read_flow_run(flow_run.id)
-        client.update_flow_run(
-            known.id, tags={*known.tags, settings.analyzer, *settings.operations}
-        )
-    run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
-    save_json(
-        store_for(run, settings), run_key(run, "settings.json"), settings.model_dump(mode="json")
-    )
-    return run, Clock(datetime.now(UTC).isoformat(timespec="seconds"))
+    replace_tags((), {settings.analyzer, *settings.operations})
+    run = name_of_run(read_first_start(), flow_run.id)
+    resources = RunResources(run, settings)
+    save_json(resources.store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
+    return resources
 
 
 def check_places(settings: Settings, names: Sequence[str] = ("store", "source", "people")) -> None:
@@ -135,9 +119,9 @@ def check_request(settings: Settings) -> None:
         raise UsageError(f"There is no folder of people {settings.people!r}.")
     if settings.runner == "dask":
         check_dask_installed()
-    store = open_store(part(settings, StoreSettings))
+    store = open_store(settings.only(StoreSettings))
     store.check_writable()
     prices_for(settings)
-    analyzer = open_analyzer(part(settings, AnalysisSettings), store, settings.region)
+    analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:
         analyzer.settings_of(operation)

@@ -15,13 +15,13 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError, StopRun
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Picture
-from image_tags.tasks.contracts.settings import AnalysisSettings, Settings
-from image_tags.tasks.execution.batches import Batch, BatchDone
+from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
+from image_tags.tasks.contracts.settings import AnalysisSettings
+from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_of_each
-from image_tags.tasks.execution.resources import analyzer_for, ledger_for, store_for
-from image_tags.tasks.execution.run_folder import Failure, save_failures
-from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_passing
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import save_failures
+from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Outcome:
 @task(
     task_run_name="{batch.step} {batch.number} of {batch.of}",
     persist_result=True,
-    cache_key_fn=keyed("analyze_images", AnalysisSettings),
-    retry_condition_fn=retry_passing,
+    cache_key_fn=cache_key_of("analyze_images", AnalysisSettings),
+    retry_condition_fn=may_succeed_later,
 )
-def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> BatchDone:
+def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
     """Ask one operation of a batch of images.
 
     Raises:
@@ -54,26 +54,24 @@ def analyze_images(batch: Batch[Picture], run: str, settings: Settings) -> Batch
         StopRun: nothing can go on.
 
     """
-    analyzer = analyzer_for(run, settings)
+    analyzer, run, operations = resources.analyzer, resources.run, resources.settings.operations
     logger = get_run_logger()
 
     def on_done(picture: Picture, said: str) -> None:
         progress.advance_step("analyze_images")
         logger.debug("%s: %s", picture.image_id, shown(said))
 
-    all_threads = analyzer.threads(batch.step) * len(settings.operations)
+    all_threads = analyzer.threads(batch.step) * len(operations)
     outcome = ask_for(
         batch.items,
         batch.step,
         analyzer=analyzer,
-        ledger=ledger_for(run, settings, batch.step),
+        ledger=resources.ledger(batch.step),
         run=run,
-        threads=threads_of_each(all_threads, batch.of * len(settings.operations)),
+        threads=threads_of_each(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
-    save_failures(
-        store_for(run, settings), run, f"{batch.step}-{batch.digest[:32]}", outcome.passing
-    )
+    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
     logger.info(

@@ -4,33 +4,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link
-from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.records import Fetched, Link, Verdict
 from image_tags.tasks.contracts.tables import IMAGES, WIDE_KINDS, schema_of, wide_columns
-from image_tags.tasks.execution.resources import store_for
-from image_tags.tasks.execution.run_folder import load_fetched, stage, staged
-from image_tags.tasks.reshape import Verdict, load_verdicts
-from image_tags.tasks.source.step import load_links
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import (
+    load_fetched,
+    load_links,
+    load_verdicts,
+    stage,
+    staged,
+)
+from image_tags.tasks.execution.task_options import timed
 
 OURS = "image_tags_"
 """What goes before a column of ours in `tagged` when the source has one of the same name."""
 
 
-@task(task_run_name="assemble the tables")
-def assemble_tables(digests: Sequence[str], run: str, settings: Settings) -> dict[str, str]:
+@task(task_run_name="assemble the tables", cache_policy=NO_CACHE)
+@timed
+def assemble_tables(resources: RunResources, digests: Sequence[str]) -> dict[str, str]:
     """Stage `images`, `tags_wide` and `tagged`; returns the columns of ours that `tagged` had to
     rename.
     """
-    store = store_for(run, settings)
+    store, run, settings = resources.store, resources.run, resources.settings
     source = staged(store, run, "source")
     fetched = {one.url: one for one in load_fetched(store, run, digests)}
     verdicts = load_verdicts(store, run)
-    images = images_table(
-        source.num_rows, load_links(run, settings), fetched, verdicts, store.locate
-    )
+    images = images_table(source.num_rows, load_links(store, run), fetched, verdicts, store.locate)
     widths = {
         "celebrity": settings.wide_celebrities,
         "label": settings.wide_labels,

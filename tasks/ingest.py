@@ -23,42 +23,47 @@ from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.errors import LinkError
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Fetched, Picture, picture_key
-from image_tags.tasks.contracts.settings import FetchSettings, Settings
-from image_tags.tasks.execution.batches import Batch, BatchDone, batch_size, batches_of
+from image_tags.tasks.contracts.records import (
+    BatchDone,
+    Fetched,
+    Picture,
+    distinct_urls,
+    picture_key,
+)
+from image_tags.tasks.contracts.settings import FetchSettings
+from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
 from image_tags.tasks.execution.mapping import threads_of_each
-from image_tags.tasks.execution.resources import part, store_for, web_for
-from image_tags.tasks.execution.run_folder import save_fetched
-from image_tags.tasks.execution.task_options import batch_failed, keyed, retry_passing
-from image_tags.tasks.source.step import distinct_urls, load_links
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import load_links, save_fetched
+from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
 
-def make_link_batches(run: str, settings: Settings) -> list[Batch[str]]:
+def make_link_batches(resources: RunResources) -> list[Batch[str]]:
     """The distinct links of the staged source, in batches."""
-    urls = distinct_urls(load_links(run, settings))
-    return batches_of("ingest", urls, urls, batch_size(len(urls), settings.batch_size))
+    urls = distinct_urls(load_links(resources.store, resources.run))
+    return batches_of("ingest", urls, urls, batch_size(len(urls), resources.settings.batch_size))
 
 
 @task(
     task_run_name="{batch.step} {batch.number} of {batch.of}",
     persist_result=True,
-    cache_key_fn=keyed("ingest_images", FetchSettings),
-    retry_condition_fn=retry_passing,
+    cache_key_fn=cache_key_of("ingest_images", FetchSettings),
+    retry_condition_fn=may_succeed_later,
 )
-def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
+def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
     """Fetch, verify and store a batch of links; what became of each is kept in the run's folder.
 
     Raises:
         BatchFailed: some are left pending; all others are saved.
 
     """
-    fetching = part(settings, FetchSettings)
+    fetching = resources.settings.only(FetchSettings)
     fetching = fetching.model_copy(
         update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)}
     )
-    store = store_for(run, settings)
+    store = resources.store
     logger = get_run_logger()
 
     def on_done(one: Fetched) -> None:
@@ -67,8 +72,8 @@ def ingest_images(batch: Batch[str], run: str, settings: Settings) -> BatchDone:
             "%s: %s %s", link_address(one.url), one.reason or "stored", shown(one.detail or "")
         )
 
-    done = ingest_links(batch.items, web_for(run, settings), store, fetching, time.time, on_done)
-    save_fetched(store, run, batch.digest, done)
+    done = ingest_links(batch.items, resources.web, store, fetching, time.time, on_done)
+    save_fetched(store, resources.run, batch.digest, done)
     outcomes = Counter(str(one.reason or "stored") for one in done)
     logger.info(
         "%s: %s",

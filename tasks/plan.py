@@ -1,9 +1,10 @@
 """Planning the analysis: distinct images, what the ledger already has, the calls left, their cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
@@ -11,18 +12,17 @@ from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.errors import OverBudget
 from image_tags.tasks.contracts.prices import PriceList, prices_for
-from image_tags.tasks.contracts.records import Fetched, JsonObject, Picture
-from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.records import Failure, JsonObject, Picture, distinct_pictures
 from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
-from image_tags.tasks.execution.resources import analyzer_for, ledger_for, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import (
-    Failure,
     forget_failures,
     load_fetched,
     run_key,
     save_failures,
     save_json,
 )
+from image_tags.tasks.execution.task_options import timed
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ class Work:
     refusals: list[Failure]
 
 
-@task(task_run_name="plan the analysis")
-def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> list[Batch[Picture]]:
+@task(task_run_name="plan the analysis", cache_policy=NO_CACHE)
+@timed
+def plan_analysis(resources: RunResources, digests: Sequence[str]) -> list[Batch[Picture]]:
     """Say what is left to ask and what it costs, and cut it into batches; nothing is paid yet.
 
     Raises:
         OverBudget: it costs more than `max_cost`.
 
     """
-    store = store_for(run, settings)
-    ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
+    store, run, settings = resources.store, resources.run, resources.settings
     pictures = distinct_pictures(load_fetched(store, run, digests))
-    work = make_plan(pictures, analyzer_for(run, settings), ledgers, prices_for(settings))
+    work = make_plan(pictures, resources.analyzer, resources.ledgers, prices_for(settings))
     save_json(store, run_key(run, "plan.json"), work.plan.as_json())
     forget_failures(store, run)
     save_failures(store, run, "refused", work.refusals)
@@ -93,11 +93,6 @@ def plan_analysis(digests: Sequence[str], run: str, settings: Settings) -> list[
         progress.print_line(line)
     check_budget(work.plan, settings.max_cost)
     return analysis_batches(work.todo, settings.batch_size)
-
-
-def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:
-    """Each image once, in order of first appearance."""
-    return list({one.picture.image_id: one.picture for one in fetched if one.picture}.values())
 
 
 def make_plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.csv_files import CSV, csv_bytes
@@ -13,10 +14,11 @@ from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.contracts.settings import PublishSettings, Settings
+from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import PUBLISHED
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.manifests import write_manifests
 from image_tags.tasks.published.pointer import (
     FILES,
@@ -47,8 +49,9 @@ class Publication:
     removed: list[Version]
 
 
-@task(task_run_name="publish the tables")
-def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | None:
+@task(task_run_name="publish the tables", cache_policy=NO_CACHE)
+@timed
+def publish_tables(resources: RunResources, summary: JsonObject) -> str | None:
     """Publish a run's staged tables, summary and report as a version; readers see it from the next
     moment on.
 
@@ -58,9 +61,9 @@ def publish_tables(run: str, settings: Settings, summary: JsonObject) -> str | N
     Raises:
         StopRun: the summary does not say what the tables say.
     """
-    store, logger = store_for(run, settings), get_run_logger()
+    store, run, logger = resources.store, resources.run, get_run_logger()
     try:
-        publication = publish_version(store, run, summary, part(settings, PublishSettings))
+        publication = publish_version(store, run, summary, resources.settings.only(PublishSettings))
     except PublishedMeanwhile as lost:
         logger.error("%s", lost)
         save_json(store, run_key(run, "summary.json"), {**summary, "published": False})

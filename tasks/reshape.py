@@ -6,54 +6,29 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.ledger.entry import Entry
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.operations import read_all
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Tag
-from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.records import Calls, Failure, Tag, Verdict, distinct_pictures
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
-from image_tags.tasks.execution.resources import ledger_for, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import (
-    Failure,
     load_failures,
     load_fetched,
-    run_key,
+    save_calls,
+    save_verdicts,
     stage,
 )
-from image_tags.tasks.plan import distinct_pictures
+from image_tags.tasks.execution.task_options import timed
 
 CHUNK = 500
 """Images whose responses are in memory at the same time."""
 
 LONG_SCHEMA = schema_of(TAGS_LONG)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one image once the analyzer was asked; reason and detail are None when it is
-    tagged.
-    """
-
-    image_id: str
-    status: Status
-    reason: Reason | None = None
-    detail: str | None = None
-
-
-@dataclass
-class Calls:
-    """One operation's account: answers paid for by this run, answers it found in the ledger, images
-    without an answer.
-    """
-
-    billed: int = 0
-    reused: int = 0
-    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,41 +40,23 @@ class Reshaped:
     calls: dict[str, Calls]
 
 
-VERDICTS = TypeAdapter(list[Verdict])
-CALLS = TypeAdapter(dict[str, Calls])
-
-
-@task(task_run_name="reshape the responses")
-def reshape_tags(digests: Sequence[str], run: str, settings: Settings) -> int:
+@task(task_run_name="reshape the responses", cache_policy=NO_CACHE)
+@timed
+def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
     """Write the long table before cleaning, the verdicts and the account of calls; returns the
     number of tags.
     """
-    store = store_for(run, settings)
+    store, run = resources.store, resources.run
     image_ids = [
         picture.image_id for picture in distinct_pictures(load_fetched(store, run, digests))
     ]
-    ledgers = {operation: ledger_for(run, settings, operation) for operation in settings.operations}
-    reshaped = reshape_responses(
-        image_ids, ledgers, load_failures(store, run), run, settings.analyzer
-    )
+    failures, analyzer = load_failures(store, run), resources.settings.analyzer
+    reshaped = reshape_responses(image_ids, resources.ledgers, failures, run, analyzer)
     stage(store, run, "all_tags", reshaped.tags)
-    store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(reshaped.verdicts), JSON)
-    store.write(run_key(run, "calls.json"), CALLS.dump_json(reshaped.calls), JSON)
+    save_verdicts(store, run, reshaped.verdicts)
+    save_calls(store, run, reshaped.calls)
     get_run_logger().info("%d tags of %d images", reshaped.tags.num_rows, len(image_ids))
     return int(reshaped.tags.num_rows)
-
-
-def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
-    """What became of each image, as `reshape_tags` found it."""
-    return {
-        verdict.image_id: verdict
-        for verdict in VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))
-    }
-
-
-def load_calls(store: Store, run: str) -> dict[str, Calls]:
-    """The account by operation, as `reshape_tags` found it."""
-    return CALLS.validate_json(store.read(run_key(run, "calls.json")))
 
 
 def reshape_responses(

@@ -11,12 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
-from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.contracts.tables import KINDS, published_tables
+from image_tags.tasks.contracts.tables import CLEANING_RULES, KINDS, published_tables
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
@@ -113,7 +112,7 @@ def list_parameters(context: CheckContext) -> dict[str, Any]:
         "effect_kinds": ["any", *KINDS],
         "effect_min_rows": context.effect_min_rows,
         "metrics": list(context.metrics),
-        "rules": [rule.name for rule in RULES],
+        "rules": list(CLEANING_RULES),
         "analyzers": list(AnalysisSettings.model_fields["analyzer"].annotation.__args__),  # type: ignore[union-attr]
     }
 

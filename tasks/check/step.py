@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.tables import parquet_table
@@ -13,20 +14,22 @@ from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.pointer import read_pointer
 from image_tags.tasks.published.versions import load_profile
 
 
-@task(task_run_name="check the tables")
-def check_tables(run: str, settings: Settings) -> list[JsonObject]:
+@task(task_run_name="check the tables", cache_policy=NO_CACHE)
+@timed
+def check_tables(resources: RunResources) -> list[JsonObject]:
     """Check the staged files, exactly as they will be published; returns all findings.
 
     Raises:
         BrokenSuite: a suite names something unknown.
     """
-    checked = check_staged(store_for(run, settings), run, settings)
+    checked = check_staged(resources.store, resources.run, resources.settings)
     for line in describe_failures(checked.findings):
         get_run_logger().warning(line)
     return [asdict(finding) for finding in checked.findings]
@@ -48,8 +51,8 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
             "label": settings.wide_labels,
             "word": settings.wide_words,
         },
-        cleaning=part(settings, CleaningSettings),
-        thresholds=part(settings, CheckSettings),
+        cleaning=settings.only(CleaningSettings),
+        thresholds=settings.only(CheckSettings),
         last=load_profile(store, pointer),
         metrics=settings.metric,
         effect_min_rows=settings.effect_min_rows,

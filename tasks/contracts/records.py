@@ -2,10 +2,11 @@
 whole tables.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.reasons import Reason, Status
 
 JsonObject = dict[str, Any]
 
@@ -24,6 +25,29 @@ class Link:
     url: str
 
 
+def distinct_urls(links: Iterable[Link]) -> list[str]:
+    """Each URL once, in order of first appearance."""
+    return list(dict.fromkeys(link.url for link in links))
+
+
+@dataclass(frozen=True)
+class SourceRead:
+    """What was read: its table and links are in the run's folder.
+
+    Attributes:
+        rows: rows of the source.
+        links: links in them.
+        url_column: the column that holds them.
+        guessed: whether that column was found by looking at the values.
+
+    """
+
+    rows: int
+    links: int
+    url_column: str
+    guessed: bool
+
+
 @dataclass(frozen=True)
 class Picture:
     """One image in the store, as the analyzer sees it.
@@ -32,7 +56,7 @@ class Picture:
         image_id: sha256 (hex) of the bytes as downloaded.
         key: where it lies in the store, `images/<aa>/<sha256>.<jpg|png>`.
         size: bytes of the stored object.
-        width: px of the stored object, before EXIF orientation.
+        width: px of the stored object as displayed: EXIF orientation is applied.
         height: px.
 
     """
@@ -72,6 +96,11 @@ class Fetched:
     time: float = 0.0
 
 
+def distinct_pictures(fetched: Iterable[Fetched]) -> list[Picture]:
+    """Each image once, in order of first appearance."""
+    return list({one.picture.image_id: one.picture for one in fetched if one.picture}.values())
+
+
 @dataclass(frozen=True)
 class Answer:
     """An analyzer's answer to one operation on one image.
@@ -104,3 +133,48 @@ class Tag:
     parents: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What a mapped task run persists: counts by outcome, nothing else."""
+
+    step: str
+    size: int
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an operation has no answer for an image."""
+
+    image_id: str
+    operation: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The status of one image after the analysis; reason and detail are None when it is tagged."""
+
+    image_id: str
+    status: Status
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass
+class Calls:
+    """One operation's account of a run.
+
+    Attributes:
+        billed: answers that this run paid for.
+        reused: answers that were in the ledger.
+        failed: images without an answer.
+
+    """
+
+    billed: int = 0
+    reused: int = 0
+    failed: int = 0

@@ -5,7 +5,7 @@ The command line's options, the flow's parameters and the form in the Prefect UI
 fields: the name is the parameter, the description is the help text.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,9 @@ class Group(BaseModel):
         """The settings that what is done depends on, as JSON: all but those marked PACE."""
         pace = {name for name, field in type(self).model_fields.items() if PACE in field.metadata}
         return self.model_dump_json(exclude=pace)
+
+
+G = TypeVar("G", bound=Group)
 
 
 class SourceSettings(Group):
@@ -361,3 +364,7 @@ class Settings(
     WorkSettings,
 ):
     """All settings, flat: the flow's parameters and the options of `image-tags run`."""
+
+    def only(self, group: type[G]) -> G:
+        """The settings of one group."""
+        return group.model_validate({name: getattr(self, name) for name in group.model_fields})

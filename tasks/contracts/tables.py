@@ -11,6 +11,16 @@ KINDS = ("label", "word", "line", "celebrity", "face", "moderation")
 WIDE_KINDS = ("celebrity", "label", "word")
 """The kinds that become columns of `tags_wide`, in column order."""
 
+CLEANING_RULES = (
+    "words_not_lines",
+    "blocked_names",
+    "minimum_confidence",
+    "one_name",
+    "celebrity_only",
+    "parents_implied",
+)
+"""What `tags_dropped` can have as `rule`; `clean/rules.py` applies them in this order."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -1,21 +1,24 @@
 """The step that compares the metrics by tag."""
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.contracts.settings import EffectSettings, Settings
-from image_tags.tasks.execution.resources import part, store_for
+from image_tags.tasks.contracts.settings import EffectSettings
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import stage, staged
+from image_tags.tasks.execution.task_options import timed
 
 
-@task(task_run_name="compare {settings.metric} by tag")
-def measure_effects(run: str, settings: Settings) -> int:
+@task(task_run_name="compare {resources.settings.metric} by tag", cache_policy=NO_CACHE)
+@timed
+def measure_effects(resources: RunResources) -> int:
     """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
     from image_tags.tasks.effects.statistics import tag_effects  # scipy.stats is slow to import
 
-    store = store_for(run, settings)
+    store, run, settings = resources.store, resources.run, resources.settings
     source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
-    effects = tag_effects(source, images, long, settings.metric, part(settings, EffectSettings))
+    effects = tag_effects(source, images, long, settings.metric, settings.only(EffectSettings))
     stage(store, run, "tag_effects", effects)
     get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
     return int(effects.num_rows)

@@ -8,17 +8,17 @@ from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
 from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.contracts.errors import StopRun
-from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.live_progress import live_progress
-from image_tags.tasks.execution.resources import results_for
-from image_tags.tasks.execution.shards import sharded
-from image_tags.tasks.execution.task_runners import WORKERS, place_for
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.shards import run_shards
+from image_tags.tasks.execution.task_runners import WORKERS, choose_place
 
 
-def mapped(
-    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
+def run_batches(
+    step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources
 ) -> int:
     """Run a task over batches and wait for all of them; a failed one does not hold up the others.
 
@@ -31,26 +31,34 @@ def mapped(
     """
     if not batches:
         return 0
-    if settings.shards > 1:
-        return sharded(step, batches, run, settings)
+    with resources.clock.measure(step.name):
+        if resources.settings.shards > 1:
+            return run_shards(step, batches, resources)
+        return _run_here(step, batches, resources)
+
+
+def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources) -> int:
+    settings = resources.settings
     configured = step.with_options(
         retries=settings.task_retries,
         retry_delay_seconds=exponential_backoff(settings.task_retry_delay),
         retry_jitter_factor=0.5,
-        result_storage=results_for(run, settings),
+        result_serializer=ResultSerializer(),
     )
+    # Not by `with_options`, which takes only storage that the server knows.
+    configured.result_storage = resources.results
     total = sum(len(batch.items) for batch in batches)
-    place = place_for(run, settings)
-    with progress.track_step(step.name, total), place.entered():
+    place = choose_place(resources)
+    with progress.track_step(step.name, total), place.open():
         # No tags on task runs: for each one Prefect would ask its server whether the tag has a
         # place free.
-        given = {"batch": list(batches), "run": unmapped(run), "settings": unmapped(place.settings)}
+        given = {"resources": unmapped(place.resources), "batch": list(batches)}
         futures = place.runner.map(configured, given)
         live = live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(list(futures)):
             live.add(sizes[future], str(future.state.name))
-            if not place.here:
+            if not place.is_here:
                 progress.advance_step(step.name, sizes[future])
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(list(futures))

@@ -1,95 +1,116 @@
-"""What the tasks of one run share in one process: the store, the web client, the analyzer.
+"""What the steps of one run share in one process: store, web client, analyzer, ledgers, clock."""
 
-Made once, let go at the end.
-"""
-
-import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.orchestration.dask import Dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
+from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Web
 from image_tags.tasks.contracts.settings import (
     AnalysisSettings,
     FetchSettings,
-    Group,
     Settings,
     StoreSettings,
     WorkSettings,
 )
+from image_tags.tasks.execution.clock import Clock
 from image_tags.tasks.execution.run_folder import begun
 
-G = TypeVar("G", bound=Group)
 T = TypeVar("T")
 
-_lock = threading.Lock()
-_made: dict[str, dict[tuple[str, Group], Any]] = {}
 
+class RunResources:
+    """What the steps of a run share. Each resource is made on first use and closed with the run.
 
-def part(settings: Settings, group: type[G]) -> G:
-    """The settings of one group out of all."""
-    return group.model_validate({name: getattr(settings, name) for name in group.model_fields})
+    It travels to another process as the run's name and its settings, and is opened there once for
+    all task runs of that process.
 
+    Attributes:
+        run: the run's name.
+        settings: all settings of the run.
+        clock: when the run began, and how long each step took.
 
-def store_for(run: str, settings: Settings) -> Store:
-    """The run's store."""
-    return _once(run, "store", part(settings, StoreSettings), open_store)
-
-
-def results_for(run: str, settings: Settings) -> StoreResults:
-    """Where the run's task runs keep their results.
-
-    The server is told of it once a run: it may be away later.
     """
-    return _once(run, "results", part(settings, StoreSettings), StoreResults.for_store)
 
+    def __init__(self, run: str, settings: Settings) -> None:
+        self.run = run
+        self.settings = settings
+        self.clock = Clock()
+        self._made: SingleFlight[str, Any] = SingleFlight()
+        self._closing = ExitStack()
 
-def web_for(run: str, settings: Settings) -> Web:
-    """The run's web client; limits by host hold for all its threads."""
-    return _once(run, "web", part(settings, FetchSettings), Web)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as run and settings; a connection or a model cannot."""
+        return _open_here, (self.run, self.settings)
 
+    def __enter__(self) -> "RunResources":
+        """Close the resources when the block ends."""
+        return self
 
-def analyzer_for(run: str, settings: Settings) -> Analyzer:
-    """The run's analyzer; rate limits hold for all its threads."""
-    store = store_for(run, settings)
-    return _once(
-        run,
-        "analyzer",
-        part(settings, AnalysisSettings),
-        lambda own: open_analyzer(own, store, settings.region),
-    )
+    def __exit__(self, *_: object) -> None:
+        """Close the resources."""
+        self.close()
 
+    @property
+    def store(self) -> Store:
+        """The run's store."""
+        return self._once("store", lambda: open_store(self.settings.only(StoreSettings)))
 
-def ledger_for(run: str, settings: Settings, operation: str) -> Ledger:
-    """The ledger of one operation under the run's settings."""
-    since = answers_since(run, settings.ask_again_after)
-    return Ledger.of(store_for(run, settings), analyzer_for(run, settings), operation, since)
+    @property
+    def results(self) -> StoreResults:
+        """Where task runs keep their results."""
+        settings = self.settings.only(StoreSettings)
+        return self._once("results", lambda: StoreResults(settings=settings, run=self.run))
 
+    @property
+    def web(self) -> Web:
+        """The web client; its limits per host hold for all threads of this process."""
+        return self._once("web", lambda: Web(self.settings.only(FetchSettings)))
 
-def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
-    """From when on answers are good enough for a run: by its beginning, so that all its steps and
-    tries agree.
-    """
-    return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
+    @property
+    def analyzer(self) -> Analyzer:
+        """The analyzer; its rate limits hold for all threads of this process."""
+        settings = self.settings.only(AnalysisSettings)
+        return self._once(
+            "analyzer", lambda: open_analyzer(settings, self.store, self.settings.region)
+        )
 
+    def ledger(self, operation: str) -> Ledger:
+        """The ledger of one operation, as it is now."""
+        since = answers_since(self.run, self.settings.ask_again_after)
+        return Ledger.of(self.store, self.analyzer, operation, since)
 
-def dask_for(run: str, settings: Settings, threads: int) -> Dask:
-    """The run's Dask cluster; each of its processes has a store, a web client and an analyzer of
-    its own.
-    """
-    return _once(
-        run,
-        "dask",
-        part(settings, WorkSettings),
-        lambda own: Dask(own, threads, partial(let_go, run)),
-    )
+    @property
+    def ledgers(self) -> dict[str, Ledger]:
+        """The ledgers of all operations, as they are now."""
+        return {operation: self.ledger(operation) for operation in self.settings.operations}
+
+    def dask(self, threads: int) -> Dask:
+        """The run's Dask cluster; each of its processes opens resources of its own."""
+        settings = self.settings.only(WorkSettings)
+        return self._once("dask", lambda: Dask(settings, threads, partial(close_here, self.run)))
+
+    def close(self) -> None:
+        """Close what was made, the latest first."""
+        self._made.take()
+        self._closing.pop_all().close()
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        def make_and_register() -> T:
+            made = make()
+            if hasattr(made, "close"):
+                self._closing.callback(made.close)
+            return made
+
+        return cast("T", self._made.get(name, make_and_register))
 
 
 def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
@@ -105,20 +126,20 @@ def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) 
     return LocalAnalyzer(settings, store)
 
 
-def let_go(run: str) -> None:
-    """Forget what the run shared and close what can be closed."""
-    with _lock:
-        made = _made.pop(run, {})
-    for thing in made.values():
-        if hasattr(thing, "close"):
-            thing.close()
+def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
+    """The oldest answer that a run reuses: counted from its beginning, so that all tries agree."""
+    return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
 
 
-def _once(run: str, what: str, key: G, make: Callable[[G], T]) -> T:
-    # Reentrant use (the analyzer asks for the store) happens before the lock is taken.
-    with _lock:
-        things = _made.setdefault(run, {})
-        if (what, key) not in things:
-            things[what, key] = make(key)
-        found: T = things[what, key]
-        return found
+_opened: SingleFlight[tuple[str, Settings], RunResources] = SingleFlight()
+"""Resources that came here from another process: unpickling has no other place to look for them."""
+
+
+def _open_here(run: str, settings: Settings) -> RunResources:
+    return _opened.get((run, settings), partial(RunResources, run, settings))
+
+
+def close_here(run: str) -> None:
+    """Close a run's resources in a process that they came to."""
+    for resources in _opened.take(lambda key: key[0] == run):
+        resources.close()

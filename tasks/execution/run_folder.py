@@ -4,7 +4,6 @@ checked and published.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,37 +12,28 @@ from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
-from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.contracts.records import Fetched
+from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link, Verdict
 
 MOMENT = "%Y%m%dT%H%M%SZ"
 
+LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
+
 FETCHED = TypeAdapter(list[Fetched])
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an operation has no answer for an image."""
-
-    image_id: str
-    operation: str
-    reason: Reason
-    detail: str
-
-
 FAILURES = TypeAdapter(list[Failure])
+VERDICTS = TypeAdapter(list[Verdict])
+CALLS = TypeAdapter(dict[str, Calls])
 
 
-def name_of_run(created: datetime, flow_run_id: object) -> str:
-    """A run's name: when its flow run was made, and the end of its id.
+def name_of_run(started: datetime, flow_run_id: object) -> str:
+    """A run's name: when its flow run first started, and the end of its id.
 
-    A retry goes on with the same run.
+    A retry keeps the name, as it goes on with the same run.
     """
-    return f"{created.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
+    return f"{started.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
 
 
 def begun(run: str) -> datetime:
-    """When a run was made, as its name says; now for what has no such name."""
+    """When a run first started, from its name; now for what has no such name."""
     try:
         return datetime.strptime(run.partition("-")[0], MOMENT).replace(tzinfo=UTC)
     except ValueError:
@@ -102,6 +92,44 @@ def load_failures(store: Store, run: str) -> list[Failure]:
         for key in store.keys(run_key(run, "failures/"))
         for failure in FAILURES.validate_json(store.read(key))
     ]
+
+
+def save_verdicts(store: Store, run: str, verdicts: list[Verdict]) -> None:
+    """Keep the status of each image."""
+    store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(verdicts), JSON)
+
+
+def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
+    """The status of each image, by its id."""
+    verdicts = VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))
+    return {verdict.image_id: verdict for verdict in verdicts}
+
+
+def save_calls(store: Store, run: str, calls: dict[str, Calls]) -> None:
+    """Keep the account of calls by operation."""
+    store.write(run_key(run, "calls.json"), CALLS.dump_json(calls), JSON)
+
+
+def load_calls(store: Store, run: str) -> dict[str, Calls]:
+    """The account of calls by operation."""
+    return CALLS.validate_json(store.read(run_key(run, "calls.json")))
+
+
+def links_table(links: list[Link]) -> pa.Table:
+    """Links as a table: `row`, `position`, `url`."""
+    columns = ([getattr(link, name) for link in links] for name in LINKS.names)
+    return pa.table(list(columns), LINKS)
+
+
+def save_links(store: Store, run: str, links: list[Link]) -> None:
+    """Stage the links of the source as `links.parquet`."""
+    stage(store, run, "links", links_table(links))
+
+
+def load_links(store: Store, run: str) -> list[Link]:
+    """The links of the staged source."""
+    rows = staged(store, run, "links").to_pylist()
+    return [Link(row["row"], row["position"], row["url"]) for row in rows]
 
 
 def stage(store: Store, run: str, name: str, table: pa.Table) -> None:

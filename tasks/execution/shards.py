@@ -25,10 +25,10 @@ from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.live_progress import live_progress
-from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key
 from image_tags.tasks.execution.shard_batches import save_share, shares_of, sign_of_life
-from image_tags.tasks.execution.task_runners import divided
+from image_tags.tasks.execution.task_runners import divide_settings
 
 POLL = 2.0
 """Seconds between two looks at the shards."""
@@ -80,9 +80,7 @@ class Watch:
         return now - self._seen[what][1] >= self.patience
 
 
-def sharded(
-    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
-) -> int:
+def run_shards(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources) -> int:
     """Have shards do the batches and wait for all of them; a failed one does not hold up the
     others.
 
@@ -100,14 +98,14 @@ def sharded(
     left: dict[UUID, Shard] = {}
     with progress.track_step(step.name, total):
         try:
-            left.update(_started(step, batches, run, settings))
+            left.update(_started(step, batches, resources))
             live = live_progress(step.name, total, next(iter(left.values())).task_run_id)
 
             def on_done(items: int) -> None:
                 live.add(items, None)
                 progress.advance_step(step.name, items)
 
-            failed = _wait_for(left, run, settings, on_done)
+            failed = _wait_for(left, resources, on_done)
             live.end([(total, None)])
             return failed
         finally:
@@ -119,15 +117,16 @@ def settings_of_each(settings: Settings, of: int) -> Settings:
 
     What it costs was looked at for all, on the run's own machine.
     """
-    return divided(settings, of).model_copy(
+    return divide_settings(settings, of).model_copy(
         update={"shards": 1, "max_cost": None, "price_list": None}
     )
 
 
 def _started(
-    step: Task[..., Any], batches: Sequence[Batch[Any]], run: str, settings: Settings
+    step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources
 ) -> Iterator[tuple[UUID, Shard]]:
-    store, shares = store_for(run, settings), shares_of(batches, settings.shards)
+    store, run, settings = resources.store, resources.run, resources.settings
+    shares = shares_of(batches, settings.shards)
     own = settings_of_each(settings, len(shares)).model_dump(mode="json")
     for number, share in enumerate(shares, 1):
         save_share(store, run, step.name, number, len(shares), share)
@@ -140,15 +139,16 @@ def _started(
             "settings": own,
         }
         made = shard_runs.start_shard(settings.shard_deployment, name, given)
-        sizes = {_key(step, batch, run, settings): len(batch.items) for batch in share}
+        sizes = {_result_key(step, batch, resources): len(batch.items) for batch in share}
         yield made.id, Shard(name, made.parent_task_run_id, sizes)
 
 
 def _wait_for(
-    left: dict[UUID, Shard], run: str, settings: Settings, on_done: Callable[[int], None]
+    left: dict[UUID, Shard], resources: RunResources, on_done: Callable[[int], None]
 ) -> int:
     """Take each shard out of `left` as it ends or is lost; how many of them failed."""
-    store, watch, logger = store_for(run, settings), Watch(settings.shard_wait), get_run_logger()
+    store, run, settings = resources.store, resources.run, resources.settings
+    watch, logger = Watch(settings.shard_wait), get_run_logger()
     shards, failed, counted = dict(left), 0, 0
     while left:
         states = _looked_at(left, watch)
@@ -214,7 +214,7 @@ def _done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection
     )
 
 
-def _key(step: Task[..., Any], batch: Batch[Any], run: str, settings: Settings) -> str:
+def _result_key(step: Task[..., Any], batch: Batch[Any], resources: RunResources) -> str:
     """Where a batch's result will lie, whoever makes it."""
     assert step.cache_key_fn is not None  # noqa: S101 - every task that is mapped has one
-    return str(step.cache_key_fn(None, {"batch": batch, "run": run, "settings": settings}))  # type: ignore[arg-type]
+    return str(step.cache_key_fn(None, {"resources": resources, "batch": batch}))  # type: ignore[arg-type]

@@ -1,10 +1,11 @@
-"""How mapped tasks are cached, retried and fail."""
+"""How tasks are timed, cached and retried, and how they fail."""
 
+import functools
 import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
@@ -15,22 +16,39 @@ from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopR
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import Group
 from image_tags.tasks.execution.batches import batch_key
-from image_tags.tasks.execution.resources import part
+from image_tags.tasks.execution.resources import RunResources
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NAMED = 20
 """Links or images that a failed batch's message names."""
 
 
-def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, Any]], str]:
+def timed(
+    step: Callable[Concatenate[RunResources, P], R],
+) -> Callable[Concatenate[RunResources, P], R]:
+    """Measure a step by the clock of the run that it works for."""
+
+    @functools.wraps(step)
+    def measured(resources: RunResources, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with resources.clock.measure(step.__name__):
+            return step(resources, *args, **kwargs)
+
+    return measured
+
+
+def cache_key_of(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, Any]], str]:
     """A cache key function: the task, the settings that its outcome depends on, and the batch's
     ids.
     """
 
     def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
-        settings = part(parameters["settings"], group).outcome_json()
+        resources: RunResources = parameters["resources"]
+        settings = resources.settings.only(group).outcome_json()
         return batch_key(
             task,
-            parameters["run"],
+            resources.run,
             hashlib.sha256(settings.encode()).hexdigest()[:16],
             parameters["batch"],
         )
@@ -38,7 +56,7 @@ def keyed(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, 
     return key
 
 
-def retry_passing(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
+def may_succeed_later(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
     """Run a batch again only when what it left may succeed: not when a person has to fix something
     first.
     """

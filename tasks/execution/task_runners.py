@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.execution.resources import dask_for
+from image_tags.tasks.execution.resources import RunResources
 
 WORKERS = 16
 """Mapped task runs at the same time in one process; each has a few threads of its own."""
@@ -21,39 +21,41 @@ class Place(NamedTuple):
 
     Attributes:
         runner: to be entered and given task runs.
-        settings: for each of the processes.
-        here: whether they run in this process.
+        resources: for each of the processes.
+        is_here: whether they run in this process.
 
     """
 
     runner: TaskRunner[Any]
-    settings: Settings
-    here: bool
+    resources: RunResources
+    is_here: bool
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def open(self) -> Iterator[None]:
         """Let the runner take task runs while the block runs.
 
         Other processes get the address of this one's server: without, each would start one of its
         own.
         """
         with ExitStack() as stack:
-            if not self.here:
+            if not self.is_here:
                 client = stack.enter_context(get_client(sync_client=True))
                 stack.enter_context(temporary_settings({PREFECT_API_URL: str(client.api_url)}))
             stack.enter_context(self.runner)
             yield
 
 
-def place_for(run: str, settings: Settings) -> Place:
+def choose_place(resources: RunResources) -> Place:
     """The place that the settings name. A Dask cluster is started once a run."""
+    settings = resources.settings
     if settings.runner == "threads":
-        return Place(ThreadPoolTaskRunner(max_workers=WORKERS), settings, here=True)
-    cluster = dask_for(run, settings, WORKERS)
-    return Place(cluster.task_runner(), divided(settings, cluster.processes), here=False)
+        return Place(ThreadPoolTaskRunner(max_workers=WORKERS), resources, is_here=True)
+    cluster = resources.dask(WORKERS)
+    own = RunResources(resources.run, divide_settings(settings, cluster.processes))
+    return Place(cluster.task_runner(), own, is_here=False)
 
 
-def divided(settings: Settings, of: int) -> Settings:
+def divide_settings(settings: Settings, of: int) -> Settings:
     """The settings for one of several processes that work at the same time: its share of every rate
     and cap.
     """

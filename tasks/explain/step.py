@@ -11,6 +11,7 @@ from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
@@ -19,9 +20,9 @@ from prefect.runtime import flow_run
 from image_tags.tasks.adapters.store.console import console_page
 from image_tags.tasks.contracts.display import markdown
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_json, run_key, staged
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.explain.markdown import (
     MESSAGE,
     Ending,
@@ -36,16 +37,16 @@ ENDED, LEFT, UNTAGGED = "how-the-run-ended", "links-pending", "links-not-tagged"
 CHECKS, COSTS = "checks-of-the-tables", "calls-and-cost"
 
 
-@task(task_run_name="explain the run")
+@task(task_run_name="explain the run", cache_policy=NO_CACHE)
+@timed
 def explain_run(
-    run: str,
-    settings: Settings,
+    resources: RunResources,
     summary: JsonObject,
     findings: Sequence[JsonObject],
     ending: Ending,
 ) -> None:
     """Leave how the run ended, what is pending, the reasons, the checks and the cost as artifacts."""
-    store = store_for(run, settings)
+    store, run = resources.store, resources.run
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
     show_ending(

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject, picture_key
-from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import PUBLISHED
-from image_tags.tasks.execution.resources import store_for
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key, staged
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.report.page import render_report
 from image_tags.tasks.report.view import ReportInput
 
 HTML = "text/html; charset=utf-8"
 
 
-@task(task_run_name="draw the report")
-def report_run(
-    run: str, settings: Settings, summary: JsonObject, findings: Sequence[JsonObject]
-) -> str:
+@task(task_run_name="draw the report", cache_policy=NO_CACHE)
+@timed
+def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
     """Draw `report.html` from the staged tables; returns its address."""
-    store = store_for(run, settings)
+    store, run = resources.store, resources.run
     tables = {
         name: staged(store, run, name)
         for name in (*PUBLISHED, "tag_effects")

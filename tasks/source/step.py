@@ -4,19 +4,18 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files import files, tables
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.records import Link
-from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.contracts.records import Link, SourceRead
 from image_tags.tasks.effects.metric import check_metrics
-from image_tags.tasks.execution.resources import store_for
-from image_tags.tasks.execution.run_folder import stage, staged
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import save_links, stage
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.source.concat_tables import concat_tables
 from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
-
-LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.string())])
 
 SAMPLE = 1000
 """Filled cells a column is judged by."""
@@ -33,25 +32,16 @@ class Source:
     guessed: bool
 
 
-@dataclass(frozen=True)
-class SourceRead:
-    """What `read_source` tells the other steps; the table and its links are in the run's folder."""
-
-    rows: int
-    links: int
-    url_column: str
-    guessed: bool
-
-
-@task(task_run_name="read {settings.source}")
-def read_source(run: str, settings: Settings) -> SourceRead:
+@task(task_run_name="read {resources.settings.source}", cache_policy=NO_CACHE)
+@timed
+def read_source(resources: RunResources) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
+    store, run, settings = resources.store, resources.run, resources.settings
     source = load_source(settings.source, settings.url_column, settings.store)
     check_metrics(source.table, settings.metric)
     links = links_of(source.table, source.url_column)
-    store = store_for(run, settings)
     stage(store, run, "source", source.table)
-    stage(store, run, "links", links_table(links))
+    save_links(store, run, links)
     found = " (found by looking at the values)" if source.guessed else ""
     logger = get_run_logger()
     logger.info(
@@ -110,29 +100,6 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
         for row, cell in enumerate(_cells(table, url_column))
         for position, url in enumerate(links_in(cell))
     ]
-
-
-def links_table(links: list[Link]) -> pa.Table:
-    """Links as a table: `row`, `position`, `url`."""
-    return pa.table(
-        [
-            [link.row for link in links],
-            [link.position for link in links],
-            [link.url for link in links],
-        ],
-        LINKS,
-    )
-
-
-def load_links(run: str, settings: Settings) -> list[Link]:
-    """The links that `read_source` staged."""
-    rows = staged(store_for(run, settings), run, "links").to_pylist()
-    return [Link(row["row"], row["position"], row["url"]) for row in rows]
-
-
-def distinct_urls(links: list[Link]) -> list[str]:
-    """Each URL once, in order of first appearance."""
-    return list(dict.fromkeys(link.url for link in links))
 
 
 def _cells(table: pa.Table, name: str) -> list[object]:

@@ -9,48 +9,43 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import REASONS, Status
-from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.records import JsonObject, SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.execution.resources import store_for
-from image_tags.tasks.execution.run_folder import run_key, save_json, staged
-from image_tags.tasks.reshape import load_calls
-from image_tags.tasks.source.step import SourceRead
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json, staged
+from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.summary.changes import compare_with_published, describe_changes
 
 TOP = 10
 """How many labels and people the summary names."""
 
 
-@task(task_run_name="summarize the run")
+@task(task_run_name="summarize the run", cache_policy=NO_CACHE)
+@timed
 def summarize_run(
-    run: str,
-    settings: Settings,
+    resources: RunResources,
     *,
     source: SourceRead,
     findings: Sequence[JsonObject],
-    started: str,
-    seconds: Mapping[str, float],
     remarks: Sequence[str],
     stopped: bool,
 ) -> JsonObject:
     """Count what the staged tables say, as `summary.json`; staged with the run.
 
     Args:
-        run: the run.
-        settings: its settings.
+        resources: of the run.
         source: what was read.
         findings: what the gate found; a critical one means that nothing is published.
-        started: when the run began, ISO 8601.
-        seconds: by step.
         remarks: sentences that a person should see.
         stopped: whether the run had to stop, so that nothing is published.
 
     """
-    store = store_for(run, settings)
+    store, run, settings = resources.store, resources.run, resources.settings
     tables = {name: staged(store, run, name) for name in published_tables(settings.metric)}
     calls = load_calls(store, run)
     prices = prices_for(settings)
@@ -60,7 +55,7 @@ def summarize_run(
     summary = {
         "version": f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z-{run.rpartition('-')[2]}",
         "run": run,
-        "started": started,
+        "started": resources.clock.started,
         "finished": finished.isoformat(timespec="seconds"),
         "source": settings.source,
         "url_column": source.url_column,
@@ -72,7 +67,7 @@ def summarize_run(
         "changes": compare_with_published(store, tables["images"]),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
-        "seconds": dict(seconds),
+        "seconds": dict(resources.clock.seconds),
         "checks": checks,
         "findings": [finding for finding in findings if not finding["success"]],
         "tables": {name: table.num_rows for name, table in tables.items()},

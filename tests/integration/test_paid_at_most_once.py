@@ -15,9 +15,9 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.errors import StopRun
-from image_tags.tasks.contracts.records import Picture
+from image_tags.tasks.contracts.records import Picture, distinct_pictures
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.plan import analysis_batches, distinct_pictures, make_plan
+from image_tags.tasks.plan import analysis_batches, make_plan
 from tests.support.made import LABELS, TEXT, fetched
 from tests.support.rekognition_endpoint import DROP_UNBILLED, Fault, RekognitionEndpoint
 from tests.support.site import png

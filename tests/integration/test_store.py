@@ -98,11 +98,47 @@ class TestContract:
         for key in keys:
             assert store.read(key) == b"1"
 
+    def test_lists_sizes(self, store):
+        for key in ["p/b", "p/a/1", "q"]:
+            store.write(key, key.encode(), JSON)
+        assert store.list_sizes("p/") == {"p/a/1": 5, "p/b": 3}
+        assert list(store.list_sizes("p/")) == ["p/a/1", "p/b"]
+        assert store.list_sizes("missing/") == {}
+
+    def test_a_listing_shows_an_object_or_what_replaced_it(self, store):
+        over = threading.Event()
+
+        def list_all_the_time():
+            looks = 0
+            while not over.is_set():
+                assert store.list_sizes("chain/"), "neither the old one nor the new one"
+                looks += 1
+            return looks
+
+        store.write("chain/000", b"1", JSON)
+        with ThreadPoolExecutor(3) as pool:
+            looking = [pool.submit(list_all_the_time) for _ in range(2)]
+            try:
+                for n in range(1, 150):
+                    store.write(f"chain/{n:03}", b"1", JSON)
+                    store.delete_all([f"chain/{n - 1:03}"])
+            finally:
+                over.set()
+            assert all(look.result() for look in looking)
+
+    def test_reads_a_range(self, store):
+        store.write("k", b"0123456789", JSON)
+        assert store.read_range("k", 0, 4) == b"0123"
+        assert store.read_range("k", 6, 100) == b"6789"
+        with pytest.raises(NotInStore):
+            store.read_range("missing", 0, 1)
+
     def test_lists_more_than_a_page(self, store):
         keys = [f"many/{n:05}" for n in range(1003)]
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda key: store.write(key, b"", JSON), keys))
         assert list(store.keys("many/")) == keys
+        assert list(store.list_sizes("many/")) == keys
 
     def test_swaps_only_what_is_still_the_same(self, store):
         assert store.swap("pointer", b"1", JSON, None)

@@ -10,13 +10,11 @@ from image_tags.tasks.assemble import images_table, tagged_table, wide_table
 from image_tags.tasks.clean.rules import clean_tags_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link, Picture
+from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import tag_effects
-from image_tags.tasks.execution.run_folder import run_key, save_json, stage
-from image_tags.tasks.reshape import Verdict
-from image_tags.tasks.source.step import links_table
+from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
 from image_tags.tasks.summary.step import count_links
 
 WIDTHS = {"celebrity": 2, "label": 3, "word": 4}

@@ -7,7 +7,7 @@ back. A claim counts as free when
 
 - it says that it was given back, or
 - its holder was a process of this machine that has ended (see
-  `image_tags.tasks.adapters.ledger.owner`), or
+  `image_tags.tasks.adapters.store.owner`), or
 - it has not beaten for LEASE seconds of the watcher's own monotonic clock: clocks of two machines
   are never compared.
 
@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from image_tags.tasks.adapters.ledger import owner
+from image_tags.tasks.adapters.store import owner
 from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject

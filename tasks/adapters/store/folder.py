@@ -6,7 +6,7 @@ import os
 import random
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
@@ -72,6 +72,24 @@ class FolderStore:
         )
         yield from sorted(path.relative_to(self._root).as_posix() for path in found)
 
+    def list_sizes(self, prefix: str) -> dict[str, int]:
+        """See Store."""
+        # A folder that changes while it is read may show neither of two files, so removals wait.
+        with self._locked(fcntl.LOCK_SH):
+            found = {key: self.size(key) for key in self.keys(prefix)}
+        return {key: size for key, size in found.items() if size is not None}
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """See Store."""
+        try:
+            with self._path(key).open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise NotInStore(f"{self.locate(key)} is not there.") from None
+        except OSError as error:
+            raise self._stop(error, "read") from None
+
     def delete(self, key: str) -> None:
         """See Store."""
         if self.exists(key):
@@ -82,8 +100,9 @@ class FolderStore:
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """See Store."""
-        for key in keys:
-            self.delete(key)
+        with self._locked():
+            for key in keys:
+                self.delete(key)
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """See Store."""
@@ -177,9 +196,15 @@ class FolderStore:
         return True
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self._root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context((self._root / ".lock").open("w"))
+                fcntl.flock(lock, how)
+            except FileNotFoundError:  # no store yet, so nothing to guard
+                pass
+            except OSError as error:
+                raise self._stop(error, "written") from None
             yield
 
     def _stop(self, error: OSError, done: str) -> StopRun:

@@ -92,11 +92,24 @@ class S3Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See Store."""
-        full, more, cut = "", True, len(self._full(""))
-        while more:
-            page, more = self._do("s3:ListBucket", partial(self._page, self._full(prefix), full))
-            for full in page:
-                yield full[cut:]
+        return (key for key, _ in self._list(prefix))
+
+    def list_sizes(self, prefix: str) -> dict[str, int]:
+        """See Store.
+
+        Pages are read in the order of keys: what has gone from an earlier page shows on a later.
+        """
+        return dict(self._list(prefix))
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """See Store."""
+
+        def get() -> bytes:
+            span = f"bytes={start}-{start + length - 1}"
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key), Range=span)
+            return answer["Body"].read()
+
+        return self._do("s3:GetObject", get)
 
     def delete(self, key: str) -> None:
         """See Store."""
@@ -166,11 +179,19 @@ class S3Store:
         if failed := answer.get("Errors"):
             raise ClientError({"Error": {"Code": failed[0].get("Code", "")}}, "DeleteObjects")
 
-    def _page(self, full_prefix: str, after: str) -> tuple[list[str], bool]:
+    def _list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        full, more, cut = "", True, len(self._full(""))
+        while more:
+            page, more = self._do("s3:ListBucket", partial(self._page, self._full(prefix), full))
+            for full, size in page:
+                yield full[cut:], size
+
+    def _page(self, full_prefix: str, after: str) -> tuple[list[tuple[str, int]], bool]:
         found = self.client.list_objects_v2(
             Bucket=self.bucket, Prefix=full_prefix, StartAfter=after
         )
-        return [one["Key"] for one in found.get("Contents", [])], found["IsTruncated"]
+        contents = found.get("Contents", [])
+        return [(one["Key"], one["Size"]) for one in contents], found["IsTruncated"]
 
     def _get(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:

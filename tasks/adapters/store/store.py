@@ -50,6 +50,16 @@ class Store(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys below a prefix that ends in `/`, in order."""
 
+    def list_sizes(self, prefix: str) -> dict[str, int]:
+        """The objects below a prefix that ends in `/`, in order, with their bytes counted.
+
+        If `delete_all` removes an object after its replacement was put under a key that sorts
+        later, at least one of the two is listed, however the listing and the removal overlap.
+        """
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """So many bytes of the object from `start` on, fewer at its end; NotInStore if absent."""
+
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
 

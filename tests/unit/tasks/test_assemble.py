@@ -12,9 +12,9 @@ from image_tags.tasks.assemble import (
     wide_table,
 )
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Fetched, Link
+from image_tags.tasks.contracts.records import Fetched, Link, Verdict
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
-from image_tags.tasks.reshape import LONG_SCHEMA, Verdict
+from image_tags.tasks.reshape import LONG_SCHEMA
 from tests.support.made import fetched, image_id
 
 WIDTHS = {"celebrity": 1, "label": 3, "word": 2}

@@ -8,13 +8,12 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import OverBudget, Rejected
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.contracts.records import Answer, Fetched
+from image_tags.tasks.contracts.records import Answer, Fetched, distinct_pictures
 from image_tags.tasks.plan import (
     OperationPlan,
     Plan,
     analysis_batches,
     check_budget,
-    distinct_pictures,
     make_plan,
     plan_sentences,
 )

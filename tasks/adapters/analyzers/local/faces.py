@@ -1,41 +1,43 @@
-"""Faces: where they are, their landmarks, and a vector that tells one person from another.
+"""Faces: where they are, how they are held and seen, and a vector that tells people apart.
 
-Models, all by Davis E. King (github.com/davisking/dlib-models): the frontal HOG detector inside
-dlib, and in the public domain the 5-point shape predictor and the face recognition network, whose
-vectors of one person lie within 0.6 of each other (99.38% right on Labeled Faces in the Wild). The
-68-point predictor in the same package is not used: the licence of the pictures it was trained on
-excludes commercial use.
+Faces and their five points are YuNet's (module `yunet`). The vectors are made by two models of
+Davis E. King (github.com/davisking/dlib-models), both in the public domain: a 5-point shape
+predictor, which turns a face upright, and the face recognition network, whose vectors of one person
+are within 0.6 of each other (99.38 % right on Labeled Faces in the Wild). The 68-point predictor in
+the same package is not used: the licence of its training pictures excludes commercial use.
 """
 
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import dlib
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from image_tags.tasks.adapters.analyzers.local import yunet
+from image_tags.tasks.adapters.analyzers.local.face_points import align_face, measure_pose
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
-from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb, scale_size
+from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb
 from image_tags.tasks.adapters.analyzers.local.shared import run_once
 
-DETECTION_SIDE = 1024
-"""px of the longer side at which faces are looked for; the smallest face found is some 80 px of
-these.
-"""
+LEAST_SCORE = 0.8
+"""YuNet's score (0-1) from which a face counts."""
 
-LEAST_SCORE = 0.15
-"""The detector's own threshold is 0.
+LEAST_SCORE_ON_ANIMALS = 0.9
+"""The same where the picture shows an animal: YuNet takes some muzzles for faces, with less."""
 
-From 0.15 on, 75 of the 79 faces found in 1,000 ImageNet pictures were faces.
-"""
+LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
+"""Rekognition's names of YuNet's five points, in their order."""
 
-_CHIP = 150
-"""px a side of an aligned face, as the recognition network takes it."""
+_SHARP = 500.0
+"""Variance of the Laplacian that counts as half sharp; see `measure_sharpness`."""
+
+_MEASURED_SIDE = 112
+"""px a side to which a face is scaled before its sharpness is measured."""
 
 Vector = npt.NDArray[np.float64]
 """(128,): the recognition network's description of a face."""
@@ -43,13 +45,16 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Face:
-    """A found face.
+    """A face in a picture.
 
     Attributes:
         box: cut off at the picture's edges.
         confidence: 0-100, that it is a face.
         landmarks: Rekognition's name -> x, y as shares of width and height.
-        roll: degrees that the head is turned clockwise in the picture's plane.
+        roll: degrees by which the head is turned clockwise in the picture's plane.
+        yaw: degrees by which it looks to the picture's right; below 0 to the left.
+        brightness: 0-100, of the pixels in the box.
+        sharpness: 0-100, of the pixels in the box.
         chip: the face cut out, turned upright, 150 x 150 px.
 
     """
@@ -58,79 +63,90 @@ class Face:
     confidence: float
     landmarks: dict[str, tuple[float, float]]
     roll: float
+    yaw: float
+    brightness: float
+    sharpness: float
     chip: Rgb
 
 
-def find_faces(pixels: Rgb, side: int = DETECTION_SIDE, least: float = LEAST_SCORE) -> list[Face]:
-    """The faces in the picture, largest first."""
-    height, width = pixels.shape[:2]
-    scaled = np.asarray(
-        Image.fromarray(pixels).resize(scale_size((width, height), side), Image.Resampling.BILINEAR)
-    )
-    with _borrow_detector() as detector:
-        boxes, scores, _ = detector.run(scaled, 0, least)
-    faces = [_build_face(scaled, box, score) for box, score in zip(boxes, scores, strict=True)]
+def find_faces(
+    pixels: Rgb,
+    side: int = yunet.SIDE,
+    least: float = LEAST_SCORE,
+    shows_animal: Callable[[], bool] = lambda: False,
+) -> list[Face]:
+    """Find the faces in the picture, largest first.
+
+    Args:
+        pixels: the picture.
+        side: px to which its longer side is scaled before the search.
+        least: score (0-1) from which a face counts.
+        shows_animal: whether the picture shows an animal; only asked where that matters.
+
+    """
+    found = yunet.detect_faces(pixels, least, side)
+    if any(face.score < LEAST_SCORE_ON_ANIMALS for face in found) and shows_animal():
+        found = [face for face in found if face.score >= LEAST_SCORE_ON_ANIMALS]
+    faces = [_build_face(pixels, face) for face in found]
     return sorted(faces, key=lambda face: -face.box.width * face.box.height)
 
 
 def describe_face(face: Face) -> Vector:
-    """The face's vector.
+    """Compute the face's vector (105 ms).
 
-    Faces of one person lie close together; dlib's published limit is a distance of 0.6.
+    Faces of one person are close together; dlib's published limit is a distance of 0.6.
     """
     with _describing:
         return np.asarray(_load_network().compute_face_descriptor(face.chip))
 
 
-def _build_face(picture: Rgb, box: Any, score: float) -> Face:
-    height, width = picture.shape[:2]
-    shape = _load_landmarks()(picture, box)
-    points = [(shape.part(n).x / width, shape.part(n).y / height) for n in range(5)]
-    left, top = max(box.left(), 0) / width, max(box.top(), 0) / height
-    right, bottom = min(box.right() + 1, width) / width, min(box.bottom() + 1, height) / height
-    (ax, ay), (bx, by) = ((_find_middle(points[i], points[j])) for i, j in ((2, 3), (0, 1)))
+def measure_brightness(crop: Rgb) -> float:
+    """Measure the mean luma (ITU-R BT.601) of a picture as 0-100."""
+    return float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean() / 2.55)
+
+
+def measure_sharpness(crop: Rgb) -> float:
+    """Measure how sharp a picture is as 0-100; 50 where the Laplacian's variance is 500.
+
+    All are scaled to one size first, so that a small face counts as blurred as it looks when it is
+    enlarged.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    side = (_MEASURED_SIDE, _MEASURED_SIDE)
+    shrinks = min(grey.shape) > _MEASURED_SIDE
+    grey = cv2.resize(grey, side, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    variance = float(cv2.Laplacian(grey, cv2.CV_64F).var())
+    return 100 * variance / (variance + _SHARP)
+
+
+def _build_face(pixels: Rgb, found: yunet.Detection) -> Face:
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = _cut_box(found.box, width, height)
+    crop = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    points, chip = align_face(pixels, found)
+    roll, yaw = measure_pose(points)
+    shares = [(float(x / width), float(y / height)) for x, y in points]
     return Face(
-        box=Box(left, top, right - left, bottom - top),
-        confidence=_score_confidence(score),
-        landmarks={
-            "eyeLeft": (ax, ay),
-            "eyeRight": (bx, by),
-            "nose": points[4],
-            "leftEyeLeft": points[2],
-            "leftEyeRight": points[3],
-            "rightEyeLeft": points[1],
-            "rightEyeRight": points[0],
-        },
-        roll=math.degrees(math.atan2((by - ay) * height, (bx - ax) * width)),
-        chip=np.asarray(dlib.get_face_chip(picture, shape, _CHIP)),
+        box=Box(left / width, top / height, (right - left) / width, (bottom - top) / height),
+        confidence=100 * found.score,
+        landmarks=dict(zip(LANDMARKS, shares, strict=True)),
+        roll=roll,
+        yaw=yaw,
+        brightness=measure_brightness(crop),
+        sharpness=measure_sharpness(crop),
+        chip=chip,
     )
 
 
-def _find_middle(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
-    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
-
-
-def _score_confidence(score: float) -> float:
-    """The detector's score, which has no upper end, as 0-100: 0.15 is 61, 1 is 95, 2 is 99.8."""
-    return 100 / (1 + math.exp(-3 * score)) if score < 20 else 100.0
-
-
-_idle: list[Any] = []
-"""Detectors not in use. One keeps its pyramid in itself and runs without Python's lock, so no two
-threads may share one; it takes 0.3 s to make, so none is thrown away.
-"""
-
-
-@contextmanager
-def _borrow_detector() -> Iterator[Any]:
-    try:
-        detector = _idle.pop()
-    except IndexError:
-        detector = dlib.get_frontal_face_detector()
-    try:
-        yield detector
-    finally:
-        _idle.append(detector)
+def _cut_box(box: yunet.Values, width: int, height: int) -> tuple[int, int, int, int]:
+    """Whole px of left, top, right and bottom, within the picture."""
+    left, top, across, down = box
+    return (
+        min(max(math.floor(left), 0), width - 1),
+        min(max(math.floor(top), 0), height - 1),
+        min(math.ceil(left + across), width),
+        min(math.ceil(top + down), height),
+    )
 
 
 _describing = threading.Lock()
@@ -138,13 +154,6 @@ _describing = threading.Lock()
 
 It holds Python's lock while it runs, so that nothing is lost by ours.
 """
-
-
-@run_once
-def _load_landmarks() -> Any:
-    return dlib.shape_predictor(
-        str(model_file("face_recognition_models", "shape_predictor_5_*.dat"))
-    )
 
 
 @run_once

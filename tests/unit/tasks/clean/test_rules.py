@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from image_tags.tasks.clean.rules import RULES, clean_tags_table
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
-from image_tags.tasks.contracts.tables import KINDS, TAGS_DROPPED, TAGS_LONG, schema_of
+from image_tags.tasks.contracts.tables import (
+    CLEANING_RULES,
+    KINDS,
+    TAGS_DROPPED,
+    TAGS_LONG,
+    schema_of,
+)
 
 NAMES = (
     "Cat",
@@ -292,7 +298,8 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     kept, dropped = clean_tags_table(came, chosen)
     assert kept.schema == came.schema
     assert dropped.schema == schema_of(TAGS_DROPPED)
-    assert set(dropped["rule"].to_pylist()) <= {rule.name for rule in RULES}
+    assert tuple(rule.name for rule in RULES) == CLEANING_RULES
+    assert set(dropped["rule"].to_pylist()) <= set(CLEANING_RULES)
     rows = came.to_pylist()
     assert Counter(map(essence, kept.to_pylist() + dropped.to_pylist())) == Counter(
         map(essence, rows)

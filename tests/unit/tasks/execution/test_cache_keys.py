@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.settings import PACE, AnalysisSettings, FetchSettings, Settings
 from image_tags.tasks.execution.batches import batches_of
-from image_tags.tasks.execution.task_runners import divided
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.task_runners import divide_settings
 from image_tags.tasks.ingest import ingest_images
 
 (BATCH,) = batches_of("detect_labels", ["a"], ["a"], 1)
@@ -32,7 +33,7 @@ BY_PACE = {
 
 def key(step, **given):
     settings = Settings.model_validate({"source": "feed.csv", **given})
-    return step.cache_key_fn(None, {"batch": BATCH, "run": "run", "settings": settings})
+    return step.cache_key_fn(None, {"batch": BATCH, "resources": RunResources("run", settings)})
 
 
 def test_these_settings_and_no_others_are_about_the_pace():
@@ -56,8 +57,8 @@ def test_one_of_several_processes_has_the_key_of_the_only_one(of):
     settings = Settings(source="feed.csv")
     for step in STEPS:
         ours, theirs = (
-            step.cache_key_fn(None, {"batch": BATCH, "run": "run", "settings": one})
-            for one in (settings, divided(settings, of))
+            step.cache_key_fn(None, {"batch": BATCH, "resources": RunResources("run", one)})
+            for one in (settings, divide_settings(settings, of))
         )
         assert ours == theirs
 

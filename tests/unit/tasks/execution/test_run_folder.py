@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.reasons import Reason
+from image_tags.tasks.contracts.records import Failure
 from image_tags.tasks.execution.resources import answers_since
 from image_tags.tasks.execution.run_folder import (
-    Failure,
     begun,
     forget_failures,
     load_failures,

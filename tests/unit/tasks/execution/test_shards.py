@@ -13,8 +13,9 @@ from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import batches_of
+from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shard_batches import STAGED, load_share, save_share, shares_of
-from image_tags.tasks.execution.shards import Shard, Watch, _done, _key, settings_of_each
+from image_tags.tasks.execution.shards import Shard, Watch, _done, _result_key, settings_of_each
 
 IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=40)
 
@@ -54,7 +55,8 @@ def test_a_shard_shares_nothing_out_and_its_results_are_those_of_the_run():
     assert Settings.model_validate(json.loads(json.dumps(own.model_dump(mode="json")))) == own
     for name, step in STEPS.items():
         (batch,) = batches_of(name, ["a"], ["a"], 1)
-        assert _key(step, batch, "run", own) == _key(step, batch, "run", settings)
+        keys = {_result_key(step, batch, RunResources("run", one)) for one in (own, settings)}
+        assert len(keys) == 1
 
 
 def test_every_step_that_can_be_shared_out_is_one_that_shards_do():

@@ -7,7 +7,7 @@ from prefect.states import Failed
 
 from image_tags.tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.execution.task_options import NAMED, batch_failed, retry_passing
+from image_tags.tasks.execution.task_options import NAMED, batch_failed, may_succeed_later
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from image_tags.tasks.execution.task_options import NAMED, batch_failed, retry_p
     ],
 )
 def test_a_batch_is_run_again_unless_a_person_has_to_fix_something_first(error, again):
-    assert retry_passing(None, None, Failed(data=error)) is again
+    assert may_succeed_later(None, None, Failed(data=error)) is again
 
 
 def test_a_failed_batch_says_how_many_why_and_which():

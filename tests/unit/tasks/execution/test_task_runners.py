@@ -9,18 +9,18 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.execution.resources import dask_for, let_go
-from image_tags.tasks.execution.task_runners import divided, place_for
+from image_tags.tasks.execution.resources import RunResources
+from image_tags.tasks.execution.task_runners import choose_place, divide_settings
 
 counts = st.integers(1, 64)
 
 
 def test_threads_of_this_process_unless_told_otherwise():
-    settings = Settings(source="feed.csv")
-    place = place_for("run", settings)
+    resources = RunResources("run", Settings(source="feed.csv"))
+    place = choose_place(resources)
     assert isinstance(place.runner, ThreadPoolTaskRunner)
-    assert place.here
-    assert place.settings is settings
+    assert place.is_here
+    assert place.resources is resources
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
@@ -33,18 +33,14 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_dask)
     with pytest.raises(UsageError, match=r"-m pip install 'image-tags\[dask\]'"):
-        place_for("no-extra", Settings(source="feed.csv", runner="dask"))
+        choose_place(RunResources("no-extra", Settings(source="feed.csv", runner="dask")))
 
 
 def test_an_address_without_a_cluster_stops_the_run_with_a_sentence(monkeypatch):
     monkeypatch.setattr("image_tags.tasks.adapters.orchestration.dask.JOIN", 0.2)
+    settings = Settings(source="feed.csv", runner="dask", dask_address="tcp://127.0.0.1:1")
     with pytest.raises(StopRun, match=r"no Dask cluster with workers at .tcp://127\.0\.0\.1:1"):
-        dask_for(
-            "no-cluster",
-            Settings(source="feed.csv", runner="dask", dask_address="tcp://127.0.0.1:1"),
-            1,
-        )
-    let_go("no-cluster")
+        RunResources("no-cluster", settings).dask(1)
 
 
 @given(st.floats(0.01, 1), counts, counts, st.none() | counts, counts)
@@ -56,7 +52,7 @@ def test_together_the_processes_keep_to_every_rate_and_cap(rate, threads, per_ho
         per_host=per_host,
         analyzer_threads=asking,
     )
-    share = divided(whole, of)
+    share = divide_settings(whole, of)
     assert share.rate_share * of == pytest.approx(rate)
     # A process without a thread or a request would do nothing: more processes than the cap allows
     # get one each.

@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.records import Link
-from image_tags.tasks.source.step import (
-    distinct_urls,
-    find_url_column,
-    links_of,
-    links_table,
-    load_source,
-)
+from image_tags.tasks.contracts.records import Link, distinct_urls
+from image_tags.tasks.execution.run_folder import links_table
+from image_tags.tasks.source.step import find_url_column, links_of, load_source
 from image_tags.tasks.source.url_cells import links_in
 
 URL = "http://a.example/1.jpg"

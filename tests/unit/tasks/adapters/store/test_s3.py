@@ -84,10 +84,13 @@ class TestRequests:
     def test_listing_goes_on_after_the_last_key_of_a_page(self):
         s3 = Stubbed()
         ask = {"Bucket": "bucket", "Prefix": "pre/p/"}
-        answer = {"IsTruncated": True, "Contents": [{"Key": "pre/p/1"}, {"Key": "pre/p/2"}]}
+        answer = {
+            "IsTruncated": True,
+            "Contents": [{"Key": "pre/p/1", "Size": 1}, {"Key": "pre/p/2", "Size": 1}],
+        }
         s3.stub.add_response("list_objects_v2", answer, {**ask, "StartAfter": ""})
         s3.fails("list_objects_v2", "SlowDown", 503)
-        answer = {"IsTruncated": False, "Contents": [{"Key": "pre/p/3"}]}
+        answer = {"IsTruncated": False, "Contents": [{"Key": "pre/p/3", "Size": 1}]}
         s3.stub.add_response("list_objects_v2", answer, {**ask, "StartAfter": "pre/p/2"})
         assert list(s3.store.keys("p/")) == ["p/1", "p/2", "p/3"]
 

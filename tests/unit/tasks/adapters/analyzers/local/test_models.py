@@ -14,7 +14,7 @@ import onnx
 import pytest
 
 from image_tags.tasks.adapters.analyzers.local import cache, packages, torchfile
-from image_tags.tasks.adapters.analyzers.local.classifier import class_probabilities
+from image_tags.tasks.adapters.analyzers.local.classifier import classify_picture
 from image_tags.tasks.adapters.analyzers.local.efficientnet import build_model
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
 from image_tags.tasks.adapters.analyzers.local.shared import Shared, run_once
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_weights_runs_nothing(tmp_path, data, monkeypatch):
 
 
 def test_probabilities_are_probabilities():
-    found = class_probabilities(read_pixels((SKIMAGE / "chelsea.png").read_bytes()))
+    found = classify_picture(read_pixels((SKIMAGE / "chelsea.png").read_bytes())).probabilities
     assert found.shape == (1000,)
     assert found.sum() == pytest.approx(1)
     assert found.min() >= 0
@@ -73,7 +73,7 @@ def test_probabilities_are_probabilities():
 
 
 def test_a_flat_picture_divides_by_no_zero():
-    assert np.isfinite(class_probabilities(np.zeros((90, 90, 3), np.uint8))).all()
+    assert np.isfinite(classify_picture(np.zeros((90, 90, 3), np.uint8)).probabilities).all()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from image_tags.tasks.adapters.analyzers.local import answers
+from image_tags.tasks.adapters.analyzers.local.classifier import Classification
+from image_tags.tasks.adapters.analyzers.local.label_answers import build_labels
 from image_tags.tasks.adapters.analyzers.local.taxonomy import CLASSES, load_taxonomy
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
@@ -108,9 +109,9 @@ PROBABILITIES = arrays.arrays(
 
 @given(PROBABILITIES)
 def test_a_parent_is_never_less_sure_than_its_child(values):
-    found = answers.build_labels(
-        values / values.sum(), [], AnalysisSettings(label_confidence=0.0, max_labels=1000)
-    )["Labels"]
+    seen = Classification(values / values.sum(), np.zeros((CLASSES, 9, 9), np.float32))
+    settings = AnalysisSettings(label_confidence=0.0, max_labels=1000)
+    found = build_labels(seen, [], settings)["Labels"]
     confidence = {label["Name"]: label["Confidence"] for label in found}
     assert list(confidence.values()) == sorted(confidence.values(), reverse=True)
     for name, value in confidence.items():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from image_tags.tasks.adapters.analyzers.local import answers
+from image_tags.tasks.adapters.analyzers.local import text_answers
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
 from image_tags.tasks.adapters.analyzers.local.text import Line, Word, load_reader
 from image_tags.tasks.contracts.settings import AnalysisSettings
@@ -83,7 +83,7 @@ FILTERS = st.builds(
 
 @given(LINES, FILTERS)
 def test_words_keep_to_the_filters_and_their_lines(lines, settings):
-    found = answers.build_text(lines, settings)["TextDetections"]
+    found = text_answers.build_text(lines, settings)["TextDetections"]
     assert [one["Id"] for one in found] == list(range(len(found)))
     words = [one for one in found if one["Type"] == "WORD"]
     fitting = [
@@ -106,5 +106,5 @@ def test_after_a_hundred_words_no_line_is_read():
             yield Line("a " * 30, 99.0, np.zeros((4, 2)), (Word("a", 99.0, np.zeros((4, 2))),) * 30)
         pytest.fail("a fifth line was asked for")
 
-    found = answers.build_text(lines(), AnalysisSettings())["TextDetections"]
+    found = text_answers.build_text(lines(), AnalysisSettings())["TextDetections"]
     assert sum(one["Type"] == "WORD" for one in found) == 100

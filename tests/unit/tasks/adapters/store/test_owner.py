@@ -1,11 +1,9 @@
 import subprocess
 import sys
 
-from image_tags.tasks.adapters.ledger import owner
+from image_tags.tasks.adapters.store import owner
 
-SAYS = (
-    "from image_tags.tasks.adapters.ledger import owner; print(owner.name(), flush=True); input()"
-)
+SAYS = "from image_tags.tasks.adapters.store import owner; print(owner.name(), flush=True); input()"
 
 
 def another():

@@ -1,0 +1,98 @@
+"""Group commit: entries that arrive close together become durable in one write."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class GroupCommit:
+    """Collects rows and commits them together, one commit at a time, in a thread of its own.
+
+    All methods may be called from many threads.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[list[Row]], None],
+        interval: float | None,
+        *,
+        name: str = "commit",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing waits yet.
+
+        Args:
+            commit: makes rows durable; what it raises reaches everybody who waits for one of them.
+            interval: least seconds between the starts of two commits; None commits each row in the
+                thread that adds it.
+            name: of the thread.
+            clock: seconds, never turned back.
+
+        """
+        self._commit = commit
+        self._interval = interval
+        self._name = name
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[Row, Future[None]]] = []
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._last = float("-inf")
+
+    def add(self, row: Row) -> Future[None]:
+        """A future that is done once the row is durable."""
+        future: Future[None] = Future()
+        if self._interval is None:
+            self._commit_together([(row, future)])
+            return future
+        with self._changed:
+            self._waiting.append((row, future))
+            self._closing = False
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return future
+
+    def close(self) -> None:
+        """Commit what waits at once; more can be added later."""
+        with self._changed:
+            thread = self._thread
+            self._closing = True
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            self._commit_together(group)
+
+    def _next_group(self) -> list[tuple[Row, Future[None]]]:
+        """The rows of the next commit, once it is due; none when the group commit was closed."""
+        assert self._interval is not None  # noqa: S101 - a thread runs only where there is one
+        with self._changed:
+            while True:
+                due = self._last + self._interval - self._clock()
+                if self._waiting and (self._closing or due <= 0):
+                    break
+                if self._closing and not self._waiting:
+                    self._thread = None
+                    return []
+                self._changed.wait(due if self._waiting else None)
+            group, self._waiting = self._waiting, []
+            self._last = self._clock()
+            return group
+
+    def _commit_together(self, group: list[tuple[Row, Future[None]]]) -> None:
+        try:
+            self._commit([row for row, _ in group])
+        except BaseException as error:  # noqa: BLE001 - it reaches those who wait
+            for _, future in group:
+                future.set_exception(error)
+        else:
+            for _, future in group:
+                future.set_result(None)

@@ -1,0 +1,53 @@
+import threading
+
+from image_tags.tasks.adapters.segments.group_commit import GroupCommit
+
+
+def test_entries_that_arrive_during_a_commit_become_one_group():
+    groups, at_work, go_on = [], threading.Event(), threading.Event()
+
+    def commit(rows):
+        groups.append([row["n"] for row in rows])
+        at_work.set()
+        assert go_on.wait(10)
+
+    commits = GroupCommit(commit, 0.0)
+    first = commits.add({"n": 0})
+    assert at_work.wait(10)
+    others = [commits.add({"n": n}) for n in (1, 2, 3)]
+    assert not first.done()
+    assert not any(other.done() for other in others)
+    go_on.set()
+    for future in [first, *others]:
+        future.result(10)
+    assert groups == [[0], [1, 2, 3]]
+    commits.close()
+
+
+def test_the_first_is_committed_at_once_and_the_next_only_after_the_interval():
+    groups = []
+    commits = GroupCommit(lambda rows: groups.append(len(rows)), 3600.0)
+    commits.add({}).result(10)
+    others = [commits.add({}) for _ in range(3)]
+    assert groups == [1]
+    assert not any(other.done() for other in others)
+    commits.close()
+    assert groups == [1, 3], "closing does not wait for the interval"
+    assert all(other.done() for other in others)
+
+
+def test_more_can_be_added_after_closing():
+    groups = []
+    commits = GroupCommit(lambda rows: groups.append(len(rows)), 0.0)
+    commits.close()
+    commits.add({}).result(10)
+    commits.close()
+    commits.close()
+    assert groups == [1]
+
+
+def test_without_an_interval_each_entry_is_committed_by_whoever_adds_it():
+    threads = []
+    commits = GroupCommit(lambda rows: threads.append(threading.current_thread()), None)
+    assert commits.add({}).done()
+    assert threads == [threading.current_thread()]
