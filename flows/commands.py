@@ -10,7 +10,12 @@ import click
 
 from image_tags.flows.cli_options import settings_from
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+from image_tags.tasks.contracts.settings import (
+    AnalysisSettings,
+    Settings,
+    SourceSettings,
+    StoreSettings,
+)
 
 
 def run_demo(store: str, as_json: bool) -> int:
@@ -35,14 +40,14 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     from image_tags.flows.start import check_request
     from image_tags.tasks.adapters import progress
     from image_tags.tasks.effects.metric import check_metrics
-    from image_tags.tasks.source.step import load_source
+    from image_tags.tasks.source.step import load_source_of
 
     # A look before Prefect starts: what cannot be is said at once.
     check_request(settings)
-    source = load_source(settings.source, settings.url_column, settings.store)
+    source = load_source_of(settings.only(SourceSettings), settings.store)
     check_metrics(source.table, settings.metric)
-    if source.guessed:
-        click.echo(f"Links are taken from the column {source.url_column!r}.", err=True)
+    for remark in source.remarks:
+        click.echo(remark, err=True)
     from image_tags.flows.launch import launch_run
 
     progress.show_progress()

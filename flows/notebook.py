@@ -83,8 +83,8 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     """
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"tag_images takes a pandas DataFrame, not {type(frame).__name__}.")
-    if frame.empty:
-        raise UsageError("The frame has no rows, or no columns.")
+    if not len(frame.columns):
+        raise UsageError("The frame has no columns.")
     for name in ("source", "frame"):
         if name in options:
             raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
@@ -112,7 +112,7 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.tasks.adapters.store.store import PARQUET
     from image_tags.tasks.effects.metric import check_metrics
     from image_tags.tasks.source.dataframes import source_table, stored_name
-    from image_tags.tasks.source.step import find_url_column
+    from image_tags.tasks.source.url_column import find_url_column
 
     table = source_table(frame)
     wanted = None if url_column is None else stored_name(frame, url_column)

@@ -39,6 +39,7 @@ class SourceRead:
         links: links in them.
         url_column: the column that holds them.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed about the source.
 
     """
 
@@ -46,6 +47,7 @@ class SourceRead:
     links: int
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,10 @@ def _take_link(text: str, start: re.Match[str], *, clean: bool) -> tuple[str, in
     before = text[begin - 1] if begin else ""
     stop = _STOP.search(text, start.end())
     end = stop.start() if stop else len(text)
-    if before in ("'", "\u2018") and (quote := _CLOSING_QUOTE.search(text, start.end(), end)):
+    quote = None
+    if before in ("'", "\u2018"):
+        quote = _CLOSING_QUOTE.search(text, start.end(), min(end + 3, len(text)))
+    if quote and quote.start() < end:
         end = quote.start()
     elif clean and stop and stop.group() == " " and not PICTURE_PATH.search(text[begin:end][-20:]):
         end = _end_after_blanks(text, begin, end)

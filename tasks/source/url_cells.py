@@ -28,7 +28,7 @@ MAX_DEPTH = 100
 _WRITTEN_VALUE = re.compile(r"[\[({]|[bBuU]?[\"']|[^\W\d][\w.]{0,200}\(")
 _MEANT = re.compile(
     rf"[a-z][a-z0-9+.-]{{1,15}}:/|https?[:/.]|//|www\.|[/\\]\S+$|[a-z]:\\"
-    rf"|[^\s]+\.(?:{PICTURE_ENDINGS})$|(?:[\w-]+\.)+[a-z]{2, 24}/",
+    rf"|[^\s]+\.(?:{PICTURE_ENDINGS})$|(?:[\w-]+\.)+[a-z]{{2,24}}/",
     re.IGNORECASE,
 )
 

@@ -21,12 +21,41 @@ CLEAR = 0.15
 _MAY_HOLD_LINK = re.compile(r"//|www\.|data:|\\/|\\\\|[a-z]/", re.IGNORECASE)
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_PICTURE_WORDS = frozenset("image images img imgs photo photos picture pictures pic pics media".split())
-_SMALL_WORDS = frozenset("thumbnail thumb thumbs preview avatar icon logo small cover".split())
-_PAGE_WORDS = frozenset(
-    "permalink page post website homepage site profile expanded video user author tweet".split()
+_PICTURE_WORDS = frozenset(
+    [
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "pic",
+        "pics",
+        "media",
+    ]
 )
-_LINK_WORDS = frozenset("url urls link links href src uri".split())
+_SMALL_WORDS = frozenset(
+    ["thumbnail", "thumb", "thumbs", "preview", "avatar", "icon", "logo", "small", "cover"]
+)
+_PAGE_WORDS = frozenset(
+    [
+        "permalink",
+        "page",
+        "post",
+        "website",
+        "homepage",
+        "site",
+        "profile",
+        "expanded",
+        "video",
+        "user",
+        "author",
+        "tweet",
+    ]
+)
+_LINK_WORDS = frozenset(["url", "urls", "link", "links", "href", "src", "uri"])
 
 _PICTURE_HOST = re.compile(
     r"(?:^|\.)(?:pbs\.twimg|i\.imgur|[ip]review\.redd|i\.redd|upload\.wikimedia|res\.cloudinary|"
@@ -85,7 +114,8 @@ def choose_url_column(table: pa.Table, wanted: str | None) -> UrlColumn:
             f"No column of the source holds links; it has {listed}. Name one with --url-column."
         )
     return UrlColumn(
-        by_name, (f"No row has a link; the column {by_name!r} is taken by its name (--url-column).",)
+        by_name,
+        (f"No row has a link; the column {by_name!r} is taken by its name (--url-column).",),
     )
 
 
@@ -137,9 +167,7 @@ def _candidates(table: pa.Table, *, whole_cells: bool) -> list[_Candidate]:
 
 def _clear_winner(candidates: list[_Candidate]) -> UrlColumn:
     best, *others = candidates
-    rivals = [
-        one for one in others if best.score - one.score < CLEAR and one.cells != best.cells
-    ]
+    rivals = [one for one in others if best.score - one.score < CLEAR and one.cells != best.cells]
     if rivals:
         listed = ", ".join(repr(one.name) for one in [best, *rivals])
         raise UsageError(

@@ -58,6 +58,7 @@ def find_delimiter(name: str, text: str, given: str | None) -> Delimiter:
     begin = declared.end() if declared else 0
     if given is not None:
         return Delimiter(parse_delimiter(given), begin)
+    remark: str | None
     if declared:
         remark = f"The delimiter is the {_named(declared.group(1))} that the first line names."
         return Delimiter(declared.group(1), begin, remark)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from image_tags.tasks.contracts.errors import UsageError
 
-_ESCAPED = r'\\(["\\\r\n{delimiter}])|\\'
+_ESCAPED = r'\\(["\\{delimiter}])|\\'
 
 UNCLOSED = "a quote is opened and never closed"
 
@@ -52,7 +52,9 @@ def split_rows(name: str, text: str, delimiter: str) -> Rows:
     if '\\"' in text or f"\\{delimiter}" in text:
         escaped = _attempt(_only_escapes(text, delimiter), delimiter, escape="\\")
         if escaped.fits and not standard.fits:
-            remark = "Quotes inside cells are escaped by backslashes (\\\"); they were read as quotes."
+            remark = (
+                'Quotes inside cells are escaped by backslashes (\\"); they were read as quotes.'
+            )
             return Rows(_with_nulls(escaped.rows), (remark,))
         if escaped.fits and len(escaped.rows) != len(standard.rows):
             place = _first_difference(escaped.rows, standard.rows)
@@ -112,7 +114,7 @@ def _only_escapes(text: str, delimiter: str) -> str:
 
 
 def _with_nulls(rows: list[list[str]]) -> list[list[str]]:
-    """`\\N`, by which MySQL writes null where it escapes by backslashes, as an empty cell."""
+    r"""`\N`, by which MySQL writes null where it escapes by backslashes, as an empty cell."""
     return [["" if cell == "\\N" else cell for cell in row] for row in rows]
 
 
