@@ -9,6 +9,8 @@ one link or image; carries a Reason and a detail │   ├── Rejected      w
 raised after everything else in it was saved
 """
 
+from collections.abc import Mapping
+
 from image_tags.tasks.contracts.reasons import Reason, Status
 
 
@@ -78,7 +80,22 @@ class Passing(LinkError):
 class BatchFailed(ImageTagsError):
     """A mapped task run left links or images pending; everything else in its batch was saved
     before.
+
+    Attributes:
+        outcomes: items of the batch by outcome, for the step's line in the log.
+        unreachable: see `BatchDone`.
+
     """
+
+    def __init__(
+        self,
+        message: str,
+        outcomes: Mapping[str, int] | None = None,
+        unreachable: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcomes = dict(outcomes or {})
+        self.unreachable = dict(unreachable or {})
 
     def __repr__(self) -> str:
         """As Prefect's log shows it: a line a link."""

@@ -86,7 +86,7 @@ class FetchSettings(Group):
     max_frames: int = Field(
         2_000, gt=0, description="frames of an animated picture (only the first is used)"
     )
-    max_redirects: int = Field(5, ge=0, description="redirects a link may take")
+    max_redirects: int = Field(10, ge=0, description="redirects a link may take")
     fetch_retries: Annotated[int, PACE] = Field(
         2, ge=0, description="how often a passing failure is tried again at once"
     )
@@ -282,6 +282,13 @@ class CheckSettings(Group):
     )
     max_pending_share: float = Field(
         0.0, ge=0, le=1, description="warn if a larger share of the links is pending"
+    )
+    fail_pending_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="end the run as Failed if a larger share of the links is newly pending; links that "
+        "were pending in the last version do not count",
     )
     max_untagged_share: float = Field(
         0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all"

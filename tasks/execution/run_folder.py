@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
 from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link, Verdict
+from image_tags.tasks.contracts.settings import Settings
 
 MOMENT = "%Y%m%dT%H%M%SZ"
 
@@ -48,6 +49,11 @@ def run_key(run: str, name: str) -> str:
 def save_json(store: Store, key: str, value: Any) -> None:
     """Write a value as JSON that people can read."""
     store.write(key, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode(), JSON)
+
+
+def save_settings(store: Store, run: str, settings: Settings) -> None:
+    """Keep the settings of a run."""
+    save_json(store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
 
 
 def load_json(store: Store, key: str) -> Any:

@@ -1,7 +1,6 @@
 """Reading the source: the user's table, its URL column and the links in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 from prefect import task
@@ -12,7 +11,7 @@ from image_tags.tasks.adapters.files import files
 from image_tags.tasks.adapters.files.errors import EmptyFile
 from image_tags.tasks.adapters.files.tables import TableRead, read_table
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.records import Link, SourceRead
+from image_tags.tasks.contracts.records import Link, Source, SourceRead
 from image_tags.tasks.contracts.settings import SourceSettings
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import RunResources
@@ -23,31 +22,15 @@ from image_tags.tasks.source.url_cells import links_in
 from image_tags.tasks.source.url_column import choose_url_column
 
 
-@dataclass(frozen=True)
-class Source:
-    """A source that was read.
-
-    Attributes:
-        table: the whole table.
-        url_column: the column with the links.
-        guessed: whether that column was found by looking.
-        remarks: sentences on everything that was guessed, for the summary and the run's page.
-
-    """
-
-    table: pa.Table
-    url_column: str
-    guessed: bool
-    remarks: tuple[str, ...] = ()
-
-
 @task(task_run_name="read {resources.settings.source}", cache_policy=NO_CACHE)
 @timed
 def read_source(resources: RunResources) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
     store, run, settings = resources.store, resources.run, resources.settings
-    source = load_source_of(settings.only(SourceSettings), settings.store)
-    check_metrics(source.table, settings.metric)
+    source = resources.take_source()
+    if source is None:
+        source = load_source_of(settings.only(SourceSettings), settings.store)
+        check_metrics(source.table, settings.metric)
     links = links_of(source.table, source.url_column)
     stage(store, run, "source", source.table)
     save_links(store, run, links)
@@ -101,11 +84,27 @@ def load_source(
     table = concat_tables([part.table for part in parts.values()])
     if not table.column_names:
         table = pa.table({url_column or "url": pa.array([], pa.string())})
+    return source_from_table(table, url_column, _remarks_on_files(parts))
+
+
+def source_from_table(
+    table: pa.Table, url_column: str | None, remarks: Sequence[str] = ()
+) -> Source:
+    """Make a table a source: choose its column with the links.
+
+    Args:
+        table: with or without rows.
+        url_column: None: found by looking.
+        remarks: on how the table was read.
+
+    Raises:
+        UsageError: there is no such column, none that holds links, or several that may be meant.
+    """
     column = choose_url_column(table, url_column)
-    remarks = [*_remarks_on_files(parts), *column.remarks]
+    sentences = [*remarks, *column.remarks]
     if table.num_rows == 0:
-        remarks.append("The source has no rows: the tables are empty.")
-    return Source(table, column.name, url_column is None, tuple(remarks))
+        sentences.append("The source has no rows: the tables are empty.")
+    return Source(table, column.name, url_column is None, tuple(sentences))
 
 
 def links_of(table: pa.Table, url_column: str) -> list[Link]:

@@ -162,9 +162,8 @@ def test_text_is_read_as_written_or_refused(rows, by_backslash, sign):
     writer.writerows([("id", "text", "url"), *rows])
     try:
         found, _ = read(out.getvalue(), delimiter=sign)
-    except UsageError as error:
-        assert "row" in str(error)
-        return
+    except UsageError:
+        return  # test_rows_that_cannot_be_read_are_refused_by_number
     texts = ["" if row["text"] is None else str(row["text"]) for row in found]
     expected = [text for _, text, _ in rows]
     if not by_backslash:
@@ -181,7 +180,7 @@ def test_stray_nuls_are_dropped_and_counted():
     assert "3 NUL characters were dropped (row 2, 3; row 0 is the first line)." in remarks
     rows, remarks = read(f'{{"u": "{A}"}}\n{{"u": "\0{A}"}}\n', "t.jsonl")
     assert rows == [{"u": A}, {"u": A}]
-    assert "NUL" in remarks and "line 2" in remarks
+    assert "the first in line 2" in remarks
     with pytest.raises(UsageError, match="not a table"):
         read("id,u\n".encode("utf-16-le"))
 
@@ -214,7 +213,7 @@ def test_commas_inside_links_of_wider_tables_are_no_delimiters():
 )
 def test_a_header_one_name_short_as_r_writes_it(text):
     rows, remarks = read(text)
-    assert list(rows[0])[0] == ""
+    assert next(iter(rows[0])) == ""
     assert rows[0]["url"] == A
     assert [row[""] for row in rows] == list(range(1, len(rows) + 1))
     assert all(row.get("likes", n) == n for n, row in enumerate(rows, 7))
@@ -251,7 +250,6 @@ def test_any_text_is_a_table_or_a_sentence(text, name):
     try:
         data = text.encode("utf-8", "surrogatepass")
         found = read_table(name, data)
-    except UsageError as error:
-        assert "\n" not in str(error)
+    except UsageError:
         return
     assert found.table.num_columns > 0 or found.table.num_rows == 0
