@@ -38,6 +38,16 @@ class SourceSettings(Group):
     url_column: str | None = Field(
         None, description="column with the links; if left out, found by looking at the values"
     )
+    header: bool | None = Field(
+        None,
+        description="whether the first line of a CSV or TSV file holds the column names; "
+        "if left out, it does unless it holds a link",
+    )
+    delimiter: str | None = Field(
+        None,
+        description="what separates the cells of a CSV or TSV file: a character, or comma, tab, "
+        "semicolon, bar, space; if left out, found by looking",
+    )
 
 
 class StoreSettings(Group):
