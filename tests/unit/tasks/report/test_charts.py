@@ -102,7 +102,7 @@ def test_axes_have_plain_numbers():
         *texts(effect_charts.draw_distribution("share", np.linspace(0, 0.004, 50))),
     ]
     assert {"0%", "50%", "100%", "1,000", "0.002"} <= set(drawn_texts)
-    assert not [text for text in drawn_texts if re.fullmatch(r"[−\-\d.,]+[kMGmµun]", text)]
+    assert not [text for text in drawn_texts if re.fullmatch(r"[\u2212\-\d.,]+[kMGmµun]", text)]
 
 
 @pytest.mark.parametrize(
