@@ -9,6 +9,7 @@ confidence has 0 and says so in its details.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from image_tags.tasks.contracts.faces import join_faces
 from image_tags.tasks.contracts.records import JsonObject, Tag
 from image_tags.tasks.contracts.response_fields import (
     Box,
@@ -127,11 +128,11 @@ def read_faces(response: JsonObject) -> list[Tag]:
 
 
 def merge(readings: Iterable[list[Tag]]) -> list[Tag]:
-    """The tags of one image from several operations, ranked anew within each kind.
+    """The tags of one image from several operations, ranked again within each kind.
 
-    Two operations may both report faces; each tag's details name the operation it came from.
+    Each tag's details name the operation it came from; a face that two operations report is one.
     """
-    return _ranked([tag for tags in readings for tag in tags])
+    return _ranked(join_faces([tag for tags in readings for tag in tags]))
 
 
 def _face(face: JsonObject) -> Tag:
