@@ -13,7 +13,7 @@ import pandas as pd
 
 from image_tags.flows.cli_options import read_keywords
 from image_tags.flows.flow_parameters import flatten_parameters
-from image_tags.flows.prefect_setup import quietly
+from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
@@ -130,7 +130,7 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
 
     """
     given = _read_options(frame, options, "tag_images")
-    with quietly(), _one_sentence():
+    with quiet_prefect(), _one_sentence():
         preflight = _store_frame(frame, url_column, given)
         settings = preflight.settings
         from image_tags.flows.launch import launch_run
@@ -166,7 +166,7 @@ def plan_images(
 
     """
     given = _read_options(frame, options, "plan_images")
-    with quietly(), _one_sentence():
+    with quiet_prefect(), _one_sentence():
         preflight = _store_frame(frame, url_column, given)
         from image_tags.flows.dry_run import plan_run
         from image_tags.tasks.adapters import progress
