@@ -75,6 +75,7 @@ def summarize_run(
         "people": rank_names(tables["tags_long"], "celebrity"),
         "remarks": [*remarks, *find_shared_pictures(tables["images"], settings.max_links_an_image)],
         "published": not stopped and not checks["critical"],
+        "nothing_new": False,
     }
     save_json(store, run_key(run, "summary.json"), summary)
     return summary
