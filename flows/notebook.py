@@ -119,7 +119,7 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     table = source_table(frame)
     wanted = None if url_column is None else stored_name(frame, url_column)
     source = source_from_table(table, wanted)
-    check_metrics(table, given.metric)
+    check_metrics(table, given.metric, given.effect_cluster)
     check_request(given)
     check_shards(given)
     store = open_store(given.only(StoreSettings))

@@ -8,6 +8,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+EffectKind = Literal["any", "label", "word", "line", "celebrity", "face", "moderation"]
+"""What tags can be compared by a metric: a kind, or having any picture, text or celebrity."""
+
 PACE = "pace"
 """Marks a field that changes the speed or price of work, not its outcome: cache keys omit it."""
 
@@ -265,13 +268,22 @@ class EffectSettings(Group):
     """How tags are compared by a metric of the source."""
 
     effect_min_rows: int = Field(
-        10, ge=2, description="leave out tags that fewer than this many rows have, or lack"
+        10, ge=2, description="leave out tags that fewer distinct pictures than this have, or lack"
+    )
+    effect_cluster: str | None = Field(
+        None,
+        description="column of the source whose equal values are not independent, such as the author",
+    )
+    effect_kinds: tuple[EffectKind, ...] = Field(
+        ("any", "label", "word", "line", "celebrity", "face", "moderation"),
+        description="kinds of tags to compare: any (has_image, has_text, has_celebrity), label, "
+        "word, line, celebrity, face, moderation",
     )
     effect_resamples: int = Field(
-        1000, ge=100, description="bootstrap resamples for the interval of a difference"
+        1000, ge=100, description="has no effect any more: intervals are no longer resampled"
     )
     effect_seed: int = Field(
-        0, ge=0, description="seed of the resampling: the same tables give the same intervals"
+        0, ge=0, description="has no effect any more: intervals are no longer resampled"
     )
 
 
