@@ -143,10 +143,9 @@ def rank_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, in
     images, names = (encode_column(of_kind.column(name)) for name in ("image_id", "name"))
     codes = {"image": images.indices.to_numpy(), "name": names.indices.to_numpy()}
     pairs = pd.DataFrame(codes).drop_duplicates()
-    counts = [
-        (names.dictionary[int(code)].as_py(), int(count))
-        for code, count in pairs["name"].value_counts().items()
-    ]
+    counted = pairs["name"].value_counts()
+    labels = names.dictionary.take(pa.array(counted.index)).to_pylist()
+    counts = list(zip(labels, counted.tolist(), strict=True))
     return sorted(counts, key=lambda item: (-item[1], item[0]))[:most]
 
 
