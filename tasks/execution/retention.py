@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from image_tags.tasks.adapters.store.store import Store
-from image_tags.tasks.execution.run_folder import begun, run_key
+from image_tags.tasks.execution.run_folder import first_start, run_key
 
 GIVEN_UP_AFTER = timedelta(days=7)
 """A run without a summary may still be at work, or be retried; one as old as this will not be."""
@@ -34,5 +34,5 @@ def prune_runs(store: Store, keep: int, current: str) -> list[str]:
 
 
 def _is_over(run: str, keys: list[str]) -> bool:
-    is_old = datetime.now(UTC) - begun(run) > GIVEN_UP_AFTER
+    is_old = datetime.now(UTC) - first_start(run) > GIVEN_UP_AFTER
     return is_old or run_key(run, "summary.json") in keys
