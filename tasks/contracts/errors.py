@@ -2,11 +2,13 @@
 
 ImageTagsError
 ├── UsageError        the user asked for something that cannot be: one sentence, exit code 2
-├── StopRun           nothing can go on (no credentials, bucket gone): one sentence that says what
-to fix, exit code 1 │   └── OverBudget    the plan costs more than --max-cost ├── LinkError
-one link or image; carries a Reason and a detail │   ├── Rejected      will not succeed as it is │
-└── Passing       may succeed later └── BatchFailed       a mapped task run left something pending;
-raised after everything else in it was saved
+├── StopRun           nothing can go on (no credentials, bucket gone): what to fix, exit code 1
+│   ├── StoreBusy     another run works on the store and did not end in time
+│   └── OverBudget    the plan costs more than --max-cost
+├── LinkError         one link or image; carries a Reason and a detail
+│   ├── Rejected      will not succeed as it is
+│   └── Passing       may succeed later
+└── BatchFailed       a mapped task run left something pending, after it saved everything else
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,13 @@ class UsageError(ImageTagsError):
 
 class StopRun(ImageTagsError):
     """Nothing can go on until a person fixes something; the message is one sentence that says what."""
+
+
+class StoreBusy(StopRun):
+    """Another run works on the store and did not end in time; this one did nothing.
+
+    Its flow run ends as Cancelled, not as Failed: there is nothing to fix.
+    """
 
 
 class OverBudget(StopRun):

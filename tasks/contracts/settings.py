@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from image_tags.tasks.contracts.durations import Duration
+
 PACE = "pace"
 """Marks a field that says how fast or at what price work is done, never what it comes to: cache
 keys leave it out.
@@ -66,9 +68,11 @@ class FetchSettings(Group):
         description="let links lead to private and loopback addresses (tests, intranets); lifts only that rule",
     )
     extra_ports: tuple[int, ...] = Field((), description="ports allowed beside 80 and 443")
-    connect_timeout: Annotated[float, PACE] = Field(5.0, gt=0, description="seconds to connect")
-    read_timeout: Annotated[float, PACE] = Field(10.0, gt=0, description="seconds without a byte")
-    deadline: Annotated[float, PACE] = Field(
+    connect_timeout: Annotated[Duration, PACE] = Field(5.0, gt=0, description="seconds to connect")
+    read_timeout: Annotated[Duration, PACE] = Field(
+        10.0, gt=0, description="seconds without a byte"
+    )
+    deadline: Annotated[Duration, PACE] = Field(
         30.0, gt=0, description="seconds a link may take in all, with redirects and retries"
     )
     max_bytes: int = Field(30_000_000, gt=0, description="bytes of a picture, after decompression")
@@ -93,11 +97,15 @@ class FetchSettings(Group):
         True, description="honour X-Robots-Tag: noai, noimageai, noindex"
     )
     respect_robots_txt: bool = Field(False, description="ask each host's robots.txt first")
-    fresh_for: float = Field(
-        7 * 86400.0, ge=0, description="seconds before a link that worked is asked about again"
+    fresh_for: Duration = Field(
+        7 * 86400.0,
+        ge=0,
+        description="how long a link that worked is not asked about again, in seconds or such as `30 days`",
     )
-    retry_rejected_after: float = Field(
-        30 * 86400.0, ge=0, description="seconds before a rejected link is tried again"
+    retry_rejected_after: Duration = Field(
+        30 * 86400.0,
+        ge=0,
+        description="how long a rejected link is not tried again, in seconds or such as `30 days`",
     )
 
 
@@ -166,10 +174,11 @@ class AnalysisSettings(Group):
     analyzer_retries: Annotated[int, PACE] = Field(
         4, ge=0, description="how often a passing failure of the analyzer is tried again at once"
     )
-    ask_again_after: float | None = Field(
+    ask_again_after: Duration | None = Field(
         None,
         ge=0,
-        description="seconds after which an answer in the ledger is asked for, and paid for, again; by default never",
+        description="age, in seconds or such as `6 days`, from which on an answer in the ledger is asked and paid "
+        "for again; by default never",
     )
     max_cost: Annotated[float | None, PACE] = Field(
         None, ge=0, description="USD; a run that would cost more stops before it pays"
@@ -332,7 +341,9 @@ class WorkSettings(Group):
     task_retries: int = Field(
         1, ge=0, description="how often a batch with passing failures is run again"
     )
-    task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
+    task_retry_delay: Duration = Field(
+        5.0, ge=0, description="seconds before that, doubled each time"
+    )
     runner: Literal["threads", "dask"] = Field(
         "threads",
         description="where mapped task runs run: threads of one process, or processes of a Dask cluster",
@@ -351,7 +362,13 @@ class WorkSettings(Group):
         "image-tags-shard/shard",
         description="deployment that shards are flow runs of; its workers need to see the store",
     )
-    shard_wait: float = Field(
+    store_wait: Duration = Field(
+        600.0,
+        ge=0,
+        description="seconds to wait for another run that works on the store; after that the run ends "
+        "as Cancelled, with nothing done",
+    )
+    shard_wait: Duration = Field(
         600.0,
         gt=0,
         description="seconds without any shard at work after which the run stops: no worker takes them up",
