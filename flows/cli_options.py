@@ -136,7 +136,7 @@ def _find_kind(field: FieldInfo) -> Any:
 
 
 def _choose_metavar(field: FieldInfo, kind: Any) -> str:
-    if Duration.__metadata__[0] in (*field.metadata, *get_args(kind)):
+    if get_args(Duration)[1] in (*field.metadata, *get_args(kind)):
         return "DURATION"
     return {int: "N", float: "X"}.get(kind, "TEXT")
 

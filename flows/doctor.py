@@ -13,7 +13,7 @@ from image_tags.tasks.adapters.store import s3_account as account
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, Passing
+from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, Transient
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Picture
@@ -193,7 +193,7 @@ def _check_operation(store: Store, analyzer: Analyzer, operation: str) -> Check:
             answer = analyzer.answer(operation, picture)
         finally:
             store.delete(picture.key)
-    except Passing as error:
+    except Transient as error:
         if error.reason is Reason.THROTTLED:
             return Check(operation, True, "allowed, but throttled just now")
         fix = "Try again in a minute; check the network and the region."

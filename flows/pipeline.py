@@ -10,7 +10,7 @@ from image_tags.flows.outcome import conclude_run, report_failures
 from image_tags.flows.start import begin_run, keep_store, name_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
-from image_tags.tasks.assemble import assemble_tables
+from image_tags.tasks.assemble.step import assemble_tables
 from image_tags.tasks.check.step import check_tables
 from image_tags.tasks.clean.step import clean_tags
 from image_tags.tasks.contracts.errors import StopRun

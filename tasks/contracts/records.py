@@ -40,12 +40,14 @@ class Source:
         table: the whole table.
         url_column: the column with the links.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed, for the summary and the run's page.
 
     """
 
     table: pa.Table
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class SourceRead:
         links: links in them.
         url_column: the column that holds them.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed about the source.
 
     """
 
@@ -64,6 +67,7 @@ class SourceRead:
     links: int
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

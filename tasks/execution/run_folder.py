@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
-from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link, Verdict
+from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link
 from image_tags.tasks.contracts.settings import Settings
 
 MOMENT = "%Y%m%dT%H%M%SZ"
@@ -21,7 +21,6 @@ LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.str
 
 FETCHED = TypeAdapter(list[Fetched])
 FAILURES = TypeAdapter(list[Failure])
-VERDICTS = TypeAdapter(list[Verdict])
 CALLS = TypeAdapter(dict[str, Calls])
 
 
@@ -98,17 +97,6 @@ def load_failures(store: Store, run: str) -> list[Failure]:
         for key in store.keys(run_key(run, "failures/"))
         for failure in FAILURES.validate_json(store.read(key))
     ]
-
-
-def save_verdicts(store: Store, run: str, verdicts: list[Verdict]) -> None:
-    """Keep the status of each image."""
-    store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(verdicts), JSON)
-
-
-def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
-    """The status of each image, by its id."""
-    verdicts = VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))
-    return {verdict.image_id: verdict for verdict in verdicts}
 
 
 def save_calls(store: Store, run: str, calls: dict[str, Calls]) -> None:

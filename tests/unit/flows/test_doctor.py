@@ -11,7 +11,7 @@ from PIL import Image
 from image_tags.flows import doctor
 from image_tags.flows.doctor import draw_tiny_picture, run_doctor
 from image_tags.flows.doctor_checks import Check, close_checkup, render_check
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun, UsageError
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient, UsageError
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
@@ -61,8 +61,8 @@ def test_a_folder_and_local_models_are_good_to_go(look, tmp_path):
 @pytest.mark.parametrize(
     ("outcome", "ok"),
     [
-        (Passing(Reason.THROTTLED, "slow down"), True),
-        (Passing(Reason.ANALYZER_UNAVAILABLE, "no answer"), False),
+        (Transient(Reason.THROTTLED, "slow down"), True),
+        (Transient(Reason.ANALYZER_UNAVAILABLE, "no answer"), False),
         (Rejected(Reason.REFUSED_BY_ANALYZER, "no"), False),
         (StopRun("Not allowed: ask for it."), False),
         (UsageError("No model: leave it out."), False),
