@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from image_tags.flows.cli_options import read_keywords
-from image_tags.flows.prefect_setup import quietly
+from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
@@ -90,7 +90,7 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
         if name in options:
             raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
     given = read_keywords({**options, "source": "the frame"})
-    with quietly():
+    with quiet_prefect():
         preflight = _store_frame(frame, url_column, given)
         settings = preflight.settings
         from image_tags.flows.launch import launch_run

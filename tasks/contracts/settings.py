@@ -312,8 +312,8 @@ class CheckSettings(Group):
         0.0,
         ge=0,
         le=1,
-        description="end the run as Failed if a larger share of the links is newly pending; links that "
-        "were pending in the last version do not count",
+        description="end the run as Failed if a larger share of the links is newly pending; "
+        "links that were pending in the last version do not count",
     )
     max_untagged_share: float = Field(
         0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all"
