@@ -47,7 +47,7 @@ def check_run(settings: Settings) -> Preflight:
     check_request(settings)
     check_shards(settings)
     source = load_source_of(settings.only(SourceSettings), settings.store)
-    check_metrics(source.table, settings.metric)
+    check_metrics(source.table, settings.metric, settings.effect_cluster)
     return Preflight(settings, source)
 
 

@@ -30,7 +30,7 @@ def read_source(resources: RunResources) -> SourceRead:
     source = resources.take_source()
     if source is None:
         source = load_source_of(settings.only(SourceSettings), settings.store)
-        check_metrics(source.table, settings.metric)
+        check_metrics(source.table, settings.metric, settings.effect_cluster)
     links = links_of(source.table, source.url_column)
     stage(store, run, "source", source.table)
     save_links(store, run, links)
