@@ -128,7 +128,7 @@ def test_a_twitter_archive(run, site):
 
 
 @pytest.mark.parametrize("rows", [[], ["1,", "2,n/a"]], ids=["no rows", "no link"])
-def test_a_batch_with_nothing_in_it_is_published_with_a_warning(run, site, rows):
+def test_a_batch_with_nothing_in_it_is_published_with_a_remark(run, site, tmp_path, rows):
     link = site.picture("/p/1.png", 1)
     run("t.csv", f"id,media\n1,{link}\n")
     done, tables = run("t.csv", "\n".join(["id,media", *rows, ""]), "--metric", "id")
@@ -137,8 +137,9 @@ def test_a_batch_with_nothing_in_it_is_published_with_a_warning(run, site, rows)
     assert tables["images"]["status"].tolist() == ["no_link"] * len(rows)
     assert list(tables["tagged"].columns)[:2] == ["id", "media"]
     assert len(tables["tags_long"]) == len(tables["tags_wide"]) == 0
-    assert "No row" in " ".join(done.summary["remarks"]) or not rows
-    assert done.summary["checks"]["warning"] > 0
+    remark = "No row has a link" if rows else "The source has no rows: the tables are empty."
+    assert remark in " ".join(done.summary["remarks"])
+    assert "report.html" in {path.name for path in (tmp_path / "store").rglob("*.html")}
 
 
 def test_a_frame_without_rows_gives_empty_tables(prefect_server, tmp_path, monkeypatch):
