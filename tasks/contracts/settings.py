@@ -322,6 +322,12 @@ class WorkSettings(Group):
     batch_size: int | None = Field(
         None, gt=0, description="links or images a mapped task run; by default what the amount asks"
     )
+    commit_interval: Annotated[float, PACE] = Field(
+        0.5,
+        ge=0,
+        description="seconds between two writes of new answers or link records to the store; what "
+        "is not written yet is lost if the process is killed",
+    )
     task_retries: int = Field(
         1, ge=0, description="how often a batch with passing failures is run again"
     )
