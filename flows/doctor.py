@@ -75,7 +75,7 @@ def _opened(settings: StoreSettings) -> Store:
 
 
 def _credentials(opened: Callable[[], Store], region: str | None) -> Iterator[Check]:
-    from image_tags.tasks.adapters.aws import account
+    from image_tags.tasks.adapters.store import s3_account as account
 
     try:
         found = f"from {account.credentials_kind()}"
@@ -90,7 +90,7 @@ def _credentials(opened: Callable[[], Store], region: str | None) -> Iterator[Ch
 
 
 def _bucket(store: "S3Store", create: bool) -> Iterator[Check]:
-    from image_tags.tasks.adapters.aws import account
+    from image_tags.tasks.adapters.store import s3_account as account
 
     made = False
     try:
@@ -203,7 +203,7 @@ def _region(store: Store, asked: str) -> Check:
         return Check(
             "region", True, f"Rekognition is asked in {asked} and gets the pictures with the calls"
         )
-    from image_tags.tasks.adapters.aws import account
+    from image_tags.tasks.adapters.store import s3_account as account
     from image_tags.tasks.adapters.store.s3 import S3Store
 
     home = account.bucket_region(store) if isinstance(store, S3Store) else None

@@ -1,10 +1,11 @@
-"""How a run ends: the final state, its message, and what the terminal says."""
+"""How a run ends: the final state, its message and tag, and what the terminal says."""
 
 import functools
 import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -15,6 +16,7 @@ from prefect.states import Completed, Failed
 from image_tags.flows.cli_options import option_name
 from image_tags.flows.flow_parameters import in_order
 from image_tags.flows.prefect_setup import say_once
+from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
 from image_tags.tasks.contracts.reasons import REASONS, Status
@@ -30,20 +32,40 @@ ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 say_once()
 
 
+class OutcomeTag(StrEnum):
+    """What came of a run. It is a tag of the flow run, never the name of its state.
+
+    Prefect's pages, filters and automations go by the standard names of states: a run that ended as
+    `Published` was missing from the filter "Completed" and from its deployment's page.
+    """
+
+    PUBLISHED = "published"
+    FLAGGED = "flagged"
+    NOTHING_NEW = "nothing-new"
+    PENDING = "left-pending"
+    NOT_PUBLISHED = "not-published"
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: `summary.json`, the state's name, what its page says, and the command
-    line's exit code.
+    """What a run came to.
+
+    Attributes:
+        summary: `summary.json`.
+        tag: what the flow run is tagged with.
+        ending: its message, and what its page starts with.
+        exit_code: of the command line; a run with another than 0 is Failed.
+
     """
 
     summary: JsonObject
-    name: str
+    tag: OutcomeTag
     ending: Ending
     exit_code: int
 
     @property
     def message(self) -> str:
-        """One line for the flow run's state and the screen."""
+        """The state's message, which is also the last line on the screen."""
         return self.ending.message
 
     @property
@@ -51,16 +73,18 @@ class Outcome:
         """The closing summary on the screen."""
         return [*summary_lines(self.summary), self.message]
 
-    def state(self) -> State[Any]:
-        """The flow run's final state."""
+    def final_state(self) -> State[Any]:
+        """The flow run's final state, under one of Prefect's standard names."""
         if self.exit_code:
             return Failed(message=self.message, data=RunFailed(self))
-        return Completed(name=self.name, message=self.message, data=self)
+        return Completed(message=self.message, data=self)
 
 
 class RunFailed(ImageTagsError):
-    """The outcome of a run that failed: Prefect asks for an exception there, and a worker's process
-    ends with it.
+    """The outcome of a run that failed.
+
+    Prefect expects an exception as the result of a Failed state, and a worker's process ends with
+    it.
     """
 
     def __init__(self, outcome: Outcome) -> None:
@@ -78,19 +102,19 @@ def conclude_run(
     stopped: StopRun | None,
     lost_to: str | None,
 ) -> Outcome:
-    """Say how the run ended.
+    """Decide how the run ended.
 
     Args:
         settings: for the command that runs it again.
         summary: `summary.json`.
-        findings: what the gate found.
-        stopped: why nothing could go on, if so.
-        lost_to: the version that another run published meanwhile, if so.
+        findings: of the gate.
+        stopped: why the run could not continue, if so.
+        lost_to: the version that another run published in the meantime, if so.
 
     """
     refused = _explain_refusal(settings, summary, findings, stopped, lost_to)
     if refused:
-        return Outcome(summary, "Failed", refused, 1)
+        return Outcome(summary, OutcomeTag.NOT_PUBLISHED, refused, 1)
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
     if pending:
         reasons = ", ".join(
@@ -98,16 +122,16 @@ def conclude_run(
             for code, n in summary["reasons"].items()
             if REASONS[code].status is Status.PENDING
         )
-        # The page shows the beginning of it: what is missing stands there.
+        # The page shows only the start of the message, so it starts with what is missing.
         headline = f"{_count_pending(pending)} ({reasons}); all else is published as {version}."
-        return Outcome(
-            summary, "Failed", Ending(headline, _advise_retry(), rerun_command(settings)), 1
-        )
+        ending = Ending(headline, _advise_retry(), rerun_command(settings))
+        return Outcome(summary, OutcomeTag.PENDING, ending, 1)
     warnings = summary["checks"]["warning"]
     if warnings:
         headline = f"Published {version} with {counted(warnings, 'warning')}."
-        return Outcome(summary, "Flagged", Ending(headline, "See the checks that were not met."), 0)
-    return Outcome(summary, "Published", Ending(f"Published {version}."), 0)
+        ending = Ending(headline, "See the checks that were not met.")
+        return Outcome(summary, OutcomeTag.FLAGGED, ending, 0)
+    return Outcome(summary, OutcomeTag.PUBLISHED, Ending(f"Published {version}."), 0)
 
 
 def _explain_refusal(
@@ -122,37 +146,35 @@ def _explain_refusal(
     left = f"{_count_pending(pending)}. " if pending else ""
     if isinstance(stopped, OverBudget):
         enough = settings.model_copy(update={"max_cost": math.ceil(stopped.cost_usd * 100) / 100})
-        return Ending(
-            f"Not published. {stopped}", f"{left}To pay for all of it:", rerun_command(enough)
-        )
+        headline = f"Not published. {stopped}"
+        return Ending(headline, f"{left}To pay for all of it:", rerun_command(enough))
     if stopped:
-        return Ending(
-            f"Not published. {stopped}", f"{left}When that is mended: {_advise_retry()}", again
-        )
+        advice = f"{left}Once that is fixed: {_advise_retry()}"
+        return Ending(f"Not published. {stopped}", advice, again)
     if summary["checks"]["critical"]:
-        broken = " ".join(
+        failed = " ".join(
             f"{one['table']}: {one['says']} Seen: {one['detail']}."
             for one in findings
             if _is_critical(one)
         )
-        kept = f"What was made is kept in {summary['store']}/runs/{summary['run']}/; readers see what they saw before."
-        advice = f"{left}{kept} When the cause is mended:"
-        return Ending(f"Not published: a critical check failed. {broken}", advice, again)
+        staged = f"{summary['store']}/runs/{summary['run']}/"
+        kept = f"The staged tables are in {staged}; readers still see the last version."
+        advice = f"{left}{kept} Once the cause is fixed:"
+        return Ending(f"Not published: a critical check failed. {failed}", advice, again)
     if lost_to:
-        return Ending(
-            f"Not published: version {lost_to} was published meanwhile.", _advise_retry(), again
-        )
+        headline = f"Not published: version {lost_to} was published in the meantime."
+        return Ending(headline, _advise_retry(), again)
     return None
 
 
 def report_failures(
     flow_function: Callable[[Settings], State[Any]],
 ) -> Callable[[Settings], State[Any]]:
-    """Let also a run that breaks off say why on its page; what was raised on purpose becomes its
-    result.
+    """Make every run that fails give its reason: on its page and as the last line of its log.
 
-    Prefect logs a state that a flow returned as information, whatever it is: those who look for
-    errors find one here.
+    An error that was raised on purpose becomes the run's result; any other is raised again. Prefect
+    logs a state that a flow returns at level info, even Failed, so the reason is logged here as an
+    error.
     """
 
     @functools.wraps(flow_function)
@@ -161,37 +183,43 @@ def report_failures(
             state = flow_function(settings)
         except Exception as error:
             expected = isinstance(error, ImageTagsError)
-            why = (
-                str(error)
-                if expected
-                else f"The run broke off: {type(error).__name__}: {shown(str(error))}."
-            )
+            reason = str(error) if expected else f"{type(error).__name__}: {shown(str(error))}."
             advice = (
-                f"When that is mended, retry this flow run ({retry_command()}), or run it again:"
+                f"Once that is fixed, retry this flow run ({retry_command()}), or run it again:"
             )
-            ending = Ending(f"Not published. {why}", advice, rerun_command(settings))
+            ending = Ending(f"Not published. {reason}", advice, rerun_command(settings))
             show_ending(ending, ending.as_markdown())
+            tag_outcome(OutcomeTag.NOT_PUBLISHED)
             if not expected:
                 raise
             get_run_logger().error(ending.headline)
             return Failed(message=ending.message, data=error)
         if isinstance(state.data, RunFailed):
             get_run_logger().error(str(state.data))
+            tag_outcome(state.data.outcome.tag)
+        elif isinstance(state.data, Outcome):
+            tag_outcome(state.data.tag)
         return state
 
     return run
 
 
+def tag_outcome(tag: OutcomeTag) -> None:
+    """Tag the flow run with what came of it, instead of what came of an earlier try."""
+    replace_tags({str(one) for one in OutcomeTag}, {str(tag)})
+
+
 def retry_command() -> str:
-    """The command that does what the button Retry does; without a deployment it does the run's work
-    itself.
+    """The command that does what the button Retry does.
+
+    A run without a deployment has no worker: there the command does the work itself.
     """
     entrypoint = "" if deployment.id else f" --entrypoint {ENTRYPOINT}"
     return f"prefect flow-run retry {flow_run.id}{entrypoint}"
 
 
 def rerun_command(settings: Settings) -> str:
-    """The command that does the same run again; settings that have their default are left out."""
+    """The command that starts the same run again, without the settings that have their default."""
     words = ["image-tags", "run", settings.source]
     for name, field in in_order().items():
         value = getattr(settings, name)
@@ -214,9 +242,8 @@ def _count_pending(pending: int) -> str:
 
 
 def _advise_retry() -> str:
-    return (
-        f"Retry this flow run ({retry_command()}), or run it again; only what is missing is done:"
-    )
+    again = "or run it again; only what is missing is done:"
+    return f"Retry this flow run ({retry_command()}), {again}"
 
 
 def _is_critical(finding: JsonObject) -> bool:

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from image_tags.flows.flow_parameters import flat
 from image_tags.flows.outcome import conclude_run, report_failures
 from image_tags.flows.start import begin_run, flow_run_name
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble import assemble_tables
 from image_tags.tasks.check.step import check_tables
@@ -26,7 +27,13 @@ from image_tags.tasks.source.step import read_source
 from image_tags.tasks.summary.step import collect_remarks, summarize_run
 
 
-@flow(name="image-tags", flow_run_name=flow_run_name)
+@flow(
+    name="image-tags",
+    flow_run_name=flow_run_name,
+    persist_result=False,
+    # Prefect writes the error of a flow that raises to a file, whatever `persist_result` says.
+    result_serializer=ResultSerializer(),
+)
 @flat
 @report_failures
 def image_tags(settings: Settings) -> State[Any]:
@@ -64,4 +71,4 @@ def image_tags(settings: Settings) -> State[Any]:
         outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # Likewise, a page that cannot be written does not fail the run.
         explain_run(resources, summary, findings, outcome.ending, return_state=True)
-    return outcome.state()
+    return outcome.final_state()

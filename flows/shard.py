@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 
 from image_tags.flows.prefect_setup import say_once
 from image_tags.flows.start import check_request
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
@@ -23,7 +24,13 @@ STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 say_once()
 
 
-@flow(name="image-tags-shard", flow_run_name="{step}: shard {number} of {of}")
+@flow(
+    name="image-tags-shard",
+    flow_run_name="{step}: shard {number} of {of}",
+    persist_result=False,
+    # Prefect writes the error of a flow that raises to a file, whatever `persist_result` says.
+    result_serializer=ResultSerializer(),
+)
 def image_tags_shard(
     run: str,
     step: Literal["ingest_images", "analyze_images"],

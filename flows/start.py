@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.files import short_name
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
+from image_tags.tasks.adapters.orchestration.flow_runs import read_first_start, replace_tags
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
@@ -23,18 +23,28 @@ from image_tags.tasks.explain.step import clear_page
 
 
 def flow_run_name() -> str:
-    """What the flow run is called in the UI: the source, and when it ran first; a retry keeps the
-    name.
-    """
+    """What the flow run is called in the UI: its feed, and when it first started."""
     return name_for(str(flow_run.parameters["source"]), str(flow_run.name), datetime.now(UTC))
 
 
 def name_for(source: str, known_as: str, now: datetime) -> str:
-    """The name of a flow run; one that has such a name, because this is a retry, keeps it."""
-    name = short_name(source)
-    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d", known_as):
+    """The name of a flow run; one that has such a name already, because this is a retry, keeps it.
+
+    To the second, because a schedule and a person may start two runs in one minute.
+    """
+    name = feed_name(source)
+    if re.fullmatch(re.escape(name) + r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", known_as):
         return known_as
-    return f"{name} {now:%Y-%m-%d %H:%M}"
+    return f"{name} {now:%Y-%m-%d %H:%M:%S}"
+
+
+def feed_name(source: str) -> str:
+    """The source with its folder, such as `my-bucket/feed`: many feeds have the same last part."""
+    name, rest = short_name(source), source.removeprefix("s3://").rstrip("/")
+    while "/" in rest and short_name(rest) == name:
+        rest = rest.rpartition("/")[0]
+    folder = short_name(rest) if rest else name
+    return name if folder == name else f"{folder}/{name}"
 
 
 def begin_run(settings: Settings) -> RunResources:
@@ -52,12 +62,8 @@ def begin_run(settings: Settings) -> RunResources:
     check_shards(settings)
     if settings.shards > 1:
         find_work_pool(settings.shard_deployment)
-    with get_client(sync_client=True) as client:
-        known = client.read_flow_run(flow_run.id)
-        client.update_flow_run(
-            known.id, tags={*known.tags, settings.analyzer, *settings.operations}
-        )
-    run = name_of_run(known.created or datetime.now(UTC), flow_run.id)
+    replace_tags((), {settings.analyzer, *settings.operations})
+    run = name_of_run(read_first_start(), flow_run.id)
     resources = RunResources(run, settings)
     save_json(resources.store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
     return resources

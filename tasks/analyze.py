@@ -14,9 +14,9 @@ from image_tags.tasks.adapters.ledger.settling import Settled, Settling
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Failure, Picture
+from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.execution.batches import Batch, BatchDone
+from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_of_each
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures

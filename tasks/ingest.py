@@ -23,9 +23,15 @@ from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.errors import LinkError
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Fetched, Picture, distinct_urls, picture_key
+from image_tags.tasks.contracts.records import (
+    BatchDone,
+    Fetched,
+    Picture,
+    distinct_urls,
+    picture_key,
+)
 from image_tags.tasks.contracts.settings import FetchSettings
-from image_tags.tasks.execution.batches import Batch, BatchDone, batch_size, batches_of
+from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
 from image_tags.tasks.execution.mapping import threads_of_each
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_links, save_fetched

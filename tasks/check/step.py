@@ -1,5 +1,6 @@
 """The gate as a step: read what was staged, check it, keep what was found."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -10,6 +11,7 @@ from prefect.logging import get_run_logger
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.check.gate import Checked, check_files
+from image_tags.tasks.check.last_version import read_last_version
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
@@ -17,8 +19,8 @@ from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
 from image_tags.tasks.execution.task_options import timed
-from image_tags.tasks.published.pointer import read_pointer
-from image_tags.tasks.published.versions import load_profile
+
+log = logging.getLogger(__name__)
 
 
 @task(task_run_name="check the tables", cache_policy=NO_CACHE)
@@ -41,7 +43,9 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
     The pointer's token is kept too: what is published later must follow the version that it was
     compared with.
     """
-    pointer, token = read_pointer(store)
+    last = read_last_version(store)
+    if last.damage:
+        log.warning(last.damage)
     context = CheckContext(
         source=staged(store, run, "source"),
         links=_count_rows(store, run, "links"),
@@ -53,7 +57,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
         },
         cleaning=settings.only(CleaningSettings),
         thresholds=settings.only(CheckSettings),
-        last=load_profile(store, pointer),
+        last=last.profile,
         metrics=settings.metric,
         effect_min_rows=settings.effect_min_rows,
     )
@@ -68,7 +72,7 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
         store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings]
     )
     save_json(store, run_key(run, "profile.json"), checked.profile)
-    save_json(store, run_key(run, "follows.json"), {"token": token})
+    save_json(store, run_key(run, "follows.json"), {"token": last.token})
     return checked
 
 

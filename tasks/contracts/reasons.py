@@ -44,6 +44,11 @@ class Reason(StrEnum):
         Status.REJECTED,
         "The server says that there is nothing at this link (404, 410).",
     )
+    NO_SUCH_HOST = (
+        "no_such_host",
+        Status.REJECTED,
+        "The link's host does not exist: its name server says so.",
+    )
     FORBIDDEN = (
         "forbidden",
         Status.REJECTED,
@@ -66,6 +71,11 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small", Status.REJECTED, "Smaller than the analyzer can take (80 x 80 px)."
     DECOMPRESSION_BOMB = "decompression_bomb", Status.REJECTED, "Unpacks to far more than it may."
     TOO_MANY_REDIRECTS = "too_many_redirects", Status.REJECTED, "The link leads on and on."
+    GIVEN_UP = (
+        "given_up",
+        Status.REJECTED,
+        "The link failed in several runs over several days; the last cause is in the detail.",
+    )
     REFUSED_BY_ANALYZER = (
         "refused_by_analyzer",
         Status.REJECTED,

@@ -56,7 +56,7 @@ class Picture:
         image_id: sha256 (hex) of the bytes as downloaded.
         key: where it lies in the store, `images/<aa>/<sha256>.<jpg|png>`.
         size: bytes of the stored object.
-        width: px of the stored object, before EXIF orientation.
+        width: px of the stored object as displayed: EXIF orientation is applied.
         height: px.
 
     """
@@ -133,6 +133,15 @@ class Tag:
     parents: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What a mapped task run persists: counts by outcome, nothing else."""
+
+    step: str
+    size: int
+    outcomes: dict[str, int]
 
 
 @dataclass(frozen=True)

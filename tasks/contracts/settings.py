@@ -76,7 +76,7 @@ class FetchSettings(Group):
     max_frames: int = Field(
         2_000, gt=0, description="frames of an animated picture (only the first is used)"
     )
-    max_redirects: int = Field(5, ge=0, description="redirects a link may take")
+    max_redirects: int = Field(10, ge=0, description="redirects a link may take")
     fetch_retries: Annotated[int, PACE] = Field(
         2, ge=0, description="how often a passing failure is tried again at once"
     )

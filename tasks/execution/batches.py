@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised when what a task's persisted result says changes its meaning: older results are then not
 reused.
 """
@@ -36,15 +36,6 @@ class Batch(Generic[Item]):
     of: int
     items: tuple[Item, ...]
     digest: str
-
-
-@dataclass(frozen=True)
-class BatchDone:
-    """What a mapped task run persists: counts by outcome, nothing else."""
-
-    step: str
-    size: int
-    outcomes: dict[str, int]
 
 
 def batch_size(pieces: int, wanted: int | None = None) -> int:

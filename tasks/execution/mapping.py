@@ -8,6 +8,7 @@ from prefect.futures import as_completed, wait
 from prefect.tasks import exponential_backoff
 
 from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.live_progress import live_progress
@@ -42,8 +43,10 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         retries=settings.task_retries,
         retry_delay_seconds=exponential_backoff(settings.task_retry_delay),
         retry_jitter_factor=0.5,
-        result_storage=resources.results,
+        result_serializer=ResultSerializer(),
     )
+    # Not by `with_options`, which takes only storage that the server knows.
+    configured.result_storage = resources.results
     total = sum(len(batch.items) for batch in batches)
     place = choose_place(resources)
     with progress.track_step(step.name, total), place.open():

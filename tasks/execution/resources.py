@@ -66,9 +66,9 @@ class RunResources:
 
     @property
     def results(self) -> StoreResults:
-        """Where task runs keep their results; registered once, as the server may be away later."""
+        """Where task runs keep their results."""
         settings = self.settings.only(StoreSettings)
-        return self._once("results", lambda: StoreResults.for_store(settings))
+        return self._once("results", lambda: StoreResults(settings=settings, run=self.run))
 
     @property
     def web(self) -> Web:

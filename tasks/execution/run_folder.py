@@ -24,16 +24,16 @@ VERDICTS = TypeAdapter(list[Verdict])
 CALLS = TypeAdapter(dict[str, Calls])
 
 
-def name_of_run(created: datetime, flow_run_id: object) -> str:
-    """A run's name: when its flow run was made, and the end of its id.
+def name_of_run(started: datetime, flow_run_id: object) -> str:
+    """A run's name: when its flow run first started, and the end of its id.
 
-    A retry goes on with the same run.
+    A retry keeps the name, as it goes on with the same run.
     """
-    return f"{created.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
+    return f"{started.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
 
 
 def begun(run: str) -> datetime:
-    """When a run was made, as its name says; now for what has no such name."""
+    """When a run first started, from its name; now for what has no such name."""
     try:
         return datetime.strptime(run.partition("-")[0], MOMENT).replace(tzinfo=UTC)
     except ValueError:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from markupsafe import Markup
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from image_tags.tasks.adapters.pictures.orientation import turn_upright
 
 FEW = 60
 """Up to this many pictures are shown larger."""
@@ -91,7 +93,7 @@ def make_thumbnail(data: bytes | None, side: int) -> Thumb | None:
     try:
         with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
             picture.draft("RGB", (side, side))
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = turn_upright(picture).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     upright.thumbnail((side, side))

@@ -6,22 +6,27 @@ import pyarrow.compute as pc
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.records import JsonObject
-from image_tags.tasks.published.pointer import read_pointer
+from image_tags.tasks.published.pointer import look_at_pointer
 
 
 def compare_with_published(store: Store, images: pa.Table) -> JsonObject:
     """How a staged `images` table differs from the one that readers see now; `since` names that
     version, or is None.
     """
-    pointer, _ = read_pointer(store)
-    if pointer is None:
-        return {"since": None, **compare_images(None, images)}
+    reading = look_at_pointer(store)
+    if reading.pointer is None:
+        damage = {"unreadable": str(reading.damage)} if reading.damage else {}
+        return {"since": None, **damage, **compare_images(None, images)}
+    pointer = reading.pointer
     try:
         before = parquet_table(
             store.read(pointer.tables["images"]), columns=["row", "url", "image_id"]
         )
     except (NotInStore, KeyError):  # someone removed the version by hand
         return {"since": None, **compare_images(None, images)}
+    except (pa.ArrowException, OSError):
+        damage = {"unreadable": f"{store.locate(pointer.tables['images'])} is damaged."}
+        return {"since": None, **damage, **compare_images(None, images)}
     return {"since": pointer.version, **compare_images(before, images)}
 
 
@@ -50,6 +55,8 @@ def compare_images(before: pa.Table | None, after: pa.Table) -> dict[str, int]:
 
 def describe_changes(changes: JsonObject) -> str:
     """The counts for a person; what did not happen is left out."""
+    if changes.get("unreadable"):
+        return f"Not compared with the last version: {changes['unreadable']}"
     if changes["since"] is None:
         return "No earlier version to compare with."
     said = [

@@ -193,10 +193,27 @@ def twice(world, tmp_path_factory):
     return flow_runs(world.server, **mine)
 
 
+def test_people_and_automations_find_the_runs_by_the_standard_name(world, twice):
+    """The filter "Completed" of the runs' page and of the deployment's, and Prefect's event."""
+    deployment = {"deployments": {"id": {"any_": [twice[0]["deployment_id"]]}}}
+    done = {"state": {"name": {"any_": ["Completed"]}}}
+    found = flow_runs(world.server, flow_runs=done, **deployment)
+    assert {run["id"] for run in found} == {run["id"] for run in twice}
+    assert all("published" in run["tags"] for run in found)
+    wanted = {"event": {"name": ["prefect.flow-run.Completed"]}}
+    ids = {f"prefect.flow-run.{run['id']}" for run in twice}
+
+    def seen():
+        events = ask(world.server, "events/filter", filter=wanted, limit=50)["events"]
+        return {event["resource"]["prefect.resource.id"] for event in events}
+
+    until(lambda: ids <= seen(), 60, lambda: str(ids - seen()))
+
+
 def test_a_schedule_fires_by_itself_and_its_runs_wait_for_one_another(world, twice):
     assert len(twice) >= 2
     assert all(run["auto_scheduled"] for run in twice)
-    assert {run["state_name"] for run in twice} == {"Published"}
+    assert {run["state_name"] for run in twice} == {"Completed"}
     spans = sorted((run["start_time"], run["end_time"]) for run in twice)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans)), spans
 
@@ -214,7 +231,7 @@ def test_the_nightly_run_asks_again_about_links_and_pays_for_what_changed(world,
     world.site.picture("/1.png", 100)
     before = world.endpoint.billed
     run = ended(world.server, start(world.server, "image-tags/nightly-recheck", world.parameters))
-    assert run["state_name"] == "Published", run["state"]["message"]
+    assert run["state_name"] == "Completed", run["state"]["message"]
     assert world.summary()["changes"]["links_changed"] == 1
     assert world.endpoint.billed - before == 1
     assert sorted(world.site.asked.values()) == [2] * 13
@@ -229,7 +246,7 @@ def test_the_weekly_run_asks_the_analyzer_anew_and_flags_what_drifted(world, twi
     world.endpoint.answers = {("DetectLabels", picture): other for picture in pictures}
     before = world.endpoint.billed
     run = ended(world.server, start(world.server, "image-tags/weekly-drift", world.parameters))
-    assert run["state_name"] == "Flagged", run["state"]["message"]
+    assert run["state_name"] == "Completed", run["state"]["message"]
     assert world.endpoint.billed - before == len(pictures)
     assert world.summary()["calls"]["detect_labels"] == {
         "billed": len(pictures),

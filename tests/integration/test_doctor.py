@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from image_tags.flows.doctor import closing, render, run_doctor
-from image_tags.tasks.adapters.aws import account
+from image_tags.tasks.adapters.store import s3_account as account
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint

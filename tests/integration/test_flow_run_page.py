@@ -101,7 +101,7 @@ def test_retry_on_the_page_completes_the_same_run_with_exactly_the_missing_calls
     page.open()
     name = flow_run(prefect_server, failed)["name"]
     page.retry()
-    page.expect_state("Published")
+    page.expect_state("Completed")
     expect(page.head).to_contain_text(name)
     assert feed.endpoint.billed - before == MISSING
     assert flow_run(prefect_server, failed)["run_count"] == 2

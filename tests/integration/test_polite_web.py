@@ -1,5 +1,6 @@
 """Manners on a real server: waiting, pace, opt-outs, robots.txt and conditional requests."""
 
+import socket
 import ssl
 import threading
 import time
@@ -140,9 +141,14 @@ class TestConnections:
             web.fetch(server.url("/first"))
             web.fetch(server.url("/second"))
         for request in server.requests:
-            assert not {"cookie", "referer", "authorization"} & request.headers.keys()
+            assert not {"referer", "authorization"} & request.headers.keys()
             assert request.headers["user-agent"].startswith("image-tags/")
             assert request.headers["user-agent"].endswith("(+https://example.com/bot)")
+        # A cookie is sent back within the redirects of one link, and never to the next link.
+        first, redirected, second = server.requests
+        assert "cookie" not in first.headers
+        assert redirected.headers["cookie"] == "id=1"
+        assert "cookie" not in second.headers
 
     def test_no_password_of_a_netrc_is_sent(self, server, tmp_path, monkeypatch):
         (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
@@ -304,3 +310,60 @@ class TestTLS:
     def test_with_a_server_that_never_shakes_hands(self, server):
         with web_for(connect_timeout=0.2, fetch_retries=0) as web:
             assert reason_of(web, server.url("/good.jpg").replace("http:", "https:")) == "timeout"
+
+
+class TestSpellings:
+    """A link is tried as written, then as it was probably meant."""
+
+    def test_entities_are_undone_if_the_link_as_written_fails(self, server):
+        server.answers["/p?a=1&b=2"] = page()
+        server.answers["/p?a=1&amp;b=2"] = status(403)
+        with web_for() as web:
+            assert web.fetch(server.url("/p?a=1&amp;b=2")).body == GOOD
+        assert [request.path for request in server.requests] == ["/p?a=1&amp;b=2", "/p?a=1&b=2"]
+
+    def test_a_link_that_works_as_written_is_asked_once(self, server):
+        server.answers["/p?a=1&amp;b=2"] = page()
+        with web_for() as web:
+            assert web.fetch(server.url("/p?a=1&amp;b=2")).body == GOOD
+        assert len(server.requests) == 1
+
+    def test_a_transient_failure_leaves_the_link_as_written(self, server):
+        server.answers["/p?a=1&amp;b=2"] = status(500)
+        with web_for(fetch_retries=0) as web:
+            assert reason_of(web, server.url("/p?a=1&amp;b=2")) == "server_error"
+        assert len(server.requests) == 1
+
+    def test_a_link_without_a_scheme_falls_back_to_http(self, server):
+        link = server.url("/good.jpg").removeprefix("http:")
+        with web_for(fetch_retries=0) as web:
+            assert web.fetch(link).body == GOOD
+
+    def test_and_uses_https_where_the_server_speaks_it(self):
+        authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        with (
+            authority.cert_pem.tempfile() as trusted,
+            pytest.MonkeyPatch.context() as patch,
+            HostileServer({"/good.jpg": page()}, tls=context) as server,
+        ):
+            patch.setenv("SSL_CERT_FILE", trusted)
+            sockets.make_tls_context.cache_clear()
+            with web_for(fetch_retries=0) as web:
+                assert web.fetch(server.url("/good.jpg").removeprefix("https:")).body == GOOD
+            sockets.make_tls_context.cache_clear()
+
+    @pytest.mark.parametrize("host", ["my_host.test", "xn--i-7iq.test", "i❤.test", "bücher.test"])
+    def test_hosts_that_browsers_open(self, server, host):
+        asked = []
+
+        def lookup(name, port, *_):
+            asked.append(name)
+            address = ("127.0.0.1", server.port)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address)]
+
+        with Web(FetchSettings(allow_private_addresses=True, deadline=10), lookup) as web:
+            assert web.fetch(f"http://{host}/good.jpg").body == GOOD
+        known = {"i❤.test": "xn--i-7iq.test", "bücher.test": "xn--bcher-kva.test"}
+        assert asked == [known.get(host, host)]

@@ -435,7 +435,13 @@ def test_limits_known_before_paying(
         (80, 80): None,
         (10_000, 80): None,
     }
-    sizes[10_001, 80] = sizes[80, 10_001] = Reason.TOO_LARGE if OPERATIONS[name].max_side else None
+    too_long = Reason.TOO_LARGE if OPERATIONS[name].max_side else None
+    sizes |= {
+        (10_001, 80): None,
+        (80, 10_001): None,
+        (12_000, 80): too_long,
+        (80, 12_000): too_long,
+    }
     for (width, height), reason in sizes.items():
         refused = asked.refusal(
             name, Picture("0" * 64, "images/00/0.png", 50_000_000, width, height)
@@ -452,6 +458,16 @@ def test_limits_known_before_paying(
                 asked.answer(name, picture)
         else:
             asked.answer(name, picture)
+
+
+def test_a_picture_with_a_long_side_is_answered_from_a_reduced_copy(
+    endpoint: RekognitionEndpoint, store: FolderStore, shelf: Shelf
+) -> None:
+    for where in (store, shelf):
+        picture = add(where, size=(200, 12_000))
+        answer = analyzer(where).answer("detect_labels", picture)
+        assert "scaled from 200 x 12000 to 167 x 10000 px" in str(answer.remark)
+        assert analyzer(where).answer("detect_text", picture).remark is None
 
 
 def test_bytes_over_the_limit_are_re_encoded_and_that_is_recorded(

@@ -1,15 +1,15 @@
 """Results of task runs in the store, as Prefect keeps and finds them, with a real server."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from threading import Barrier
-
 import pytest
 from prefect import flow, task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from image_tags.tasks.adapters.orchestration.results import StoreResults
+from image_tags.tasks.adapters.orchestration.results import ResultSerializer, StoreResults
+from image_tags.tasks.contracts.errors import BatchFailed
+from image_tags.tasks.contracts.records import BatchDone
 from image_tags.tasks.contracts.settings import StoreSettings
+from tests.support.planted_results import planted
+from tests.support.prefect_client import ask
 
 
 @pytest.fixture(autouse=True)
@@ -18,38 +18,65 @@ def _on_the_server(prefect_server):
         yield
 
 
-def test_runs_that_begin_at_the_same_time_share_one_block_a_store(tmp_path):
-    """Also the first time, when the server knows nothing of such blocks."""
-    stores = [StoreSettings(store=str(tmp_path / name)) for name in "ab"]
-    begun = Barrier(8)
-
-    def begin(settings):
-        begun.wait()
-        return StoreResults.for_store(settings)
-
-    with ThreadPoolExecutor(8) as pool:
-        # Prefect's settings are of a context, and threads begin in an empty one.
-        asked = [pool.submit(copy_context().run, begin, settings) for settings in stores * 4]
-    blocks = [future.result() for future in asked]
-    assert len({block._block_document_id for block in blocks}) == len(stores)
-
-
-def test_a_result_that_is_gone_is_made_again(store):
+@pytest.fixture
+def batch(store):
+    """A task whose results are in the store, and how often it worked."""
     made = []
 
-    @task(persist_result=True, cache_key_fn=lambda *_: "runs/r/results/one")
-    def one():
+    @task(
+        persist_result=True,
+        cache_key_fn=lambda *_: "runs/r/results/one",
+        result_serializer=ResultSerializer(),
+    )
+    def work(fails=False):
         made.append(1)
-        return len(made)
+        if fails:
+            raise BatchFailed("1 link left pending.")
+        return BatchDone("ingest", 1, {"stored": len(made)})
+
+    work.result_storage = StoreResults(settings=StoreSettings(store=store.address), run="r")
+    return work, made
+
+
+def test_a_result_that_is_gone_is_made_again(store, batch):
+    work, _ = batch
 
     @flow
     def twice():
-        kept = one.with_options(
-            result_storage=StoreResults.for_store(StoreSettings(store=store.address))
-        )
-        return kept(), kept()
+        return work().outcomes, work().outcomes
 
-    assert twice() == (1, 1)
+    assert twice() == ({"stored": 1}, {"stored": 1})
     assert list(store.keys("runs/")) == ["runs/r/results/one"]
     store.delete("runs/r/results/one")
-    assert twice() == (2, 2)
+    assert twice() == ({"stored": 2}, {"stored": 2})
+
+
+def test_a_planted_pickle_runs_nothing_and_its_batch_is_done_again(store, batch, tmp_path):
+    work, _ = batch
+    proof = tmp_path / "proof"
+    store.write("runs/r/results/one", planted(proof)["pickle"], "application/json")
+
+    @flow
+    def once():
+        return work().outcomes
+
+    assert once() == {"stored": 1}
+    assert not proof.exists()
+    assert b"pickle" not in store.read("runs/r/results/one"), "a good one took its place"
+
+
+def test_a_failure_is_kept_as_json_below_its_run_and_no_block_is_left_on_the_server(
+    prefect_server, store, batch
+):
+    work, _ = batch
+
+    @flow
+    def failing():
+        return work(fails=True, return_state=True)
+
+    assert failing(return_state=True).is_failed()
+    (key,) = store.keys("runs/")
+    assert key.startswith("runs/r/results/failed/")
+    assert b"1 link left pending." in store.read(key)
+    assert b"pickle" not in store.read(key)
+    assert not ask(prefect_server, "block_documents/filter")

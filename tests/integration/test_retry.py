@@ -242,7 +242,7 @@ def test_the_button_retry_sends_the_same_run_to_a_worker_again(broken, expected,
     world.mend_analyzer()
     retry(world.server, run_id)
     done = ended(world.server, run_id, count=2)
-    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Published"), done["state"][
+    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Completed"), done["state"][
         "message"
     ]
     assert world.endpoint.billed - before == GOOD + MISSING

@@ -175,7 +175,7 @@ def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, w
         world.site.picture(path, int(path[1]))
     world.site.asked.clear()
     retry(world, first)
-    assert world.run_of(first)["state_name"] == "Published"
+    assert world.run_of(first)["state_name"] == "Completed"
     assert world.endpoint.billed - before == GOOD + MISSING
     assert dict(world.site.asked) == dict.fromkeys(DOWN, 1)
     assert world.tables("failing") == expected
@@ -206,7 +206,7 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
 
     workers[1].start(limit=1)
     retry(world, first)
-    assert world.run_of(first)["state_name"] == "Published"
+    assert world.run_of(first)["state_name"] == "Completed"
     assert PICTURES < world.endpoint.billed <= PICTURES + AT_ONCE, "again only what was in flight"
     assert max(world.endpoint.seen.billed.values()) == 2
     assert world.tables("killed") == expected

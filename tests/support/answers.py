@@ -57,6 +57,10 @@ def redirect(location: str, code: int = 302) -> Answer:
     return status(code, Location=location)
 
 
+def _set_cookie(location: str) -> Answer:
+    return status(302, Location=location, Set_Cookie="seen=1; Path=/; Max-Age=60; HttpOnly")
+
+
 def drip(data: bytes) -> Iterator[bytes]:
     """One byte at a time with a pause before each, then on and on."""
     for at in count():
@@ -142,6 +146,17 @@ ANSWERS: dict[str, Answer] = {
     "/zstandard": page(b"\x28\xb5\x2f\xfd\x04\x58", Content_Encoding="gzip, zstd"),
     # Lies and broken speech.
     "/length-too-long": lambda _: [head(Content_Length=len(GOOD) + 1000), GOOD],
+    "/length-too-long-and-cut": lambda _: [head(Content_Length=len(GOOD)), GOOD[:-100]],
+    "/without-last-chunk": lambda _: [head(Transfer_Encoding="chunked"), chunk(GOOD)],
+    "/chunk-too-long": lambda _: [
+        head(Transfer_Encoding="chunked"),
+        chunk(GOOD[:1000]),
+        b"ffffff\r\n",
+        GOOD[1000:],
+    ],
+    "/wants-cookie": lambda request: (
+        page() if request.headers.get("cookie") == "seen=1" else _set_cookie("/wants-cookie")
+    )(request),
     "/length-too-short": lambda _: [head(Content_Length=len(GOOD) // 2), GOOD],
     "/two-lengths": lambda _: [head(Content_Length="10, 20"), GOOD],
     "/hangs-up-elsewhere": lambda request: [
@@ -205,4 +220,4 @@ ANSWERS |= {
 ANSWERS |= {
     f"/status/{code}": status(code) for code in (429, 451, 500, 501, 502, 503, 504, 599, 999)
 }
-ANSWERS |= {f"/chain/{n}": redirect(f"/chain/{n - 1}") for n in range(1, 8)} | {"/chain/0": page()}
+ANSWERS |= {f"/chain/{n}": redirect(f"/chain/{n - 1}") for n in range(1, 14)} | {"/chain/0": page()}

@@ -118,17 +118,20 @@ class Rekognition:
     def refusal(self, operation: str, picture: Picture) -> LinkError | None:
         """See Analyzer.
 
-        Bytes never are a reason: what is too large for the service is re-encoded.
+        Neither bytes nor long sides are a reason: the service is sent a reduced copy.
         """
         size = f"this one is {picture.width} x {picture.height} px"
         limit = OPERATIONS[operation].max_side
-        if min(picture.width, picture.height) < MIN_SIDE:
+        shorter, longer = sorted((picture.width, picture.height))
+        if shorter < MIN_SIDE:
             return Rejected(
                 Reason.TOO_SMALL, f"{operation} needs at least {MIN_SIDE} x {MIN_SIDE} px; {size}."
             )
-        if limit and max(picture.width, picture.height) > limit:
+        if limit and longer > limit and round(shorter * limit / longer) < MIN_SIDE:
             return Rejected(
-                Reason.TOO_LARGE, f"{operation} takes at most {limit:,} px a side; {size}."
+                Reason.TOO_LARGE,
+                f"{operation} takes sides of {MIN_SIDE} to {limit:,} px; {size}, "
+                "which no reduced copy fits.",
             )
         return None
 
@@ -148,7 +151,7 @@ class Rekognition:
 
     def _ask(self, operation: str, picture: Picture) -> Answer:
         self._go_on()
-        image, remark = self._image(picture)
+        image, remark = self._image(operation, picture)
         request = OPERATIONS[operation].request(self._settings)
         for attempt in range(self._settings.analyzer_retries + 1):
             if attempt:
@@ -178,20 +181,22 @@ class Rekognition:
                 break
         raise problem
 
-    def _image(self, picture: Picture) -> tuple[JsonObject, str | None]:
-        """The request's Image, and what was done to the picture to make it fit."""
+    def _image(self, operation: str, picture: Picture) -> tuple[JsonObject, str | None]:
+        """Return the request's Image, and what was done to the picture to make it fit."""
+        max_side = OPERATIONS[operation].max_side
+        fits = max_side is None or max(picture.width, picture.height) <= max_side
         place = self._store.bucket_and_key(picture.key)
-        if place and picture.size <= S3_LIMIT:
+        if place and fits and picture.size <= S3_LIMIT:
             return {"S3Object": {"Bucket": place[0], "Name": place[1]}}, None
         try:
             data = self._store.read(picture.key)
         except NotInStore:
             raise Passing(Reason.ANALYZER_UNAVAILABLE, GONE) from None
-        if len(data) <= BYTES_LIMIT:
+        if fits and len(data) <= BYTES_LIMIT:
             return {"Bytes": data}, None
         with self._shrinking:  # one at a time: large pictures unpack to hundreds of megabytes
             try:
-                data, remark = shrink_picture(data, BYTES_LIMIT)
+                data, remark = shrink_picture(data, BYTES_LIMIT, max_side)
             except UNREADABLE as error:
                 raise Rejected(
                     Reason.TOO_LARGE, f"{len(data):,} bytes, and it cannot be re-encoded: {error}"

@@ -37,10 +37,8 @@ HARMLESS = 100_000
 
 _SCAN = b"\xff\xda"
 
-_ONCE = {"JPEG": (b"Exif\0\0", 100), "PNG": (b"iCCP", 10)}
-"""What a format has once, and how often at most it is read: each Exif segment copies those before
-it, each profile of a PNG unpacks to a megabyte.
-"""
+_ONCE = {"JPEG": (b"Exif\0\0", 100)}
+"""What a format has once, and how often it is read at most: each Exif segment copies those before."""
 
 
 class Measured(BytesIO):

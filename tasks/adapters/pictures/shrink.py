@@ -2,7 +2,9 @@
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from image_tags.tasks.adapters.pictures.orientation import turn_upright
 
 QUALITIES = range(75, 96)
 """Useful JPEG qualities: above 95 a file only grows (Pillow's manual); below 75 fewer pixels keep
@@ -15,21 +17,21 @@ STEP = 0.85
 """How much smaller each side becomes when even the lowest quality is too large."""
 
 
-def shrink_picture(data: bytes, limit: int) -> tuple[bytes, str]:
+def shrink_picture(data: bytes, limit: int, max_side: int | None = None) -> tuple[bytes, str]:
     """Return the picture as a JPEG of at most `limit` bytes, and a remark on what was done.
 
-    The highest quality that fits at full size is used; only if none fits do the sides shrink.
+    Sides longer than `max_side` px are reduced to it. The highest quality that then fits is used;
+    only if none fits do the sides shrink further.
     EXIF orientation is applied to the pixels and transparency is laid on white.
     """
     with Image.open(io.BytesIO(data)) as opened:
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
-        full = _lay_on_white(ImageOps.exif_transpose(opened))
-    picture, scale = full, 1.0
+        full = _lay_on_white(turn_upright(opened))
+    scale = min(1.0, max_side / max(full.size)) if max_side else 1.0
+    picture = full if scale == 1 else _scale(full, scale)
     while len(_encode_jpeg(picture, QUALITIES[0], profile)) > limit:
         scale *= STEP
-        picture = full.resize(
-            (max(1, round(full.width * scale)), max(1, round(full.height * scale)))
-        )
+        picture = _scale(full, scale)
     low, high = QUALITIES[0], QUALITIES[-1]
     while low < high:
         middle = (low + high + 1) // 2
@@ -48,6 +50,11 @@ def shrink_picture(data: bytes, limit: int) -> tuple[bytes, str]:
         fitting,
         f"re-encoded from {len(data):,} to {len(fitting):,} bytes: JPEG quality {low}{scaled}",
     )
+
+
+def _scale(picture: Image.Image, scale: float) -> Image.Image:
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size)
 
 
 def _lay_on_white(picture: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from PIL import (
@@ -15,13 +15,13 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageFile,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from image_tags.tasks.adapters.pictures.jpeg_end import add_missing_end
 from image_tags.tasks.adapters.pictures.kinds import recognise_format
 from image_tags.tasks.adapters.pictures.limits import (
     Decoding,
@@ -31,6 +31,13 @@ from image_tags.tasks.adapters.pictures.limits import (
     check_size,
     count_frames,
 )
+from image_tags.tasks.adapters.pictures.orientation import (
+    displayed_size,
+    read_orientation,
+    turn_upright,
+)
+from image_tags.tasks.adapters.pictures.png_chunks import drop_bad_metadata
+from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
@@ -65,9 +72,9 @@ class Verified:
         data: the bytes to store.
         extension: `jpg` or `png`.
         format: the format as downloaded, Pillow's name.
-        width: px of the stored picture, before EXIF orientation.
+        width: px of the stored picture as displayed: EXIF orientation is applied.
         height: px.
-        remark: what was converted; None if the bytes are those downloaded.
+        remark: what was changed; None if the bytes are those downloaded.
 
     """
 
@@ -91,13 +98,45 @@ def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
     Thread-safe.
     """
     kind = recognise_format(body)
+    try:
+        return _verify_format(kind, body, settings)
+    except Rejected as error:
+        if kind != "JPEG" or error.reason is not Reason.TRUNCATED:
+            raise
+        completed = _complete_jpeg(body, settings)
+        if completed is None:
+            raise
+    verified = _verify_format(kind, completed, settings)
+    return _add_remark(verified, "its missing end marker was added")
+
+
+def _verify_format(kind: str, body: bytes, settings: FetchSettings) -> Verified:
     check_repeats(kind, body)
+    body, dropped = drop_bad_metadata(body) if kind == "PNG" else (body, [])
     with _rejecting_damage(kind), _PLUGINS[kind](Measured(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
         if kind == "JPEG" and _is_kept(image, kind, body):
-            return _check_jpeg(image, body, settings)
-        return _decoders.submit(_decode_picture, image, kind, body, settings).result()
+            verified = _check_jpeg(image, body, settings)
+        else:
+            verified = _decoders.submit(_decode_picture, image, kind, body, settings).result()
+    if not dropped:
+        return verified
+    names = ", ".join(dict.fromkeys(shown(name) for name in dropped))
+    return _add_remark(verified, f"dropped damaged or excessive metadata ({names})"[:200])
+
+
+def _complete_jpeg(body: bytes, settings: FetchSettings) -> bytes | None:
+    with _rejecting_damage("JPEG"), JpegImagePlugin.JpegImageFile(Measured(body)) as image:
+        check_size(image.size, settings)
+        check_frames(image, body, settings)
+        with _decoding.reserve_pixels(image.width * image.height, settings.max_pixels):
+            return _decoders.submit(add_missing_end, body).result()
+
+
+def _add_remark(verified: Verified, remark: str) -> Verified:
+    joined = f"{verified.remark}; {remark}" if verified.remark else remark
+    return replace(verified, remark=joined)
 
 
 def _check_jpeg(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings) -> Verified:
@@ -106,10 +145,11 @@ def _check_jpeg(image: ImageFile.ImageFile, body: bytes, settings: FetchSettings
     Damage shows all the same, in half the time and a sixty-fourth of the memory.
     """
     width, height = image.size
+    shown_size = displayed_size(image)  # before `draft` changes the size
     with _decoding.reserve_pixels(width * height, settings.max_pixels):
         image.draft(None, (1, 1))  # keeps the mode
         image.load()
-    return Verified(body, _KEPT["JPEG"], "JPEG", width, height)
+    return Verified(body, _KEPT["JPEG"], "JPEG", *shown_size)
 
 
 def _decode_picture(
@@ -118,19 +158,20 @@ def _decode_picture(
     with _decoding.reserve_pixels(image.width * image.height, settings.max_pixels):
         image.load()
         if _is_kept(image, kind, body):
-            return Verified(body, _KEPT[kind], kind, image.width, image.height)
+            return Verified(body, _KEPT[kind], kind, *displayed_size(image))
         return _convert_picture(image, kind, body, count_frames(image, body, settings.max_frames))
 
 
 def _is_kept(image: Image.Image, kind: str, body: bytes) -> bool:
     if kind == "JPEG":
         return image.mode in ("RGB", "L")
-    return kind == "PNG" and body[24] <= 8  # bits a channel, in the first chunk
+    # body[24]: bits per channel, in the first chunk. Few readers turn a PNG as its EXIF says, so
+    # one that needs it is stored upright.
+    return kind == "PNG" and body[24] <= 8 and read_orientation(image) == 1
 
 
 def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) -> Verified:
-    ImageOps.exif_transpose(image, in_place=True)
-    plain = _make_plain(image)
+    plain = _make_plain(turn_upright(image))
     lossy = kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in body[:4096])
     stored = "JPEG" if lossy and plain.mode in ("RGB", "L") else "PNG"
     out = BytesIO()
@@ -140,7 +181,7 @@ def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) ->
         plain.save(
             out, "PNG", compress_level=3, icc_profile=None
         )  # 3 takes half the time of 6, for 8 % more bytes
-    what = "a CMYK JPEG" if kind == "JPEG" else "a 16-bit PNG" if kind == "PNG" else kind
+    what = _name_original(kind, body)
     first = f", first of {frames:,} frames" if frames > 1 else ""
     return Verified(
         out.getvalue(),
@@ -149,6 +190,15 @@ def _convert_picture(image: Image.Image, kind: str, body: bytes, frames: int) ->
         *plain.size,
         f"converted from {what} to {stored}{first}",
     )
+
+
+def _name_original(kind: str, body: bytes) -> str:
+    """Name what was converted, and why if the format alone does not explain it."""
+    if kind == "JPEG":
+        return "a CMYK JPEG"
+    if kind == "PNG":
+        return "a 16-bit PNG" if body[24] > 8 else "a PNG with an EXIF orientation"
+    return kind
 
 
 def _make_plain(image: Image.Image) -> Image.Image:

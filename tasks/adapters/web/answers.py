@@ -10,10 +10,18 @@ from urllib3.response import HTTPResponse
 from image_tags.tasks.adapters.web import manners
 from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
-from image_tags.tasks.adapters.web.failures import NETWORK_ERRORS, CutShort
+from image_tags.tasks.adapters.web.failures import (
+    NETWORK_ERRORS,
+    CutShort,
+    classify_exception,
+    find_partial_reads,
+)
 from image_tags.tasks.adapters.web.session import MAX_HEADER
 from image_tags.tasks.contracts.errors import LinkError, Rejected
 from image_tags.tasks.contracts.reasons import Reason
+
+PIECE = 1_000_000
+"""Bytes read at a time, so that a response that ends early is not lost."""
 
 _NOT_UNPACKED = frozenset({"br", "zstd", "compress", "dcb", "dcz"})
 """Content-Encodings that urllib3 would pass on still compressed; we ask for none."""
@@ -32,7 +40,7 @@ def read_body(raw: HTTPResponse, budget: Budget) -> bytes:
         raise too_large
     # Chunk headers add to a body, but never double it unless the server is malicious.
     budget.limit_bytes(2 * cap + MAX_HEADER, too_large)
-    body = raw.read(cap + 1, decode_content=True)
+    body = _read_pieces(raw, cap + 1, budget)
     if not body and raw.length_remaining is None and not raw.chunked:
         raise CutShort(
             budget.heard, budget.heard
@@ -45,6 +53,22 @@ def read_body(raw: HTTPResponse, budget: Budget) -> bytes:
             f"the body decompresses to more than {cap:,} bytes (max_bytes)",
         )
     raise too_large
+
+
+def _read_pieces(raw: HTTPResponse, limit: int, budget: Budget) -> bytes:
+    """Read at most `limit` bytes; a CutShort carries what arrived before the connection closed."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while size < limit and (piece := raw.read1(min(PIECE, limit - size), decode_content=True)):
+            pieces.append(piece)
+            size += len(piece)
+    except NETWORK_ERRORS as error:
+        failure = classify_exception(error, budget.heard)
+        if isinstance(failure, CutShort):
+            failure.body = b"".join([*pieces, *find_partial_reads(error)])
+        raise failure from None
+    return b"".join(pieces)
 
 
 def resolve_redirect(target: Target, location: str) -> Target:

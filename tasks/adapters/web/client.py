@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from requests import Response
+from requests.cookies import RequestsCookieJar
 
+from image_tags.tasks.adapters.link_text import link_spellings
 from image_tags.tasks.adapters.web import answers, failures, manners
 from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
+from image_tags.tasks.adapters.web.data_links import decode_data_link, is_data_link
 from image_tags.tasks.adapters.web.hosts import Hosts
-from image_tags.tasks.adapters.web.resolver import Lookup, Resolver
+from image_tags.tasks.adapters.web.resolver import IsDenied, Lookup, Resolver
 from image_tags.tasks.adapters.web.robots import MAX_ROBOTS, Robots
 from image_tags.tasks.adapters.web.session import MAX_HEADER, Session
-from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
@@ -29,12 +32,36 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """What a link led to. `body` is empty when the server reports no change."""
+    """What a link led to.
+
+    Attributes:
+        body: the bytes; empty when the server reports no change.
+        etag: for a conditional request later.
+        last_modified: likewise.
+        not_modified: the server reports no change.
+        cut_short: how the response ended early, each time at the same place; the picture may be
+            whole all the same. None for a proper response.
+
+    """
 
     body: bytes
     etag: str | None
     last_modified: str | None
     not_modified: bool = False
+    cut_short: str | None = None
+
+
+_MAY_BE_MISSPELT = frozenset(
+    {
+        Reason.NOT_FOUND,
+        Reason.FORBIDDEN,
+        Reason.HTTP_ERROR,
+        Reason.INVALID_URL,
+        Reason.CONNECTION_FAILED,
+        Reason.TIMEOUT,
+    }
+)
+"""Reasons for which another spelling of the link may lead to the picture."""
 
 
 class Web:
@@ -43,9 +70,14 @@ class Web:
     Proxy settings of the environment are ignored.
     """
 
-    def __init__(self, settings: FetchSettings, lookup: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        settings: FetchSettings,
+        lookup: Lookup | None = None,
+        is_denied: IsDenied | None = None,
+    ) -> None:
         self.settings = settings
-        self._resolver = Resolver(settings.fetch_threads, lookup)
+        self._resolver = Resolver(settings.fetch_threads, lookup, is_denied)
         self._hosts = Hosts(settings.per_host)
         self._robots = Robots()
         self._session = Session(settings, self._resolver)
@@ -58,10 +90,23 @@ class Web:
         Raises:
             LinkError: Rejected or transient, if there is no page.
         """
-        target = parse_link(url)
+        if is_data_link(url):
+            return Page(decode_data_link(url, self.settings.max_bytes), None, None)
         headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         asked = {name: value for name, value in headers.items() if value}
         budget = Budget(self.settings)
+        *others, last = link_spellings(url)
+        for spelling in others:
+            try:
+                return self._fetch_address(spelling, asked, budget)
+            except LinkError as error:
+                if not _may_try_another(error, spelling, last):
+                    raise
+        return self._fetch_address(last, asked, budget)
+
+    def _fetch_address(self, address: str, asked: dict[str, str], budget: Budget) -> Page:
+        """Fetch one spelling of a link, retrying transient failures."""
+        target = parse_link(address)
         cut_at: set[object] = set()
         attempt = 0
         while True:
@@ -71,7 +116,10 @@ class Web:
             except Passing as failure:
                 if isinstance(failure, failures.CutShort):
                     if failure.place in cut_at:
-                        raise Rejected(Reason.TRUNCATED, f"{failure.detail}, each time") from None
+                        cut_short = f"{failure.detail}, each time"
+                        if failure.body:
+                            return Page(failure.body, None, None, cut_short=cut_short)
+                        raise Rejected(Reason.TRUNCATED, cut_short) from None
                     cut_at.add(failure.place)
                 self._back_off(attempt, failure, budget)
             attempt += 1
@@ -97,13 +145,19 @@ class Web:
         time.sleep(wait)
 
     def _follow_redirects(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
+        # Some sites redirect in a circle until a cookie comes back; it lives as long as this loop.
+        cookies = RequestsCookieJar()
         for _ in range(self.settings.max_redirects + 1):
             if self.settings.respect_robots_txt:
                 self._robots.check_url(
                     target.url, lambda url: self._fetch_robots_txt(url, budget), budget.seconds_left
                 )
             outcome = self._send_in_turn(
-                target, asked, budget, lambda answer: self._read_page(answer, bool(asked), budget)
+                target,
+                asked,
+                budget,
+                lambda answer: self._read_page(answer, bool(asked), budget),
+                cookies,
             )
             if isinstance(outcome, Page):
                 return outcome
@@ -126,13 +180,18 @@ class Web:
         return ""
 
     def _send_in_turn(
-        self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
+        self,
+        target: Target,
+        headers: dict[str, str],
+        budget: Budget,
+        read: Callable[[Response], T],
+        cookies: RequestsCookieJar | None = None,
     ) -> T | Target:
         """Send one request in the site's turn; return a redirect's target or what `read` returns."""
         with self._hosts.wait_turn(target.site) as waited:
             budget.deadline += waited  # waiting in our own queue is not the server's fault
             try:
-                outcome = self._send_request(target, headers, budget, read)
+                outcome = self._send_request(target, headers, budget, read, cookies)
             except Passing as failure:
                 self._hosts.record_failure(target.site, failure)
                 raise
@@ -143,10 +202,15 @@ class Web:
             return outcome
 
     def _send_request(
-        self, target: Target, headers: dict[str, str], budget: Budget, read: Callable[[Response], T]
+        self,
+        target: Target,
+        headers: dict[str, str],
+        budget: Budget,
+        read: Callable[[Response], T],
+        cookies: RequestsCookieJar | None,
     ) -> T | Target:
         try:
-            with self._session.get_once(target.url, headers) as response:
+            with self._session.get_once(target.url, headers, cookies) as response:
                 location = response.headers.get("Location")
                 if response.status_code not in failures.REDIRECTS or not location:
                     return read(response)
@@ -188,3 +252,13 @@ class Web:
         )
         text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
         return text.decode("utf-8", "replace")
+
+
+def _may_try_another(error: LinkError, spelling: str, other: str) -> bool:
+    """Whether another spelling of a link is worth a request.
+
+    A transient failure leaves open whether this spelling is right, unless the other one uses
+    another scheme, which this server may not speak.
+    """
+    other_scheme = spelling.partition(":")[0] != other.partition(":")[0]
+    return error.reason in _MAY_BE_MISSPELT and (other_scheme or isinstance(error, Rejected))

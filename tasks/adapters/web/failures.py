@@ -39,6 +39,7 @@ class CutShort(Passing):
 
     Attributes:
         place: where; the same place each time means that there is no more to read.
+        body: what arrived.
     """
 
     def __init__(self, received: int, place: object) -> None:
@@ -46,6 +47,7 @@ class CutShort(Passing):
             Reason.CONNECTION_FAILED, f"the response ended early, after {received:,} bytes"
         )
         self.place = place
+        self.body = b""
 
 
 class AskedToWait(Passing):
@@ -90,6 +92,12 @@ def classify_exception(error: Exception, received: int) -> LinkError:
     return Rejected(
         Reason.HTTP_ERROR, f"the server does not speak proper HTTP ({type(error).__name__})"
     )
+
+
+def find_partial_reads(error: BaseException) -> list[bytes]:
+    """Return what http.client had read when a response ended early, in order."""
+    reads = [cause for cause in _find_causes(error) if type(cause) is IncompleteRead]
+    return [read.partial for read in reads if isinstance(read.partial, bytes)]
 
 
 def _find_causes(error: BaseException) -> list[BaseException]:

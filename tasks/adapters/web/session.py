@@ -11,6 +11,7 @@ from typing import Any
 
 from requests import ConnectionError, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
 from requests_hardened import Config, HTTPSession
 
 from image_tags.tasks.adapters.web import sockets
@@ -29,7 +30,7 @@ ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
 
 
 class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints
-    """Sends one request at a time: no redirects, cookies, proxies or .netrc.
+    """Sends one request at a time: no redirects, proxies or .netrc, and no cookies of its own.
 
     Thread-safe, as nothing is kept.
     """
@@ -59,14 +60,19 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
-    def get_once(self, url: str, headers: dict[str, str]) -> Response:
+    def get_once(
+        self, url: str, headers: dict[str, str], cookies: RequestsCookieJar | None = None
+    ) -> Response:
         """Send one GET and return the response, its body not yet read.
 
-        The URL must be prepared already (`parse_link`).
+        The URL must be prepared already (`parse_link`). Cookies are sent from the jar and kept
+        in it.
         """
         request = self._request.copy()
         request.url = url
         request.headers.update(headers)
+        if cookies and (cookie := get_cookie_header(cookies, request)):  # type: ignore[no-untyped-call]
+            request.headers["Cookie"] = cookie
         budget = get_current_budget()
         while True:
             budget.start_request()
@@ -84,6 +90,8 @@ class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no ty
                 # The server closed an idle connection just as it was reused: no failure, try
                 # another one.
             else:
+                if cookies is not None:
+                    extract_cookies_to_jar(cookies, request, response.raw)  # type: ignore[no-untyped-call]
                 return response
 
     def get_redirect_target(self, resp: Any) -> None:

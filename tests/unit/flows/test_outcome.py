@@ -6,7 +6,7 @@ import pickle
 import pytest
 from prefect.states import get_state_exception
 
-from image_tags.flows.outcome import RunFailed, conclude_run, report_failures
+from image_tags.flows.outcome import OutcomeTag, RunFailed, conclude_run, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -35,8 +35,21 @@ def logged(monkeypatch, caplog):
 
 
 @pytest.fixture
-def shown(monkeypatch, logged):
-    """What was left on the page."""
+def tagged(monkeypatch):
+    """The tags that the flow run has of ours; it has one of a person too."""
+    tags = {"nightly", "published"}
+
+    def replace(old, new):
+        tags.difference_update(old)
+        tags.update(new)
+
+    monkeypatch.setattr("image_tags.flows.outcome.replace_tags", replace)
+    return tags
+
+
+@pytest.fixture
+def shown(monkeypatch, logged, tagged):
+    """What was left on the page, and the tags of the flow run."""
     pages = []
     monkeypatch.setattr(
         "image_tags.flows.outcome.show_ending", lambda ending, page: pages.append((ending, page))
@@ -46,7 +59,8 @@ def shown(monkeypatch, logged):
 
 def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    assert (outcome.name, outcome.exit_code, outcome.state().type.value) == ("Failed", 1, "FAILED")
+    assert (outcome.tag, outcome.exit_code) == (OutcomeTag.PENDING, 1)
+    assert (outcome.final_state().type.value, outcome.final_state().name) == ("FAILED", "Failed")
     assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
     assert "all else is published as version v1." in outcome.ending.headline
     assert "Retry this flow run (prefect flow-run retry " in outcome.message
@@ -68,11 +82,11 @@ def test_over_budget_survives_the_way_to_another_process():
     assert (str(back), back.cost_usd) == ("too much", 1.5)
 
 
-def test_what_stops_a_run_is_mended_first(summary):
+def test_what_stops_a_run_is_fixed_first(summary):
     outcome = conclude_run(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
     assert outcome.ending.headline == "Not published. No AWS credentials were found."
     assert outcome.ending.advice.startswith(
-        "3 links are pending. When that is mended: Retry this flow run"
+        "3 links are pending. Once that is fixed: Retry this flow run"
     )
 
 
@@ -95,23 +109,24 @@ def test_a_critical_check_is_named_and_where_to_look(summary):
 
 def test_another_run_was_faster(summary):
     outcome = conclude_run(SETTINGS, summary, [], None, "v2")
-    assert outcome.ending.headline == "Not published: version v2 was published meanwhile."
+    assert outcome.ending.headline == "Not published: version v2 was published in the meantime."
     assert outcome.exit_code == 1
 
 
 @pytest.mark.parametrize(
-    ("warnings", "name", "ends"), [(0, "Published", "v1."), (1, "Flagged", "with 1 warning.")]
+    ("warnings", "tag", "ends"),
+    [(0, OutcomeTag.PUBLISHED, "v1."), (1, OutcomeTag.FLAGGED, "with 1 warning.")],
 )
-def test_a_good_end_needs_nothing(summary, warnings, name, ends):
+def test_a_good_end_needs_nothing_and_has_the_standard_name(summary, warnings, tag, ends):
     summary["statuses"]["pending"] = 0
     summary["checks"]["warning"] = warnings
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    assert (outcome.name, outcome.exit_code, outcome.ending.command) == (name, 0, "")
+    assert (outcome.tag, outcome.exit_code, outcome.ending.command) == (tag, 0, "")
     assert outcome.ending.headline.endswith(ends)
-    assert outcome.state().name == name
+    assert outcome.final_state().name == "Completed"
 
 
-def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
+def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged, tagged):
     error = UsageError("There is no file '/data/feed.csv'.")
 
     @report_failures
@@ -120,13 +135,14 @@ def test_a_run_that_breaks_off_says_why_on_its_page(shown, logged):
 
     state = broken(SETTINGS)
     assert state.message.startswith(
-        "Not published. There is no file '/data/feed.csv'. When that is mended, retry"
+        "Not published. There is no file '/data/feed.csv'. Once that is fixed, retry"
     )
     assert state.data is error
     ((ending, page),) = shown
     assert ending.message == state.message
     assert "image-tags run /data/feed.csv" in page
     assert logged.messages == [ending.headline]
+    assert tagged == {"nightly", "not-published"}
 
 
 def test_what_nobody_foresaw_is_raised_again(shown):
@@ -137,25 +153,23 @@ def test_what_nobody_foresaw_is_raised_again(shown):
     with pytest.raises(ZeroDivisionError):
         broken(SETTINGS)
     ((ending, _),) = shown
-    assert (
-        ending.headline
-        == "Not published. The run broke off: ZeroDivisionError: \ufffd[31mdivision."
-    )
+    assert ending.headline == "Not published. ZeroDivisionError: \ufffd[31mdivision."
 
 
 @pytest.mark.parametrize("pending", [0, 3])
-def test_those_who_look_for_errors_in_the_log_find_how_the_run_ended(summary, logged, pending):
+def test_the_last_line_of_a_failed_run_s_log_is_its_reason(summary, logged, tagged, pending):
     summary["statuses"]["pending"] = pending
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    report_failures(lambda settings: outcome.state())(SETTINGS)
+    report_failures(lambda settings: outcome.final_state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)
+    assert tagged == {"nightly", str(outcome.tag)}, "the tag of an earlier try is gone"
 
 
 def test_a_failed_run_ends_with_an_exception_that_says_why_and_leaves_no_traceback_in_its_log(
     summary,
 ):
     outcome = conclude_run(SETTINGS, summary, [], None, None)
-    error = get_state_exception(outcome.state(), _sync=True)
+    error = get_state_exception(outcome.final_state(), _sync=True)
     assert isinstance(error, RunFailed)
     assert (str(error), error.outcome) == (outcome.ending.headline, outcome)
     assert pickle.loads(pickle.dumps(error)).outcome == outcome

@@ -30,13 +30,21 @@ def test_a_relative_path_would_be_lost_or_not_found(name, place):
 @pytest.mark.parametrize(
     ("source", "known_as", "name"),
     [
-        ("/data/tweets.csv", "belligerent-llama", "tweets 2026-11-24 19:12"),
-        ("s3://bucket/feed/", "tweets 2026-11-23 08:00", "feed 2026-11-24 19:12"),
-        ("/data/tweets.csv", "tweets 2026-11-23 08:00", "tweets 2026-11-23 08:00"),
+        ("/data/tweets.csv", "belligerent-llama", "data/tweets 2026-11-24 19:12:07"),
+        ("tweets.csv", "belligerent-llama", "tweets 2026-11-24 19:12:07"),
+        ("s3://bucket/feed/", "tweets 2026-11-23 08:00:00", "bucket/feed 2026-11-24 19:12:07"),
+        ("s3://bucket/feed/*.csv", "x", "bucket/feed 2026-11-24 19:12:07"),
+        ("/data/tweets.csv", "data/tweets 2026-11-23 08:00:59", "data/tweets 2026-11-23 08:00:59"),
     ],
 )
-def test_a_flow_run_is_called_by_its_source_and_when_it_ran_first(source, known_as, name):
-    assert name_for(source, known_as, datetime(2026, 11, 24, 19, 12, tzinfo=UTC)) == name
+def test_a_flow_run_is_named_after_its_feed_and_its_first_start(source, known_as, name):
+    assert name_for(source, known_as, datetime(2026, 11, 24, 19, 12, 7, tzinfo=UTC)) == name
+
+
+def test_two_feeds_with_the_same_last_part_have_different_names():
+    now = datetime(2026, 11, 24, 19, 12, 7, tzinfo=UTC)
+    names = {name_for(f"s3://{bucket}/feed/", "x", now) for bucket in ("news", "sports")}
+    assert len(names) == 2
 
 
 SHARED = {**GOOD, "source": "feed.csv", "shards": 2}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from PIL.ExifTags import Base as Exif
 
+from image_tags.tasks.adapters.pictures.orientation import turn_upright
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 
@@ -22,17 +22,6 @@ camera's picture.
 """
 
 _BACKGROUND = (255, 255, 255)
-
-_TURNS: dict[object, Image.Transpose] = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What undoes each EXIF orientation (tag 0x0112, Exif 2.3)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ def read_pixels(data: bytes) -> Rgb:
                 "RGB", (LONGEST_SIDE, LONGEST_SIDE)
             )  # JPEG: decode at 1/2, 1/4 or 1/8 if that is still enough
             return np.asarray(
-                _shrink_to_fit(_flatten_alpha(_reduce_to_8_bits(_turn_upright(image))))
+                _shrink_to_fit(_flatten_alpha(_reduce_to_8_bits(_turn_jpeg_upright(image))))
             )
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Rejected(
@@ -69,17 +58,8 @@ def read_pixels(data: bytes) -> Rgb:
         ) from None
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
-    """Turned as the EXIF says.
-
-    Pillow's own exif_transpose writes the EXIF anew and falls over what is broken in it.
-    """
-    turn = (
-        _TURNS.get(image.getexif().get(Exif.Orientation))
-        if image.format in ("JPEG", "MPO")
-        else None
-    )
-    return image if turn is None else image.transpose(turn)
+def _turn_jpeg_upright(image: Image.Image) -> Image.Image:
+    return turn_upright(image) if image.format in ("JPEG", "MPO") else image
 
 
 def _reduce_to_8_bits(image: Image.Image) -> Image.Image:

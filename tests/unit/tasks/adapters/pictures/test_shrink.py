@@ -67,3 +67,10 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 def test_transparency_is_laid_on_white() -> None:
     data, _ = shrink_picture(encoded(Image.new("RGBA", (100, 100), (0, 0, 0, 0)), "PNG"), 10**6)
     assert opened(data).getpixel((50, 50)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (900, 90)])
+def test_long_sides_are_reduced_first(size):
+    data, remark = shrink_picture(encoded(noisy(size=size), "PNG"), 10**6, max_side=200)
+    assert max(opened(data).size) == 200
+    assert f"scaled from {size[0]} x {size[1]}" in remark

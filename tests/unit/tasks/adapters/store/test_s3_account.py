@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from image_tags.tasks.adapters.aws import account
+from image_tags.tasks.adapters.store import s3_account as account
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import StoreSettings
