@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from image_tags.tasks.contracts.reasons import Reason, Status
 
 JsonObject = dict[str, Any]
@@ -31,6 +33,24 @@ def distinct_urls(links: Iterable[Link]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A source that was read.
+
+    Attributes:
+        table: the whole table.
+        url_column: the column with the links.
+        guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed, for the summary and the run's page.
+
+    """
+
+    table: pa.Table
+    url_column: str
+    guessed: bool
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SourceRead:
     """What was read: its table and links are in the run's folder.
 
@@ -39,6 +59,7 @@ class SourceRead:
         links: links in them.
         url_column: the column that holds them.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed about the source.
 
     """
 
@@ -46,6 +67,7 @@ class SourceRead:
     links: int
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,11 +159,21 @@ class Tag:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """What a mapped task run persists: counts by outcome, nothing else."""
+    """What a mapped task run came to, in counts; it persists nothing else.
+
+    Attributes:
+        step: of the batch: `ingest`, or the operation.
+        size: items of the batch.
+        outcomes: items by outcome.
+        unreachable: links left pending because their host cannot be reached, by host. They fail no
+            task run. A result with such links is not kept, so that a retry tries them again.
+
+    """
 
     step: str
     size: int
     outcomes: dict[str, int]
+    unreachable: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

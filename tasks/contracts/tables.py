@@ -83,6 +83,49 @@ TAGS_LONG = (
 
 TAGS_DROPPED = (*TAGS_LONG, Column("rule", pa.string(), "the cleaning rule that removed it"))
 
+TAG_COUNTS = (
+    Column("n_labels", pa.int64(), "labels of the image in `tags_long`"),
+    Column("n_words", pa.int64(), "its words"),
+    Column("n_celebrities", pa.int64(), "its celebrities"),
+    Column(
+        "n_faces",
+        pa.int64(),
+        "its faces, those of celebrities included; one that two operations found counts once",
+    ),
+)
+"""How many tags an image has, also where `tags_wide` has fewer columns."""
+
+ROWS = (
+    Column("row", pa.int64(), "0-based number of the row in the source"),
+    Column("n_links", pa.int64(), "links in the row"),
+    Column("n_tagged", pa.int64(), "links whose status is tagged"),
+    Column(
+        "labels",
+        pa.list_(pa.string()),
+        "labels of its pictures, each once, by picture and rank; null if no picture was read",
+    ),
+    Column(
+        "words", pa.string(), "words in reading order, a line per picture; null if there are none"
+    ),
+    Column(
+        "celebrities", pa.list_(pa.string()), "celebrities of its pictures; null as for `labels`"
+    ),
+    Column("n_faces", pa.int64(), "faces in its pictures (`tags_wide`); null if none was read"),
+    Column(
+        "n_people",
+        pa.int64(),
+        "people in its pictures: faces, or boxes of the label Person where those are more",
+    ),
+    Column("has_text", pa.bool_(), "whether a picture has a word or line; null if none was read"),
+    Column("has_celebrity", pa.bool_(), "whether a picture has a celebrity; null if none was read"),
+    Column(
+        "status",
+        pa.string(),
+        "the worst of its links: pending, then rejected, then tagged; no_link without any",
+    ),
+)
+"""What `rows` adds to the columns of the source."""
+
 
 def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
     """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings,
@@ -93,32 +136,53 @@ def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
         for n in range(1, widths[kind] + 1):
             columns.append(Column(f"{kind}_{n}", pa.string(), f"{kind} of rank {n}"))
             columns.append(Column(f"{kind}_{n}_confidence", pa.float64(), "its confidence, 0-100"))
-    return tuple(columns)
+    return (*columns, *TAG_COUNTS)
 
 
 TAG_EFFECTS = (
     Column(
         "kind", pa.string(), "kind of the tag, or `any` for has_image, has_text and has_celebrity"
     ),
-    Column("name", pa.string(), "the tag"),
+    Column("name", pa.string(), "the tag; words and lines in lower case without punctuation"),
     Column("metric", pa.string(), "the source's column"),
     Column("with_n", pa.int64(), "source rows that have it in any of their pictures"),
     Column("with_mean", pa.float64(), "mean of the metric over them"),
     Column(
         "without_n",
         pa.int64(),
-        "rows with a picture that do not have it; for has_image, rows without any link",
+        "rows with a picture that do not have it; for has_image, rows without any link; for labels, "
+        "only rows without a celebrity",
     ),
     Column("without_mean", pa.float64(), "mean of the metric over them"),
     Column("difference", pa.float64(), "with_mean - without_mean"),
-    Column("low", pa.float64(), "lower end of the 95% bootstrap interval of the difference"),
+    Column("low", pa.float64(), "lower end of the 95% interval of superiority"),
     Column("high", pa.float64(), "upper end"),
-    Column("p_value", pa.float64(), "two-sided Mann-Whitney rank test"),
-    Column("p_corrected", pa.float64(), "Benjamini-Hochberg over all rows of the same metric"),
+    Column("p_value", pa.float64(), "two-sided test that superiority is 0.5; agrees with interval"),
+    Column(
+        "p_corrected",
+        pa.float64(),
+        "Benjamini-Hochberg over all rows of the same kind, all metrics",
+    ),
+    Column(
+        "superiority",
+        pa.float64(),
+        "probability that a picture with it has a higher metric than one without; ties count half",
+    ),
+    Column("with_median", pa.float64(), "median of the metric over the rows that have it"),
+    Column("without_median", pa.float64(), "median over the rows that do not"),
+    Column(
+        "with_images",
+        pa.int64(),
+        "distinct pictures (sets of pictures where rows have several) that have it: what is compared",
+    ),
+    Column("without_images", pa.int64(), "those that do not have it"),
+    Column("with_clusters", pa.int64(), "independent clusters that have it (--effect-cluster)"),
+    Column("without_clusters", pa.int64(), "independent clusters that lack it"),
+    Column("also", pa.list_(pa.string()), "other tags of this kind on exactly the same pictures"),
 )
 
-PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged")
-"""The five published tables, in the order they are written and checked.
+PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged", "rows")
+"""The published tables, in the order they are written and checked.
 
 `tag_effects` joins them with --metric.
 """

@@ -64,7 +64,7 @@ def summarize_run(
         "operations": list(settings.operations),
         "rows": source.rows,
         **count_links(tables["images"]),
-        "changes": compare_with_published(store, tables["images"]),
+        "changes": compare_with_published(store, tables["images"], run),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(resources.clock.seconds),
@@ -84,11 +84,7 @@ def collect_remarks(
     settings: Settings, source: SourceRead, renamed: Mapping[str, str]
 ) -> list[str]:
     """What a reader of the tables should know of how they were made."""
-    remarks = []
-    if source.guessed:
-        remarks.append(
-            f"Links were taken from the column {source.url_column!r}, found by looking at the values."
-        )
+    remarks = list(source.remarks)
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
     for was, now in renamed.items():

@@ -190,6 +190,23 @@ BREAKERS = {
         "A rank is 1 or more.": put_value("tags_dropped", "rank", 0),
         "Image, kind and rank identify one tag that was read.": repeat_first_row("tags_dropped"),
     },
+    "rows": {
+        "The table has exactly the columns, types and order of its contract.": drop_column(
+            "rows", "n_people"
+        ),
+        "The table has every source row once, in the source's order.": repeat_first_row("rows"),
+        "Each row is the unchanged source row, followed by the counts and the worst status of its "
+        "links.": put_value("rows", "n_links", 3),
+        "The labels are those that tags_long has for the row's pictures.": put_where(
+            "rows", "labels", ["Dog"], "row", 3
+        ),
+        "The celebrities are those that tags_long has for the row's pictures.": put_where(
+            "rows", "celebrities", ["Ada Lovelace"], "row", 3
+        ),
+        "The faces are those that tags_wide counts, and what no picture shows is null.": put_where(
+            "rows", "n_faces", 7, "row", 3
+        ),
+    },
     "tags_wide": {
         "The table has exactly the columns, types and order of its contract.": drop_column(
             "tags_wide", "word_4_confidence"
@@ -202,6 +219,10 @@ BREAKERS = {
         "The table agrees with tags_long, up to its number of columns.": put_value(
             "tags_wide", "label_2", "Dog"
         ),
+        "The counts of tags agree with tags_long.": put_value("tags_wide", "n_words", 3),
+        "The table has a column for every label, word and celebrity of an image.": put_value(
+            "tags_wide", "n_words", 5
+        ),
     },
     "tag_effects": {
         "The table has exactly the columns, types and order of its contract.": drop_column(
@@ -209,20 +230,27 @@ BREAKERS = {
         ),
         "Every comparison names its tag.": put_value("tag_effects", "name", None),
         "Every comparison has a difference.": put_value("tag_effects", "difference", None),
-        "Every difference has the lower end of its interval.": put_value(
+        "Every comparison has a probability of superiority.": put_value(
+            "tag_effects", "superiority", None
+        ),
+        "Every comparison has the lower end of its interval.": put_value(
             "tag_effects", "low", None
         ),
-        "Every difference has the upper end of its interval.": put_value(
+        "Every comparison has the upper end of its interval.": put_value(
             "tag_effects", "high", None
         ),
         "A kind is one of the closed list, or any.": put_value("tag_effects", "kind", "mood"),
         "A metric is one that was asked for.": put_value("tag_effects", "metric", "hearts"),
         "Metric, kind and name name one comparison.": repeat_first_row("tag_effects"),
-        "Enough rows have the tag.": put_value("tag_effects", "with_n", 2),
-        "Enough rows lack the tag.": put_value("tag_effects", "without_n", 0),
+        "Enough pictures have the tag.": put_value("tag_effects", "with_images", 2),
+        "Enough pictures lack the tag.": put_value("tag_effects", "without_images", 0),
         "A p-value is between 0 and 1.": put_value("tag_effects", "p_value", 1.1),
         "A corrected p-value is between 0 and 1.": put_value("tag_effects", "p_corrected", -0.1),
-        "An interval has its lower end below.": put_value("tag_effects", "low", 1e9),
+        "A probability of superiority is between 0 and 1.": put_value(
+            "tag_effects", "superiority", 1.5
+        ),
+        "An interval starts at or below its estimate.": put_value("tag_effects", "low", 1e9),
+        "An interval ends at or above its estimate.": put_value("tag_effects", "high", -1e9),
     },
     "tagged": {
         "The table has exactly the columns, types and order of its contract.": drop_column(

@@ -19,8 +19,13 @@ from image_tags.tasks.adapters.segments.parquet_segments import (
     read_metadata,
 )
 from image_tags.tasks.adapters.store.folder import FolderStore
+<<<<<<< HEAD
 from image_tags.tasks.adapters.store.store import PARQUET
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import Transient, Rejected, StopRun
+=======
+from image_tags.tasks.adapters.store.store import JSON
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
+>>>>>>> main
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 
@@ -92,7 +97,7 @@ def test_a_refusal_is_kept_and_not_asked_for_again(ledger):
 
 @pytest.mark.parametrize(
     "error",
-    [Passing(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
+    [Transient(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
 )
 def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, open_ledger, error):
     def fail() -> Answer:
@@ -161,7 +166,7 @@ def test_a_call_that_fails_elsewhere_is_made_again_here(ledger):
     def fail():
         asking.set()
         assert go_on.wait(10)
-        raise Passing(Reason.THROTTLED, "slow down")
+        raise Transient(Reason.THROTTLED, "slow down")
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ledger.settle, picture(1), "run", fail)
@@ -169,7 +174,7 @@ def test_a_call_that_fails_elsewhere_is_made_again_here(ledger):
         hold = ledger.acquire(partition_of(picture(1).image_id), "run")
         second = ledger.start(hold, picture(1), "run", nobody)
         go_on.set()
-        with pytest.raises(Passing):
+        with pytest.raises(Transient):
             first.result(10)
         with pytest.raises(AskAgain):
             second.result(10)

@@ -13,7 +13,7 @@ from image_tags.tasks.adapters.ledger.partitions import partition_of
 from image_tags.tasks.adapters.ledger.settling import Settling
 from image_tags.tasks.adapters.store.claims import LEASE, Claims
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.contracts.errors import Passing, StopRun
+from image_tags.tasks.contracts.errors import StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 
@@ -57,7 +57,7 @@ def test_every_image_is_reported_once_with_what_came_of_it(store):
     def ask(one):
         asked.append(one.image_id)
         if one == PICTURES[5]:
-            raise Passing(Reason.THROTTLED, "slow down")
+            raise Transient(Reason.THROTTLED, "slow down")
         return Answer({})
 
     first = settle(open_ledger(store), ask)
@@ -155,7 +155,7 @@ def test_runs_at_the_same_time_ask_once_for_each_image(tmp_path_factory, runs, f
             n = PICTURES.index(one)
             if n in flaky and n not in failed:
                 failed.add(n)
-                raise Passing(Reason.THROTTLED, "slow down")
+                raise Transient(Reason.THROTTLED, "slow down")
             answered[n] += 1
         return Answer({"n": n})
 
