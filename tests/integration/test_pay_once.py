@@ -14,12 +14,7 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.opening import open_store
-<<<<<<< HEAD
 from image_tags.tasks.contracts.errors import Transient
-=======
-from image_tags.tasks.adapters.store.store import JSON
-from image_tags.tasks.contracts.errors import Transient
->>>>>>> main
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 from image_tags.tasks.contracts.settings import StoreSettings
@@ -59,15 +54,9 @@ def test_runs_at_the_same_time_ask_once_about_each_image(s3, links, flaky):
     def settle(link: tuple[int, int]) -> bool:
         run, n = link
         try:
-<<<<<<< HEAD
             return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n))
         except Transient:
             return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n))
-=======
-            return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n)).asked
-        except Transient:
-            return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n)).asked
->>>>>>> main
 
     with ThreadPoolExecutor(8) as pool:
         paid = list(pool.map(settle, links))

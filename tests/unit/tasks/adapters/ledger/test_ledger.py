@@ -19,13 +19,8 @@ from image_tags.tasks.adapters.segments.parquet_segments import (
     read_metadata,
 )
 from image_tags.tasks.adapters.store.folder import FolderStore
-<<<<<<< HEAD
 from image_tags.tasks.adapters.store.store import PARQUET
-from image_tags.tasks.contracts.errors import Transient, Rejected, StopRun
-=======
-from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
->>>>>>> main
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 
