@@ -9,6 +9,7 @@ import click
 from image_tags.flows import commands
 from image_tags.flows.cli_options import options, settings_from
 from image_tags.flows.prefect_setup import set_defaults
+from image_tags.flows.signals import listen
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
 
@@ -27,6 +28,7 @@ def main() -> None:
     """A table of image links in; tidy tables of labels, words and celebrities out, each picture
     paid for once.
     """
+    click.get_current_context().with_resource(listen())
     set_defaults()
 
 

@@ -8,9 +8,15 @@ from pathlib import Path
 from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
 
+from image_tags.flows.signals import close_on_signal
 from image_tags.tasks.adapters.files.files import short_name
+from image_tags.tasks.adapters.interruption import SENTENCE
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
-from image_tags.tasks.adapters.orchestration.flow_runs import read_first_start, replace_tags
+from image_tags.tasks.adapters.orchestration.flow_runs import (
+    closer_of_flow_run,
+    read_first_start,
+    replace_tags,
+)
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
@@ -55,6 +61,7 @@ def begin_run(settings: Settings) -> RunResources:
             for shards.
 
     """
+    close_on_signal(closer_of_flow_run(SENTENCE))
     clear_page()
     if deployment.id:
         check_places(settings)
