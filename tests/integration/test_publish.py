@@ -28,7 +28,7 @@ PROFILE = Profile(3, 3, 3, 1.0, 0.0, {"label": 3}, {"Cat": 3})
 def _quick_gate(monkeypatch):
     """What the gate finds has its own tests; here only what is kept of it matters."""
     checked = Checked([], asdict(PROFILE))
-    monkeypatch.setattr("image_tags.tasks.check.gate.check_loaded", lambda *_: checked)
+    monkeypatch.setattr("image_tags.tasks.check.gate.check_opened", lambda *_: checked)
 
 
 def settings(store, metric=()):

@@ -9,7 +9,7 @@ from image_tags.tasks.adapters.link_records import links
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.adapters.web import Page
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 from image_tags.tasks.ingest import ingest_links
@@ -74,7 +74,7 @@ class TestOutcomes:
     def test_bad_links_come_back_with_their_reasons_and_none_raises(self, store):
         web = Web(
             gone=Rejected(Reason.NOT_FOUND, "the server answered 404"),
-            slow=Passing(Reason.TIMEOUT, "too slow"),
+            slow=Transient(Reason.TIMEOUT, "too slow"),
             page=b"<html></html>",
             good=JPEG,
         )
@@ -183,13 +183,13 @@ class TestLaterRuns:
         assert one.reason == "unsafe_address"
 
     def test_what_was_pending_is_always_asked_again(self, store):
-        ingest(Web(a=Passing(Reason.TIMEOUT, "slow")), store, "a", now=0.0)
+        ingest(Web(a=Transient(Reason.TIMEOUT, "slow")), store, "a", now=0.0)
         (one,) = ingest(Web(a=JPEG), store, "a", now=0.0)
         assert one.picture
 
     def test_a_failed_second_look_leaves_what_was_known(self, store):
         ingest(Web(a=Page(JPEG, '"1"', None)), store, "a", now=0.0)
-        (one,) = ingest(Web(a=Passing(Reason.SERVER_ERROR, "500")), store, "a", now=100.0)
+        (one,) = ingest(Web(a=Transient(Reason.SERVER_ERROR, "500")), store, "a", now=100.0)
         assert (one.reason, one.picture) == ("server_error", None)
         web = Web(a=Page(b"", None, None, not_modified=True))
         (one,) = ingest(web, store, "a", now=101.0)
