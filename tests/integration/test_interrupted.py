@@ -104,7 +104,7 @@ def listens(process):
 def test_while_calls_are_in_flight(run, number, prefect_server):
     run.endpoint.faults.append(Fault(HOLD, times=None))
     with run.started() as process:
-        until(lambda: run.endpoint.seen.held > 0, 120, run.log.read_text)
+        until(lambda: run.endpoint.seen.held == len(OPERATIONS), 120, run.log.read_text)
         before = run.requests
         threading.Timer(0.5, run.endpoint.release.set).start()
         seconds, family = interrupt(process, number)
