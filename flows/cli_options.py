@@ -27,13 +27,11 @@ store_option = click.option(
 )
 
 REPEATED = frozenset({"metric"})
-"""Settings given once for each value; other lists are one value with commas."""
+"""Settings whose option is repeated per value; other lists are one value with commas."""
 
 
 def setting_options(*groups: type[Group]) -> Callable[[Command], Command]:
-    """Give a command one option for each setting, or for each in some groups; the source is an
-    argument.
-    """
+    """Give a command an option per setting, or per setting of some groups; not for the source."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(list_settings().items()):
@@ -46,7 +44,7 @@ def setting_options(*groups: type[Group]) -> Callable[[Command], Command]:
 
 
 def read_settings(given: dict[str, Any]) -> Settings:
-    """Settings from what the command line gave; what was left out keeps its default.
+    """Settings from the given options; the others keep their defaults.
 
     Raises:
         UsageError: a value is not allowed; the sentence names the option.
@@ -61,8 +59,7 @@ def read_settings(given: dict[str, Any]) -> Settings:
 
 
 def read_keywords(given: Mapping[str, Any]) -> Settings:
-    """Settings from keyword arguments: the names as they are, lists as lists or as on the command
-    line; None is left out.
+    """Settings from keyword arguments; a list may be text with commas, and None is left out.
 
     Raises:
         UsageError: there is no such setting, or a value is not allowed.

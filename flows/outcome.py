@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 
 from image_tags.flows.cli_options import option_name
 from image_tags.flows.flow_parameters import list_settings
-from image_tags.flows.prefect_setup import say_once
+from image_tags.flows.prefect_setup import log_errors_once
 from image_tags.flows.signals import listen
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
@@ -31,7 +31,7 @@ from image_tags.tasks.summary.step import summary_lines
 ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
 
-say_once()
+log_errors_once()
 
 
 class OutcomeTag(StrEnum):

@@ -8,6 +8,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+EffectKind = Literal["any", "label", "word", "line", "celebrity", "face", "moderation"]
+"""What tags can be compared by a metric: a kind, or having any picture, text or celebrity."""
+
 PACE = "pace"
 """Marks a field that changes the speed or price of work, not its outcome: cache keys omit it."""
 
@@ -34,6 +37,16 @@ class SourceSettings(Group):
     )
     url_column: str | None = Field(
         None, description="column with the links; if left out, found by looking at the values"
+    )
+    header: bool | None = Field(
+        None,
+        description="whether the first line of a CSV or TSV file holds the column names; "
+        "if left out, it does unless it holds a link",
+    )
+    delimiter: str | None = Field(
+        None,
+        description="what separates the cells of a CSV or TSV file: a character, or comma, tab, "
+        "semicolon, bar, space; if left out, found by looking",
     )
 
 
@@ -255,13 +268,22 @@ class EffectSettings(Group):
     """How tags are compared by a metric of the source."""
 
     effect_min_rows: int = Field(
-        10, ge=2, description="leave out tags that fewer than this many rows have, or lack"
+        10, ge=2, description="leave out tags that fewer distinct pictures than this have, or lack"
+    )
+    effect_cluster: str | None = Field(
+        None,
+        description="column of the source whose equal values are not independent, such as the author",
+    )
+    effect_kinds: tuple[EffectKind, ...] = Field(
+        ("any", "label", "word", "line", "celebrity", "face", "moderation"),
+        description="kinds of tags to compare: any (has_image, has_text, has_celebrity), label, "
+        "word, line, celebrity, face, moderation",
     )
     effect_resamples: int = Field(
-        1000, ge=100, description="bootstrap resamples for the interval of a difference"
+        1000, ge=100, description="has no effect any more: intervals are no longer resampled"
     )
     effect_seed: int = Field(
-        0, ge=0, description="seed of the resampling: the same tables give the same intervals"
+        0, ge=0, description="has no effect any more: intervals are no longer resampled"
     )
 
 
@@ -284,8 +306,8 @@ class CheckSettings(Group):
         0.0,
         ge=0,
         le=1,
-        description="end the run as Failed if a larger share of the links is newly pending; links that "
-        "were pending in the last version do not count",
+        description="end the run as Failed if a larger share of the links is newly pending; "
+        "links that were pending in the last version do not count",
     )
     max_untagged_share: float = Field(
         0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all"

@@ -84,11 +84,7 @@ def collect_remarks(
     settings: Settings, source: SourceRead, renamed: Mapping[str, str]
 ) -> list[str]:
     """What a reader of the tables should know of how they were made."""
-    remarks = []
-    if source.guessed:
-        remarks.append(
-            f"Links were taken from the column {source.url_column!r}, found by looking at the values."
-        )
+    remarks = list(source.remarks)
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
     for was, now in renamed.items():

@@ -34,7 +34,7 @@ def given(*words):
 def test_every_setting_is_an_option_and_a_parameter_of_the_same_name():
     names = list(list_settings())
     assert set(names) == set(Settings.model_fields)
-    assert names[:4] == ["source", "url_column", "store", "sse"]
+    assert names[:4] == ["source", "url_column", "header", "delimiter"]
     listed = {opt for parameter in read.params for opt in parameter.opts}
     assert {option_name(name) for name in names if name != "source"} <= listed
     signature = inspect.signature(flatten_parameters(lambda settings: settings))
