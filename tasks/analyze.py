@@ -2,25 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from prefect import task
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.ledger.settling import Settled, Settling
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
+from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
-from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+from image_tags.tasks.execution.task_options import (
+    cache_key_of,
+    make_batch_error,
+    may_succeed_later,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         analyzer=analyzer,
         ledger=resources.ledger(batch.step),
         run=run,
-        threads=threads_of_each(all_threads, batch.of * len(operations)),
+        threads=threads_per_batch(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
@@ -77,7 +81,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
     )
     if outcome.passing:
-        raise batch_failed(
+        raise make_batch_error(
             [(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing],
             "image",
             counts,
@@ -119,8 +123,13 @@ def ask_for(
             found += 1
             on_done(picture, "found in the ledger")
 
+    def ask(picture: Picture) -> Answer:
+        interruption.check()
+        return analyzer.answer(operation, picture)
+
     threads = max(1, min(threads, len(pictures)))
-    ask = partial(analyzer.answer, operation)
-    Settling(ledger, run, ask, threads, report).settle(pictures)
+    settling = Settling(ledger, run, ask, threads, report, wait=interruption.wait)
+    with interruption.call():  # until the last answer is durable
+        settling.settle(pictures)
     places = {picture.image_id: place for place, picture in enumerate(pictures)}
     return Outcome(asked, found, sorted(failures, key=lambda one: places[one.image_id]))
