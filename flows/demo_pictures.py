@@ -1,8 +1,8 @@
 """The demo's pictures: real ones out of packages, and what a feed makes of them.
 
-Rights: scikit-image's are in the public domain or CC0 (its `data/README.txt`; the motorcycle is
-from the Middlebury stereo data of 2014, released as CC0), matplotlib's portrait of Grace Hopper is a
-work of the US Navy. DejaVu Sans, which the caption is set in, is free to use.
+Rights: scikit-image's are in the public domain or CC0 (its documentation of `skimage.data`; the
+motorcycle is from the Middlebury stereo data of 2014, released as CC0), matplotlib's portrait of
+Grace Hopper is a work of the US Navy. DejaVu Sans, which the caption is set in, is free to use.
 """
 
 import functools

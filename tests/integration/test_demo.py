@@ -12,7 +12,7 @@ BILLED = "billed"
 
 @pytest.fixture(scope="module")
 def two_demos(tmp_path_factory):
-    """Two runs of `demo` on one store, with Prefect's own embedded server, in a home of their own."""
+    """Two runs of `demo` on one store, with Prefect's embedded server, in a home of their own."""
     home = tmp_path_factory.mktemp("demo")
     env = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}
     first = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
