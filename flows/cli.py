@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from image_tags.flows.prefect_setup import set_defaults
+from image_tags.flows.signals import listen
 from image_tags.tasks.contracts.errors import ImageTagsError, UsageError
 
 COMMANDS = {
-    "demo": "Run on a small feed served from this machine: real pictures, local models, no account.",
+    "demo": "Run on a small feed of real pictures from this machine, with local models; no account.",
     "run": "Tag the pictures behind the links in SOURCE and publish the tables.",
     "plan": "Show what a run on SOURCE would fetch, call and cost; makes no paid call.",
     "doctor": "Check credentials, bucket, permissions and region; each failure comes with its fix.",
@@ -46,7 +47,8 @@ class LazyGroup(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Run the command; exit with its code, or with one sentence and the code of its error."""
         try:
-            code = super().invoke(context)
+            with listen():
+                code = super().invoke(context)
         except UsageError as error:
             click.echo(f"Error: {error}", err=True)
             code = 2

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError, StopRun
@@ -18,10 +19,14 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
-from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+from image_tags.tasks.execution.task_options import (
+    cache_key_of,
+    make_batch_error,
+    may_succeed_later,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         analyzer=analyzer,
         ledger=resources.ledger(batch.step),
         run=run,
-        threads=threads_of_each(all_threads, batch.of * len(operations)),
+        threads=threads_per_batch(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
@@ -78,7 +83,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
     )
     if outcome.passing:
-        raise batch_failed(
+        raise make_batch_error(
             [(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing],
             "image",
             counts,
@@ -116,7 +121,9 @@ def ask_for(
             )
         said = "no answer"
         try:
-            asked = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture)).asked
+            with interruption.call():
+                settled = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture))
+            asked = settled.asked
             said = "asked" if asked else "found in the ledger"
             return asked
         except LinkError as error:

@@ -33,10 +33,14 @@ from image_tags.tasks.contracts.records import (
 )
 from image_tags.tasks.contracts.settings import FetchSettings
 from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
-from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_links, save_fetched
-from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+from image_tags.tasks.execution.task_options import (
+    cache_key_of,
+    make_batch_error,
+    may_succeed_later,
+)
 
 UNREACHABLE = frozenset({Reason.CONNECTION_FAILED, Reason.TIMEOUT})
 """Reasons of links whose host is dead, as far as anyone can see.
@@ -68,7 +72,7 @@ def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
     """
     fetching = resources.settings.only(FetchSettings)
     fetching = fetching.model_copy(
-        update={"fetch_threads": threads_of_each(fetching.fetch_threads, batch.of)}
+        update={"fetch_threads": threads_per_batch(fetching.fetch_threads, batch.of)}
     )
     store = resources.store
     logger = get_run_logger()
@@ -94,7 +98,7 @@ def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
         if one.reason and one.reason.status is Status.PENDING and one.reason not in UNREACHABLE
     ]
     if pending:
-        raise batch_failed(pending, "link", outcomes, unreachable)
+        raise make_batch_error(pending, "link", outcomes, unreachable)
     return BatchDone(batch.step, len(done), dict(outcomes), dict(unreachable))
 
 

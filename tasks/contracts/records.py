@@ -1,6 +1,4 @@
-"""The small records that steps pass between them: ids, paths and counts, never picture bytes or
-whole tables.
-"""
+"""The small records that steps pass to each other: ids, keys and counts, never picture bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ JsonObject = dict[str, Any]
 
 
 def picture_key(image_id: str, extension: str) -> str:
-    """Where an image lies in the store: `extension` is `jpg` or `png`."""
+    """The key of an image in the store; `extension` is `jpg` or `png`."""
     return f"images/{image_id[:2]}/{image_id}.{extension}"
 
 

@@ -128,9 +128,7 @@ ROWS = (
 
 
 def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
-    """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings,
-    never data).
-    """
+    """The columns of `tags_wide`: `widths[kind]` of each kind in WIDE_KINDS, from the settings."""
     columns = [Column("image_id", pa.string(), "the image")]
     for kind in WIDE_KINDS:
         for n in range(1, widths[kind] + 1):
