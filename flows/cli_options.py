@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from image_tags.flows.flow_parameters import find_group, list_settings
+from image_tags.tasks.contracts.durations import Duration
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Group, Settings, StoreSettings
 
@@ -117,7 +118,10 @@ def _make_option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
             flag, default=None, metavar="A,B,...", help=_append_default(help_text, field)
         )
     return click.option(
-        flag, default=None, metavar=_choose_metavar(kind), help=_append_default(help_text, field)
+        flag,
+        default=None,
+        metavar=_choose_metavar(field, kind),
+        help=_append_default(help_text, field),
     )
 
 
@@ -128,7 +132,9 @@ def _find_kind(field: FieldInfo) -> Any:
     return annotation
 
 
-def _choose_metavar(kind: Any) -> str:
+def _choose_metavar(field: FieldInfo, kind: Any) -> str:
+    if get_args(Duration)[1] in (*field.metadata, *get_args(kind)):
+        return "DURATION"
     return {int: "N", float: "X"}.get(kind, "TEXT")
 
 

@@ -15,9 +15,13 @@ Result = TypeVar("Result")
 GROUPS = tuple(group for group in Settings.__bases__ if issubclass(group, Group))
 
 
+FIRST = ("source", "url_column", "store", "analyzer", "operations", "people", "max_cost")
+"""What most people fill in, at the top of the form and of the command's help."""
+
+
 def list_settings() -> dict[str, FieldInfo]:
-    """The fields of all settings, group by group: those that people fill in first come first."""
-    names = [name for group in GROUPS for name in group.model_fields]
+    """The settings' fields: those that most people fill in, then group after group."""
+    names = dict.fromkeys([*FIRST, *(name for group in GROUPS for name in group.model_fields)])
     return {name: Settings.model_fields[name] for name in names}
 
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.outcome import conclude_run, report_failures
-from image_tags.flows.start import begin_run, name_flow_run
+from image_tags.flows.start import begin_run, keep_store, name_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble.step import assemble_tables
@@ -39,7 +39,7 @@ from image_tags.tasks.summary.step import collect_remarks, summarize_run
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
     stopped = lost_to = None
-    with begin_run(settings) as resources:
+    with begin_run(settings) as resources, keep_store(resources):
         source = read_source(resources)
         links = make_link_batches(resources)
         run_batches(ingest_images, links, resources)
@@ -66,8 +66,9 @@ def image_tags(settings: Settings) -> State[Any]:
         # are published all the same.
         report_run(resources, summary, findings, return_state=True)
         if summary["published"]:
-            lost_to = publish_tables(resources, summary)
-            summary["published"] = lost_to is None
+            changes = publish_tables(resources, summary)
+            lost_to = changes.pop("lost_to", None)
+            summary |= changes
         outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # Likewise, a page that cannot be written does not fail the run.
         explain_run(resources, summary, findings, outcome.ending, return_state=True)

@@ -4,6 +4,7 @@ ImageTagsError
 |-- UsageError              the request is not possible; exit code 2
 |   `-- EmptyFile           a file of the source has nothing in it
 |-- StopRun                 nothing can go on until a person fixes something; exit code 1
+|   |-- StoreBusy           another run works on the store and did not end in time
 |   |-- OverBudget          the plan costs more than --max-cost
 |   |-- StoreUnreachable    the store does not answer, not even after retries
 |   |-- NoBucket            the store's bucket does not exist
@@ -36,6 +37,13 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 class ImageTagsError(Exception):
     """Base of every error that image-tags raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook: IPython asks for this before it prints a traceback.
+
+        The sentence is written for the person who runs the cell; the frames below it are not.
+        """
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(ImageTagsError):
     """The request is not possible; the message is one sentence that tells what to change."""
@@ -43,6 +51,13 @@ class UsageError(ImageTagsError):
 
 class StopRun(ImageTagsError):
     """Nothing can go on until a person fixes something; the message is one sentence about it."""
+
+
+class StoreBusy(StopRun):
+    """Another run works on the store and did not end in time; this one did nothing.
+
+    Its flow run ends as Cancelled, not as Failed: there is nothing to fix.
+    """
 
 
 class OverBudget(StopRun):

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from image_tags.tasks.contracts.durations import Duration
+
 EffectKind = Literal["any", "label", "word", "line", "celebrity", "face", "moderation"]
 """What tags can be compared by a metric: a kind, or having any picture, text or celebrity."""
 
@@ -75,11 +77,11 @@ class FetchSettings(Group):
         "every other rule still holds",
     )
     extra_ports: tuple[int, ...] = Field((), description="ports allowed in addition to 80 and 443")
-    connect_timeout: Annotated[float, PACE] = Field(5.0, gt=0, description="seconds to connect")
-    read_timeout: Annotated[float, PACE] = Field(
+    connect_timeout: Annotated[Duration, PACE] = Field(5.0, gt=0, description="seconds to connect")
+    read_timeout: Annotated[Duration, PACE] = Field(
         10.0, gt=0, description="seconds to wait for the next byte"
     )
-    deadline: Annotated[float, PACE] = Field(
+    deadline: Annotated[Duration, PACE] = Field(
         30.0, gt=0, description="seconds per link in all, including redirects and retries"
     )
     max_bytes: int = Field(
@@ -107,11 +109,15 @@ class FetchSettings(Group):
         True, description="honour X-Robots-Tag: noai, noimageai, noindex"
     )
     respect_robots_txt: bool = Field(False, description="obey each host's robots.txt")
-    fresh_for: float = Field(
-        7 * 86400.0, ge=0, description="seconds before a link that worked is checked again"
+    fresh_for: Duration = Field(
+        7 * 86400.0,
+        ge=0,
+        description="how long a link that worked is not checked again: seconds, or such as `30 days`",
     )
-    retry_rejected_after: float = Field(
-        30 * 86400.0, ge=0, description="seconds before a rejected link is tried again"
+    retry_rejected_after: Duration = Field(
+        30 * 86400.0,
+        ge=0,
+        description="how long a rejected link is not tried again: seconds, or such as `30 days`",
     )
 
 
@@ -180,11 +186,11 @@ class AnalysisSettings(Group):
     analyzer_retries: Annotated[int, PACE] = Field(
         4, ge=0, description="how often a transient failure of the analyzer is retried at once"
     )
-    ask_again_after: float | None = Field(
+    ask_again_after: Duration | None = Field(
         None,
         ge=0,
-        description="seconds after which an answer in the ledger is requested, and paid for, "
-        "again; by default never",
+        description="age from which on an answer in the ledger is requested, and paid for, again: "
+        "seconds, or such as `6 days`; by default never",
     )
     max_cost: Annotated[float | None, PACE] = Field(
         None, ge=0, description="USD; a run that would cost more stops before the first paid call"
@@ -354,6 +360,9 @@ class PublishSettings(Group):
     keep_versions: int = Field(
         10, ge=2, description="published versions that are kept, the current one included"
     )
+    keep_runs: int = Field(
+        10, ge=1, description="runs whose staged files are kept for audit, this one included"
+    )
 
 
 class WorkSettings(Group):
@@ -364,10 +373,16 @@ class WorkSettings(Group):
         gt=0,
         description="links or images per task run; by default chosen from the number of items",
     )
+    commit_interval: Annotated[float, PACE] = Field(
+        0.5,
+        ge=0,
+        description="seconds between two writes of new answers or link records to the store; what "
+        "is not written yet is lost if the process is killed",
+    )
     task_retries: int = Field(
         1, ge=0, description="how often a batch with transient failures is run again"
     )
-    task_retry_delay: float = Field(
+    task_retry_delay: Duration = Field(
         5.0, ge=0, description="seconds before the first retry of a batch; doubled each time"
     )
     runner: Literal["threads", "dask"] = Field(
@@ -392,7 +407,13 @@ class WorkSettings(Group):
         "image-tags-shard/shard",
         description="deployment of the shards; its workers need access to the store",
     )
-    shard_wait: float = Field(
+    store_wait: Duration = Field(
+        600.0,
+        ge=0,
+        description="seconds to wait for another run that works on the store; after that the run ends "
+        "as Cancelled, with nothing done",
+    )
+    shard_wait: Duration = Field(
         600.0,
         gt=0,
         description="seconds after which the run stops if no worker has started a shard",
