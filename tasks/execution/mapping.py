@@ -17,6 +17,7 @@ from image_tags.tasks.execution.live_progress import show_live_progress
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shards import run_shards
 from image_tags.tasks.execution.step_log import log_step
+from image_tags.tasks.execution.tallies import save_tally
 from image_tags.tasks.execution.task_runners import WORKERS, choose_place
 
 
@@ -75,6 +76,7 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         )
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     done = [_result_of(future.state) for future in futures if future.state.is_completed()]
+    save_tally(resources)
     log_step(step.name, total, time.monotonic() - started, done, errors)
     for error in errors:
         if isinstance(error, StopRun):
