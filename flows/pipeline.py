@@ -66,8 +66,9 @@ def image_tags(settings: Settings) -> State[Any]:
         # are published all the same.
         report_run(resources, summary, findings, return_state=True)
         if summary["published"]:
-            lost_to = publish_tables(resources, summary)
-            summary["published"] = lost_to is None
+            changes = publish_tables(resources, summary)
+            lost_to = changes.pop("lost_to", None)
+            summary |= changes
         outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # Likewise, a page that cannot be written does not fail the run.
         explain_run(resources, summary, findings, outcome.ending, return_state=True)

@@ -360,6 +360,9 @@ class PublishSettings(Group):
     keep_versions: int = Field(
         10, ge=2, description="published versions that are kept, the current one included"
     )
+    keep_runs: int = Field(
+        10, ge=1, description="runs whose staged files are kept for audit, this one included"
+    )
 
 
 class WorkSettings(Group):

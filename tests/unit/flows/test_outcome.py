@@ -26,6 +26,7 @@ def summary():
         "checks": {"critical": 0, "warning": 0},
         "links": 11,
         "changes": {"since": None, "links_newly_pending": 3},
+        "nothing_new": False,
     }
 
 
