@@ -61,6 +61,9 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         live = show_live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(futures):
+            # Takes the state from the task run itself. The server's can lag behind and hide a
+            # failure, and its result could only be read from storage that the server knows.
+            future.wait()
             live.count_items(sizes[future], str(future.state.name))
             if not place.is_here:
                 progress.advance_step(step.name, sizes[future])
@@ -68,7 +71,6 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
                 # The others would meet the same; those that have begun end by themselves.
                 futures = [one for one in futures if not one.wrapped_future.cancel()]
                 break
-        # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(futures)
         live.finish(
             (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
