@@ -63,8 +63,8 @@ def pictures(notebook, words):
 
 def test_the_summary_says_what_was_done(first):
     (text,) = shown(first, "result = tag_images")
-    assert "16 rows, 17 links, 11 distinct images." in text
-    assert "33 calls made, 0 answers reused" in text
+    assert "20 rows, 21 links, 15 distinct images." in text
+    assert "45 calls made, 0 answers reused" in text
     (page,) = shown(first, "result = tag_images", "text/html")
     assert page.startswith("<p><strong>Published version ")
 
@@ -83,14 +83,14 @@ def test_the_tables_are_there_and_merge_by_the_index(first):
     assert by_tweet["1002"] == ["Animal,", "Mammal,", "Feline", "True"]
     assert by_tweet["1013"] == ["NaN", "False"]
     (sizes,) = shown(first, "read_tables(STORE)")
-    assert rows(sizes)["tagged"][0] == "18"
+    assert rows(sizes)["tagged"][0] == "22"
 
 
 def test_what_the_words_say_of_likes_is_what_the_table_says(first):
     (effects,) = shown(first, "result.tag_effects[columns]")
     upper, lower = effects.split("difference")
     counts = {words[1]: words[2:] for words in rows(upper).values() if words[0] in ("any", "label")}
-    assert counts["Animal"] == counts["Cat"] == ["3", "222.33", "9", "731.44"]
+    assert counts["Animal"] == counts["Cat"] == ["4", "385.00", "12", "750.67"]
     numbers = [map(float, words) for words in rows(lower).values() if len(words) == 4]
     for name, (difference, low, high, corrected) in zip(counts, numbers, strict=True):
         assert low < 0 < high
@@ -112,12 +112,12 @@ def test_progress_shows_and_nothing_else_comes_between(first):
     outputs = cell_with(first, "result = tag_images").outputs
     bars = [output.data["text/html"] for output in outputs if is_progress(output)]
     assert [re.search(r'value="(\d+)" max="(\d+)"', bar).groups() for bar in bars] == [
-        ("15", "15"),
-        ("33", "33"),
+        ("19", "19"),
+        ("45", "45"),
     ]
     said = "".join(output.text for output in outputs if output.output_type == "stream")
     assert said.startswith("Prefect's embedded server is used")
-    assert "11 distinct images." in said
+    assert "15 distinct images." in said
     for cell in code_cells(first):
         assert [output for output in cell.outputs if output.get("name") == "stderr"] == []
 
@@ -126,11 +126,11 @@ def test_a_second_hour_asks_nothing_anew(first, second):
     for notebook in (first, second):
         (calls,) = shown(notebook, "again = tag_images")
         assert {words[0]: words[1:] for words in map(str.split, calls.splitlines()[1:])} == {
-            operation: ["0", "11", "0"]
+            operation: ["0", "15", "0"]
             for operation in ("detect_labels", "detect_text", "recognize_celebrities")
         }
     (text,) = shown(second, "result = tag_images")
-    assert "0 calls made, 33 answers reused" in text
+    assert "0 calls made, 45 answers reused" in text
     assert list(map(outline, code_cells(first)))[2:] == list(map(outline, code_cells(second)))[2:]
 
 
