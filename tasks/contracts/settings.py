@@ -99,6 +99,12 @@ class FetchSettings(Group):
     retry_rejected_after: float = Field(
         30 * 86400.0, ge=0, description="seconds before a rejected link is tried again"
     )
+    give_up_after_runs: int = Field(
+        3, ge=1, description="runs in which a link must fail before it is given up (rejected)"
+    )
+    give_up_after: float = Field(
+        2 * 86400.0, ge=0, description="seconds over which those failures must extend"
+    )
 
 
 class AnalysisSettings(Group):
