@@ -16,6 +16,7 @@ from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.tables import (
     IMAGES,
+    ROWS,
     TAG_EFFECTS,
     TAGS_DROPPED,
     TAGS_LONG,
@@ -30,6 +31,7 @@ COLUMNS = {
     "tags_long": TAGS_LONG,
     "tags_dropped": TAGS_DROPPED[-1:],
     "tags_wide": wide_columns(dict.fromkeys(WIDE_KINDS, 1)),
+    "rows": ROWS,
     "tag_effects": TAG_EFFECTS,
 }
 

@@ -1,11 +1,13 @@
-"""A version in a few numbers, so that the next one can be compared with it."""
+"""A version in a few numbers, with which the next one is compared."""
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from image_tags.tasks.adapters.files.table_files import TableFile
 
 LABELS = 200
 """Labels that a profile counts: the most frequent ones."""
@@ -19,7 +21,7 @@ class Profile:
         rows: rows of the source.
         links: links in them.
         images: distinct images that were read.
-        tags_mean: tags an image, on average.
+        tags_mean: tags per image, on average.
         tags_sd: their standard deviation from image to image.
         kinds: tags by kind.
         labels: images by label, for the most frequent labels.
@@ -39,31 +41,33 @@ class Profile:
         return sum(self.kinds.values())
 
 
-def compute_profile(rows: int, images: pa.Table, tags_long: pa.Table) -> Profile:
+def compute_profile(rows: int, images: TableFile, tags_long: TableFile) -> Profile:
     """The profile of a version, from its `images` and `tags_long`."""
-    read = pc.unique(images.filter(pc.equal(images["status"], "tagged"))["image_id"])
-    per_image = (
-        tags_long.group_by("image_id").aggregate([([], "count_all")])["count_all"].to_numpy()
-    )
+    known = images.select(["image_id", "status", "position"])
+    read = pc.unique(known.filter(pc.equal(known["status"], "tagged"))["image_id"])
+    of_image, kinds = tags_long.encode("image_id").indices, tags_long["kind"]
+    per_image = np.bincount(of_image.to_numpy())
     counts = np.zeros(max(len(read), len(per_image)))
     counts[: len(per_image)] = per_image
-    labels = (
-        tags_long.filter(pc.equal(tags_long["kind"], "label"))
-        .group_by(["image_id", "name"])
-        .aggregate([])
-    )
-    names = Counter(
-        {pair["values"]: pair["counts"] for pair in pc.value_counts(labels["name"]).to_pylist()}
-    )
+    names = count_images_by_label(of_image, kinds, tags_long.encode("name"))
     return Profile(
         rows=rows,
-        links=images.num_rows - images["position"].null_count,
+        links=known.num_rows - known["position"].null_count,
         images=len(read),
         tags_mean=float(counts.mean()) if len(counts) else 0.0,
         tags_sd=float(counts.std()) if len(counts) else 0.0,
-        kinds={
-            pair["values"]: pair["counts"]
-            for pair in pc.value_counts(tags_long["kind"]).to_pylist()
-        },
+        kinds={pair["values"]: pair["counts"] for pair in pc.value_counts(kinds).to_pylist()},
         labels=dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:LABELS]),
     )
+
+
+def count_images_by_label(
+    of_image: pa.Array, kinds: pa.ChunkedArray, names: pa.DictionaryArray
+) -> Mapping[str, int]:
+    """How many images have each label, from the codes of the tags' images and names."""
+    is_label = pc.equal(kinds, "label").to_numpy()
+    images, labels = of_image.to_numpy()[is_label], names.indices.to_numpy()[is_label]
+    # One number for image and label: each pair counts once.
+    pairs = np.unique(images.astype(np.int64) * max(len(names.dictionary), 1) + labels)
+    counts = np.bincount(pairs % max(len(names.dictionary), 1))
+    return {names.dictionary[int(at)].as_py(): int(counts[at]) for at in np.flatnonzero(counts)}

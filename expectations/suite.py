@@ -1,4 +1,4 @@
-"""Suites: read strictly, since a rule that is silently skipped is no rule."""
+"""Suites, read strictly: a rule that is silently skipped is no rule."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -13,6 +13,7 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.registry import get_expectation_impl
 
 import image_tags.expectations.custom  # noqa: F401 - makes our own expectations known
+from image_tags.expectations.custom.base import TableExpectation
 from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.errors import StopRun
 
@@ -114,8 +115,24 @@ def _make_expectation(
     return made
 
 
+def divide_by_columns(
+    suite: ExpectationSuite,
+) -> Iterator[tuple[list[str], ExpectationSuite]]:
+    """The suite in parts whose expectations are about the same columns, with those columns.
+
+    Our own expectations read the file themselves: for Great Expectations they have no columns.
+    """
+    parts: dict[tuple[str, ...], list[Expectation]] = {}
+    for one in suite.expectations:
+        own = isinstance(one, TableExpectation)
+        columns = () if own else tuple(sorted({*_list_columns(one.configuration.kwargs)}))
+        parts.setdefault(columns, []).append(one)
+    for columns, expectations in parts.items():
+        yield list(columns), ExpectationSuite(name=suite.name, expectations=expectations)
+
+
 def get_place(result: ExpectationValidationResult) -> int:
-    """Where the result's expectation stands in its suite: results come in an order of their own."""
+    """The place of the result's expectation in its suite: results come in another order."""
     if result.expectation_config is None or result.expectation_config.meta is None:
         raise ValueError("a result does not say of which expectation")
     return int(result.expectation_config.meta[PLACE])

@@ -10,32 +10,42 @@ import click
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from image_tags.flows.flow_parameters import group_of, in_order
+from image_tags.flows.flow_parameters import find_group, list_settings
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.settings import Group, Settings
+from image_tags.tasks.contracts.settings import Group, Settings, StoreSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="print the summary as JSON, as the last line"
+)
+store_option = click.option(
+    "--store",
+    default=StoreSettings.model_fields["store"].default,
+    show_default=True,
+    help="folder, or s3://bucket/prefix",
+)
 
 REPEATED = frozenset({"metric"})
 """Settings given once for each value; other lists are one value with commas."""
 
 
-def options(*groups: type[Group]) -> Callable[[Command], Command]:
+def setting_options(*groups: type[Group]) -> Callable[[Command], Command]:
     """Give a command one option for each setting, or for each in some groups; the source is an
     argument.
     """
 
     def decorate(command: Command) -> Command:
-        for name, field in reversed(in_order().items()):
+        for name, field in reversed(list_settings().items()):
             wanted = not groups or any(name in group.model_fields for group in groups)
             if name != "source" and wanted:
-                command = _option(name, field)(command)
+                command = _make_option(name, field)(command)
         return command
 
     return decorate
 
 
-def settings_from(given: dict[str, Any]) -> Settings:
+def read_settings(given: dict[str, Any]) -> Settings:
     """Settings from what the command line gave; what was left out keeps its default.
 
     Raises:
@@ -43,14 +53,14 @@ def settings_from(given: dict[str, Any]) -> Settings:
 
     """
     values = {
-        name: _listed(name, value)
+        name: _split_list(name, value)
         for name, value in given.items()
         if value is not None and value != ()
     }
-    return _validated(values, option_name)
+    return _validate(values, option_name)
 
 
-def settings_named(given: Mapping[str, Any]) -> Settings:
+def read_keywords(given: Mapping[str, Any]) -> Settings:
     """Settings from keyword arguments: the names as they are, lists as lists or as on the command
     line; None is left out.
 
@@ -70,10 +80,10 @@ def settings_named(given: Mapping[str, Any]) -> Settings:
         if isinstance(value, str) and name in REPEATED:
             values[name] = (value,)
         elif isinstance(value, str):
-            values[name] = _listed(name, value)
+            values[name] = _split_list(name, value)
         elif value is not None:
             values[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
-    return _validated(values, str)
+    return _validate(values, str)
 
 
 def option_name(setting: str) -> str:
@@ -81,7 +91,7 @@ def option_name(setting: str) -> str:
     return "--" + setting.replace("_", "-")
 
 
-def _validated(values: Mapping[str, Any], called: Callable[[str], str]) -> Settings:
+def _validate(values: Mapping[str, Any], called: Callable[[str], str]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -91,44 +101,46 @@ def _validated(values: Mapping[str, Any], called: Callable[[str], str]) -> Setti
         ) from None
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
-    kind, flag = _kind(field), option_name(name)
-    help_text = f"[{group_of(name)}] {field.description}"
+def _make_option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    kind, flag = _find_kind(field), option_name(name)
+    help_text = f"[{find_group(name)}] {field.description}"
     if kind is bool:
         return click.option(
-            f"{flag}/--no-{flag[2:]}", default=None, help=_with_default(help_text, field)
+            f"{flag}/--no-{flag[2:]}", default=None, help=_append_default(help_text, field)
         )
     if get_origin(kind) is Literal:
         choices = click.Choice([choice for choice in get_args(kind) if choice])
-        return click.option(flag, type=choices, default=None, help=_with_default(help_text, field))
+        return click.option(
+            flag, type=choices, default=None, help=_append_default(help_text, field)
+        )
     if name in REPEATED:
         return click.option(flag, multiple=True, metavar="COL", help=f"{help_text} (repeatable)")
     if get_origin(kind) is tuple:
         return click.option(
-            flag, default=None, metavar="A,B,...", help=_with_default(help_text, field)
+            flag, default=None, metavar="A,B,...", help=_append_default(help_text, field)
         )
     return click.option(
-        flag, default=None, metavar=_metavar(kind), help=_with_default(help_text, field)
+        flag, default=None, metavar=_choose_metavar(kind), help=_append_default(help_text, field)
     )
 
 
-def _kind(field: FieldInfo) -> Any:
+def _find_kind(field: FieldInfo) -> Any:
     annotation = field.annotation
     if get_origin(annotation) in (Union, UnionType):
         return next(kind for kind in get_args(annotation) if kind is not type(None))
     return annotation
 
 
-def _metavar(kind: Any) -> str:
+def _choose_metavar(kind: Any) -> str:
     return {int: "N", float: "X"}.get(kind, "TEXT")
 
 
-def _with_default(text: str, field: FieldInfo) -> str:
+def _append_default(text: str, field: FieldInfo) -> str:
     shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
     return text if shown in (None, "", False) else f"{text} [default: {shown}]"
 
 
-def _listed(name: str, value: Any) -> Any:
-    if name in REPEATED or get_origin(_kind(Settings.model_fields[name])) is not tuple:
+def _split_list(name: str, value: Any) -> Any:
+    if name in REPEATED or get_origin(_find_kind(Settings.model_fields[name])) is not tuple:
         return value
     return tuple(piece.strip() for piece in str(value).split(",") if piece.strip())

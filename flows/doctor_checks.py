@@ -1,4 +1,4 @@
-"""What the doctor finds, and how it is said."""
+"""The doctor's findings, and how they are printed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ class Check:
     """One finding.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         ok: None if it was not checked.
-        says: what was found, or why it was not checked.
+        message: what was found, or why it was not checked.
         fix: what to do about it; empty if it is fine.
 
     """
 
     name: str
     ok: bool | None
-    says: str
+    message: str
     fix: str = ""
 
 
-def failed(name: str, error: ImageTagsError) -> Check:
-    """A failure from an error's sentence, which says what is wrong and, after a colon, what to do."""
-    says, _, fix = str(error).partition(": ")
-    return Check(name, False, says.rstrip("."), fix[:1].upper() + fix[1:])
+def make_failure(name: str, error: ImageTagsError) -> Check:
+    """A failed check from an error whose sentence has the problem, a colon, and the fix."""
+    message, _, fix = str(error).partition(": ")
+    return Check(name, False, message.rstrip("."), fix[:1].upper() + fix[1:])
 
 
-def render(check: Check) -> list[str]:
-    """A check as lines of text: a mark, the name, what it says, and below it the fix."""
+def render_check(check: Check) -> list[str]:
+    """A check as lines of text: a mark, the name and the message, and below them the fix."""
     mark = {True: "ok", False: "FAIL", None: "--"}[check.ok]
-    lines = [f"{mark:<4}  {check.name:<26}  {check.says}"]
+    lines = [f"{mark:<4}  {check.name:<26}  {check.message}"]
     return [*lines, f"{'':<34}Fix: {check.fix}"] if check.fix else lines
 
 
-def closing(checks: Iterable[Check]) -> str:
+def close_checkup(checks: Iterable[Check]) -> str:
     """The last line: whether a run can start."""
-    wrong = [check.name for check in checks if check.ok is False]
-    return f"Not yet: {', '.join(wrong)}." if wrong else "Good to go."
+    failed = [check.name for check in checks if check.ok is False]
+    return f"Not yet: {', '.join(failed)}." if failed else "Good to go."

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 GROUPS = tuple(group for group in Settings.__bases__ if issubclass(group, Group))
 
 
-def in_order() -> dict[str, FieldInfo]:
+def list_settings() -> dict[str, FieldInfo]:
     """The settings' fields, group after group as `Settings` lists them: what people fill in first
     comes first.
     """
@@ -25,14 +25,14 @@ def in_order() -> dict[str, FieldInfo]:
     return {name: Settings.model_fields[name] for name in names}
 
 
-def group_of(name: str) -> str:
+def find_group(name: str) -> str:
     """The group that a setting belongs to, for people: `Fetch`, `Analysis`, ..."""
     return next(
         group.__name__.removesuffix("Settings") for group in GROUPS if name in group.model_fields
     )
 
 
-def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
+def flatten_parameters(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     """Give a function of Settings one parameter for each setting, which Prefect draws as a form.
 
     Prefect takes a parameter's help from the docstring: it is written here, the group before each
@@ -43,11 +43,12 @@ def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     def with_parameters(**parameters: Any) -> Result:
         return flow_function(Settings.model_validate(parameters))
 
-    listed = [_parameter(name, field) for name, field in in_order().items()]
+    listed = [_make_parameter(name, field) for name, field in list_settings().items()]
     with_parameters.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
     with_parameters.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
     helps = [
-        f"    {name}: [{group_of(name)}] {field.description}" for name, field in in_order().items()
+        f"    {name}: [{find_group(name)}] {field.description}"
+        for name, field in list_settings().items()
     ]
     with_parameters.__doc__ = "\n".join(
         [inspect.cleandoc(flow_function.__doc__ or ""), "", "Args:", *helps]
@@ -55,7 +56,7 @@ def flat(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
     return with_parameters
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+def _make_parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
     annotation = (
         Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation

@@ -12,11 +12,10 @@ from prefect.settings import get_current_settings
 
 from image_tags.flows.outcome import Outcome, RunFailed
 from image_tags.flows.pipeline import image_tags
-from image_tags.flows.start import check_shards
+from image_tags.flows.preflight import Preflight, hand_over
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.orchestration.prefect_api import discard_events
 from image_tags.tasks.contracts.errors import ImageTagsError, StopRun
-from image_tags.tasks.contracts.settings import Settings
 
 EMBEDDED = (
     "Prefect's embedded server is used, which takes some seconds to start; "
@@ -26,7 +25,7 @@ EMBEDDED = (
 KEPT = "Nothing is lost; run the same again."
 
 
-def launch_run(settings: Settings) -> Outcome:
+def launch_run(preflight: Preflight) -> Outcome:
     """Run the flow and say how it ended, also inside a running event loop.
 
     Raises:
@@ -34,10 +33,11 @@ def launch_run(settings: Settings) -> Outcome:
         StopRun: the run broke off, or could not begin; see `check_server`.
 
     """
-    check_shards(settings)
     check_server()
+    parameters = preflight.settings.model_dump(exclude_unset=True)
     try:
-        state: State[Any] = image_tags(**settings.model_dump(exclude_unset=True), return_state=True)
+        with hand_over(preflight):
+            state: State[Any] = image_tags(**parameters, return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:
         if not isinstance(error, httpx.HTTPError) and not isinstance(
             error.__cause__, httpx.HTTPError

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from image_tags.flows.cli_options import settings_named
+from image_tags.flows.cli_options import read_keywords
 from image_tags.flows.prefect_setup import quietly
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
     from image_tags.flows.outcome import Outcome
+    from image_tags.flows.preflight import Preflight
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,14 +89,15 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     for name in ("source", "frame"):
         if name in options:
             raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
-    given = settings_named({**options, "source": "the frame"})
+    given = read_keywords({**options, "source": "the frame"})
     with quietly():
-        settings = _store_frame(frame, url_column, given)
+        preflight = _store_frame(frame, url_column, given)
+        settings = preflight.settings
         from image_tags.flows.launch import launch_run
         from image_tags.tasks.adapters import progress
 
         progress.show_progress()
-        outcome = launch_run(settings)
+        outcome = launch_run(preflight)
         if not outcome.summary["published"]:
             raise StopRun(outcome.message)
         result = _build_result(frame, settings, outcome)
@@ -104,26 +106,29 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     return result
 
 
-def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> Settings:
+def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> "Preflight":
     """Check the request, write the frame to the store, and make it the source."""
-    from image_tags.flows.start import check_request
+    from image_tags.flows.preflight import Preflight, check_request, check_shards
     from image_tags.tasks.adapters.files.tables import parquet_bytes
     from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.adapters.store.store import PARQUET
+    from image_tags.tasks.contracts.records import Source
     from image_tags.tasks.effects.metric import check_metrics
     from image_tags.tasks.source.dataframes import source_table, stored_name
     from image_tags.tasks.source.step import find_url_column
 
     table = source_table(frame)
     wanted = None if url_column is None else stored_name(frame, url_column)
-    find_url_column(table, wanted)
+    source = Source(table, find_url_column(table, wanted), guessed=wanted is None)
     check_metrics(table, given.metric)
     check_request(given)
+    check_shards(given)
     store = open_store(given.only(StoreSettings))
     data = parquet_bytes(table)
     key = f"sources/frame-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     store.add(key, data, PARQUET)
-    return given.model_copy(update={"source": store.locate(key), "url_column": wanted})
+    settings = given.model_copy(update={"source": store.locate(key), "url_column": wanted})
+    return Preflight(settings, source)
 
 
 def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:

@@ -14,7 +14,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from image_tags.flows.cli_options import option_name
-from image_tags.flows.flow_parameters import in_order
+from image_tags.flows.flow_parameters import list_settings
 from image_tags.flows.prefect_setup import say_once
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
@@ -70,8 +70,9 @@ class Outcome:
 
     @property
     def lines(self) -> list[str]:
-        """The closing summary on the screen."""
-        return [*summary_lines(self.summary), self.message]
+        """The closing summary on the screen; the reason of a failure is its first and last line."""
+        reason = [self.ending.headline] if self.exit_code else []
+        return [*reason, *summary_lines(self.summary), self.message]
 
     def final_state(self) -> State[Any]:
         """The flow run's final state, under one of Prefect's standard names."""
@@ -116,22 +117,19 @@ def conclude_run(
     if refused:
         return Outcome(summary, OutcomeTag.NOT_PUBLISHED, refused, 1)
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
-    if pending:
-        reasons = ", ".join(
-            f"{n} {code}"
-            for code, n in summary["reasons"].items()
-            if REASONS[code].status is Status.PENDING
-        )
+    if summary["changes"]["links_newly_pending"] > settings.fail_pending_share * summary["links"]:
         # The page shows only the start of the message, so it starts with what is missing.
-        headline = f"{_count_pending(pending)} ({reasons}); all else is published as {version}."
+        missing = f"{_count_pending(pending)} ({_list_pending_reasons(summary)})"
+        headline = f"{missing}; all else is published as {version}."
         ending = Ending(headline, _advise_retry(), rerun_command(settings))
         return Outcome(summary, OutcomeTag.PENDING, ending, 1)
+    waiting = f"; {_count_pending(pending)} ({_list_pending_reasons(summary)})" if pending else ""
     warnings = summary["checks"]["warning"]
     if warnings:
-        headline = f"Published {version} with {counted(warnings, 'warning')}."
+        headline = f"Published {version} with {counted(warnings, 'warning')}{waiting}."
         ending = Ending(headline, "See the checks that were not met.")
         return Outcome(summary, OutcomeTag.FLAGGED, ending, 0)
-    return Outcome(summary, OutcomeTag.PUBLISHED, Ending(f"Published {version}."), 0)
+    return Outcome(summary, OutcomeTag.PUBLISHED, Ending(f"Published {version}{waiting}."), 0)
 
 
 def _explain_refusal(
@@ -221,7 +219,7 @@ def retry_command() -> str:
 def rerun_command(settings: Settings) -> str:
     """The command that starts the same run again, without the settings that have their default."""
     words = ["image-tags", "run", settings.source]
-    for name, field in in_order().items():
+    for name, field in list_settings().items():
         value = getattr(settings, name)
         if name == "source" or value == field.get_default():
             continue
@@ -235,6 +233,14 @@ def rerun_command(settings: Settings) -> str:
                 ",".join(map(str, value)) if isinstance(value, tuple) else str(value),
             ]
     return shlex.join(words)
+
+
+def _list_pending_reasons(summary: JsonObject) -> str:
+    return ", ".join(
+        f"{n} {code}"
+        for code, n in summary["reasons"].items()
+        if REASONS[code].status is Status.PENDING
+    )
 
 
 def _count_pending(pending: int) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from image_tags.flows.flow_parameters import flat
+from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.outcome import conclude_run, report_failures
-from image_tags.flows.start import begin_run, flow_run_name
+from image_tags.flows.start import begin_run, name_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
-from image_tags.tasks.assemble import assemble_tables
+from image_tags.tasks.assemble.step import assemble_tables
 from image_tags.tasks.check.step import check_tables
 from image_tags.tasks.clean.step import clean_tags
 from image_tags.tasks.contracts.errors import StopRun
@@ -29,12 +29,12 @@ from image_tags.tasks.summary.step import collect_remarks, summarize_run
 
 @flow(
     name="image-tags",
-    flow_run_name=flow_run_name,
+    flow_run_name=name_flow_run,
     persist_result=False,
     # Prefect writes the error of a flow that raises to a file, whatever `persist_result` says.
     result_serializer=ResultSerializer(),
 )
-@flat
+@flatten_parameters
 @report_failures
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""

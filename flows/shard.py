@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from image_tags.flows.prefect_setup import say_once
-from image_tags.flows.start import check_request
+from image_tags.flows.preflight import check_request
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError

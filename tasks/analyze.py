@@ -74,13 +74,14 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
-    logger.info(
+    logger.debug(
         said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
     )
     if outcome.passing:
         raise batch_failed(
             [(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing],
             "image",
+            counts,
         )
     return BatchDone(batch.step, len(batch.items), counts)
 

@@ -25,10 +25,10 @@ from image_tags.tasks.published.pointer import (
     Pointer,
     PublishedMeanwhile,
     Version,
-    read_pointer,
+    look_at_pointer,
     swap_pointer,
 )
-from image_tags.tasks.published.versions import add_version, remove_versions
+from image_tags.tasks.published.versions import add_version, list_versions, remove_versions
 
 EXTRA_FILES = {
     "summary.json": JSON,
@@ -88,11 +88,11 @@ def publish_version(
         StopRun: the summary does not say what the tables say.
     """
     version = summary["version"]
-    pointer, _ = read_pointer(store)
+    pointer, history = look_at_pointer(store).pointer, list_versions(store)
     if pointer and version in {one.version for one in pointer.history}:
         return Publication(pointer, [])  # a retry of what had already succeeded
     tables = _copy_tables(store, run, summary, settings)
-    after, gone = add_version(pointer, version, tables, settings.keep_versions)
+    after, gone = add_version(history, version, tables, settings.keep_versions)
     try:
         swap_pointer(
             store, after, (load_json(store, run_key(run, "follows.json")) or {}).get("token")

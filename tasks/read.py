@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.opening import open_store
-from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 from image_tags.tasks.published.pointer import find_tables, read_pointer
@@ -47,7 +47,8 @@ def read_tables(
         region: AWS region; by default what boto3 finds by itself.
 
     Raises:
-        UsageError: nothing was published yet, or there is no such version or table.
+        UsageError: nothing was published yet, there is no such version or table, or it is damaged.
+        DamagedPointer: what says which version is current cannot be read.
     """
     where = open_store(StoreSettings(store=os.fspath(store), region=region))
     keys = _find_keys(where, version)
@@ -55,7 +56,7 @@ def read_tables(
         raise UsageError(
             f"There is no table {unknown[0]!r} in that version: it has {', '.join(keys)}."
         )
-    return {name: _load_frame(where.read(keys[name])) for name in tables or keys}
+    return {name: _load_frame(where, keys[name]) for name in tables or keys}
 
 
 def _find_keys(store: Store, version: str | None) -> dict[str, str]:
@@ -72,6 +73,13 @@ def _find_keys(store: Store, version: str | None) -> dict[str, str]:
     return find_tables(store, version)
 
 
-def _load_frame(data: bytes) -> pd.DataFrame:
-    frame: pd.DataFrame = parquet_table(data).to_pandas(types_mapper=TYPES.get)
+def _load_frame(store: Store, key: str) -> pd.DataFrame:
+    try:
+        table = parquet_table(store.read(key))
+    except (NotInStore, pa.ArrowException, OSError):
+        raise UsageError(
+            f"{store.locate(key)} is damaged or gone: read another version (`image-tags versions`), "
+            "or point readers to one with `image-tags rollback VERSION`."
+        ) from None
+    frame: pd.DataFrame = table.to_pandas(types_mapper=TYPES.get)
     return frame

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import pyarrow as pa
 from great_expectations.execution_engine.execution_engine import ExecutionEngine
-from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.expectations.expectation import BatchExpectation
 
 from image_tags.expectations.subject import Subject, current_subject
+from image_tags.tasks.adapters.files.table_files import TableFile
 
 EXAMPLES = 5
 """How many offenders a finding names."""
@@ -19,44 +18,39 @@ Number = float | int | dict[str, Any]
 
 @dataclass(frozen=True)
 class Observation:
-    """What an expectation saw: whether it is met, and what it saw in words."""
+    """What an expectation found: whether it is met, and the details in words."""
 
     met: bool
     words: str
 
 
 class TableExpectation(BatchExpectation):
-    """An expectation that looks at its whole table, with the other tables at hand.
+    """An expectation on a whole staged file, with the other tables at hand.
 
-    A subclass says in `look` what it sees. An exception in there becomes a critical finding.
+    It reads the columns that it needs from the file itself, and none of them stays in memory; Great
+    Expectations' own batch is empty. A subclass implements `inspect_table`; an exception in there
+    becomes a critical finding.
     """
 
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
-        """Look at the own table, and at the whole if need be."""
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:
+        """Inspect the own table, and the others if need be."""
         raise NotImplementedError
 
     def _validate(
         self,
-        metrics: dict[str, Any],  # noqa: ARG002 - what we look at is more than a metric
+        metrics: dict[str, Any],  # noqa: ARG002 - what we inspect is more than a metric
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: ExecutionEngine[Any] | None = None,
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        batch = execution_engine.batch_manager.active_batch_data if execution_engine else None
-        if not isinstance(batch, PandasBatchData):
-            raise TypeError("there is no table to look at")
-        own = pa.Table.from_pandas(batch.dataframe, preserve_index=False).replace_schema_metadata(
-            None
-        )
-        seen = self.inspect_table(own, current_subject())
+        whole, own = current_subject()
+        seen = self.inspect_table(own, whole)
         return {"success": seen.met, "result": {"observed_value": seen.words}}
 
 
 def as_number(value: Number) -> float:
-    """The number, which Great Expectations has put in the place of the parameter by the time it
-    looks.
-    """
+    """The number; Great Expectations has put it in the place of its parameter by now."""
     if isinstance(value, dict):
         raise TypeError(f"no value for {value}")
     return float(value)
@@ -67,7 +61,5 @@ def report_broken(broken: list[Any], looked_at: int, noun: str) -> Observation:
     if not broken:
         return Observation(True, f"{looked_at:,} {noun} looked at")
     named = ", ".join(str(one) for one in broken[:EXAMPLES])
-    return Observation(
-        False,
-        f"{len(broken):,} of {looked_at:,} {noun}: {named}{', ...' if len(broken) > EXAMPLES else ''}",
-    )
+    more = ", ..." if len(broken) > EXAMPLES else ""
+    return Observation(False, f"{len(broken):,} of {looked_at:,} {noun}: {named}{more}")

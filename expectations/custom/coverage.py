@@ -1,8 +1,7 @@
-"""Expectations that warn when too little came of the links."""
+"""Expectations that warn when too few links led to tags."""
 
 import math
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from image_tags.expectations.custom.base import (
@@ -13,6 +12,7 @@ from image_tags.expectations.custom.base import (
     report_broken,
 )
 from image_tags.expectations.subject import Subject
+from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.contracts.reasons import Status
 
 ERRORS = 3
@@ -22,8 +22,9 @@ many points.
 
 
 def chance_margin(share: float, *sizes: int) -> float:
-    """How far a share may be off by chance: three standard errors of it, or of the difference of
-    two.
+    """How far a share may be off by chance.
+
+    That is three standard errors of it, or of the difference of two.
     """
     return ERRORS * math.sqrt(share * (1 - share) * sum(1 / size for size in sizes if size))
 
@@ -35,7 +36,7 @@ class ExpectShareOfStatusToBeBetween(TableExpectation):
     min_value: Number = 0.0
     max_value: Number = 1.0
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
         """Rows without a link do not count."""
         links = own.num_rows - own["position"].null_count
         count = pc.sum(pc.equal(own["status"], str(self.status))).as_py() or 0
@@ -50,10 +51,11 @@ class ExpectImagesToHaveTags(TableExpectation):
 
     max_value: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:
         """Images of tagged links against those in `tags_long`."""
-        tagged = pc.unique(own.filter(pc.equal(own["status"], "tagged"))["image_id"])
-        known = pc.unique(whole.tables["tags_long"]["image_id"])
+        images = own.select(["image_id", "status"])
+        tagged = pc.unique(images.filter(pc.equal(images["status"], "tagged"))["image_id"])
+        known = whole.tables["tags_long"].encode("image_id").dictionary
         bare = tagged.filter(pc.invert(pc.is_in(tagged, known)))
         limit = as_number(self.max_value) + chance_margin(as_number(self.max_value), len(tagged))
         if len(bare) <= limit * len(tagged):
@@ -62,19 +64,17 @@ class ExpectImagesToHaveTags(TableExpectation):
 
 
 class ExpectLinksAnImageToBeAtMost(TableExpectation):
-    """No picture is behind very many links: hosts answer for a deleted picture with one and the
-    same placeholder.
+    """No picture is shared by very many links.
+
+    Hosts answer with one placeholder for all deleted pictures.
     """
 
     max_value: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
         """Links by image."""
-        links = (
-            own.filter(pc.is_valid(own["image_id"]))
-            .group_by("image_id")
-            .aggregate([([], "count_all")])
-        )
+        images = own.select(["image_id"]).drop_null()
+        links = images.group_by("image_id").aggregate([([], "count_all")])
         many = links.filter(pc.greater(links["count_all"], as_number(self.max_value)))
         broken = [
             f"{row['image_id']} behind {row['count_all']:,} links"

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping
 
-import pyarrow as pa
-
 from image_tags.expectations.custom.base import (
     Number,
     Observation,
@@ -14,6 +12,7 @@ from image_tags.expectations.custom.base import (
 )
 from image_tags.expectations.custom.coverage import ERRORS, chance_margin
 from image_tags.expectations.subject import Subject
+from image_tags.tasks.adapters.files.table_files import TableFile
 
 FIRST = Observation(True, "no version before this one")
 
@@ -23,7 +22,7 @@ class ExpectVolumeLikeLastVersion(TableExpectation):
 
     max_change: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
         """The change as a share of the last version; counts vary by about their square root."""
         now, last = whole.profile, whole.last
         if last is None:
@@ -35,11 +34,11 @@ class ExpectVolumeLikeLastVersion(TableExpectation):
 
 
 class ExpectTagsAnImageLikeLastVersion(TableExpectation):
-    """About as many tags an image as last time."""
+    """About as many tags per image as last time."""
 
     max_change: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
         """The change of the mean as a share of the last version's."""
         now, last = whole.profile, whole.last
         if last is None or not (now.images and last.images):
@@ -47,7 +46,7 @@ class ExpectTagsAnImageLikeLastVersion(TableExpectation):
         # The larger deviation for both: that of very few images says little.
         error = max(now.tags_sd, last.tags_sd) * math.sqrt(1 / now.images + 1 / last.images)
         limit = as_number(self.max_change) * last.tags_mean + ERRORS * error
-        words = f"{now.tags_mean:.1f} tags an image, last time {last.tags_mean:.1f}"
+        words = f"{now.tags_mean:.1f} tags per image, last time {last.tags_mean:.1f}"
         return Observation(abs(now.tags_mean - last.tags_mean) <= limit, words)
 
 
@@ -56,8 +55,8 @@ class ExpectKindsLikeLastVersion(TableExpectation):
 
     max_change: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
-        """In points. Tags come by the image, so chance is reckoned by images."""
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
+        """In points. Tags of one image are not independent, so chance is computed from images."""
         now, last = whole.profile, whole.last
         if last is None:
             return FIRST
@@ -73,7 +72,7 @@ class ExpectTopLabelsLikeLastVersion(TableExpectation):
     max_change: Number
     top: Number
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:  # noqa: ARG002
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
         """In points; the top labels of both versions."""
         now, last = whole.profile, whole.last
         if last is None:

@@ -4,8 +4,10 @@ import pyarrow as pa
 
 from image_tags.expectations.custom.base import Observation, TableExpectation, report_broken
 from image_tags.expectations.subject import Subject
+from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.contracts.tables import (
     IMAGES,
+    ROWS,
     TAG_EFFECTS,
     TAGS_DROPPED,
     TAGS_LONG,
@@ -14,7 +16,7 @@ from image_tags.tasks.contracts.tables import (
 )
 
 PREFIX = "image_tags_"
-"""What may stand before a column of ours in `tagged`, where the source has one of that name."""
+"""What may be put before a column of ours, where the source has one of that name."""
 
 
 class ExpectTableToMatchContract(TableExpectation):
@@ -22,14 +24,14 @@ class ExpectTableToMatchContract(TableExpectation):
 
     contract: str
 
-    def inspect_table(self, own: pa.Table, whole: Subject) -> Observation:
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:
         """Compare name by name and type by type."""
         wanted = contract_schema(self.contract, whole)
-        if self.contract == "tagged":
+        if self.contract in ("tagged", "rows"):
             wanted = pa.schema(
                 [
                     wanted.field(at).with_name(name)
-                    for at, name in enumerate(_name_tagged_columns(own, wanted, whole))
+                    for at, name in enumerate(_add_prefixes(own, wanted, whole))
                 ]
             )
         broken = [
@@ -43,24 +45,26 @@ class ExpectTableToMatchContract(TableExpectation):
 
 
 def contract_schema(contract: str, whole: Subject) -> pa.Schema:
-    """The schema that a table must have; that of `tagged` with our columns under their plain names."""
+    """The schema that a table must have; after the source's, our columns have their plain names."""
     wide = schema_of(wide_columns(dict(whole.context.widths)))
     if contract == "tagged":
-        return pa.schema([*whole.context.source.schema, *schema_of(IMAGES), *list(wide)[1:]])
+        return pa.schema([*whole.tables["source"].schema, *schema_of(IMAGES), *list(wide)[1:]])
     return {
         "images": schema_of(IMAGES),
         "tags_long": schema_of(TAGS_LONG),
         "tags_dropped": schema_of(TAGS_DROPPED),
         "tags_wide": wide,
+        "rows": pa.schema([*whole.tables["source"].schema, *schema_of(ROWS)]),
         "tag_effects": schema_of(TAG_EFFECTS),
     }[contract]
 
 
-def _name_tagged_columns(own: pa.Table, wanted: pa.Schema, whole: Subject) -> list[str]:
-    """The contract's names, each of ours with as many prefixes as the table gives it to keep names
-    apart.
+def _add_prefixes(own: TableFile, wanted: pa.Schema, whole: Subject) -> list[str]:
+    """The contract's names, each of ours with the prefixes that the table gives it.
+
+    A prefix keeps it apart from a column of the source.
     """
-    source = whole.context.source.num_columns
+    source = len(whole.tables["source"].schema)
     taken = {name.casefold() for name in wanted.names[:source]}
     names = list(wanted.names[:source])
     for there, name in zip(own.column_names[source:], wanted.names[source:], strict=False):

@@ -1,16 +1,20 @@
-"""The gate: the staged files, exactly as they will be published, against the suites in
-`expectations/`.
+"""The gate: checks the staged files, exactly as they will be published, against `expectations/`.
+
+Memory is bounded: Great Expectations gets one column (or the few columns) that its expectations
+are about at a time, and our own expectations read from the file what they need. So the tables may
+be larger than memory; what is held is a column of the largest table.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import JsonObject
@@ -19,7 +23,8 @@ from image_tags.tasks.contracts.tables import CLEANING_RULES, KINDS, published_t
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
-    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 
 LONGEST = 400
 """Characters of a finding's detail: cells of the source may be of any length."""
@@ -30,60 +35,50 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found, and the version's profile for the next one to be compared with; none if it is
-    blocked.
+    """The findings, and the version's profile, which the next version is compared with.
+
+    There is no profile if the version is blocked.
     """
 
     findings: list[Finding]
     profile: JsonObject | None
 
 
-def check_files(staged: Mapping[str, bytes], context: CheckContext) -> Checked:
+def check_files(staged: Mapping[str, Path | bytes], context: CheckContext) -> Checked:
     """Check every published table.
 
     Args:
-        staged: the bytes of each table's Parquet file; a table that is missing is a critical
-            finding.
+        staged: each table's Parquet file (its path, or its bytes), `source` among them; a table
+            that is missing is a critical finding.
         context: what the tables must account for, and the thresholds.
 
     Returns:
-        One finding an expectation, table by table, and the version's profile. If a file cannot be
+        One finding per expectation, table by table, and the version's profile. If a file cannot be
         read or is missing, only that is found, since most expectations compare tables.
 
     Raises:
         BrokenSuite: a suite names something unknown.
 
     """
-    tables: dict[str, pa.Table] = {}
+    names = published_tables(context.metrics)
+    tables: dict[str, TableFile] = {}
     unread: list[Finding] = []
-    for name in published_tables(context.metrics):
+    for name in ("source", *names):
         try:
-            tables[name] = parquet_table(staged[name])
+            tables[name] = TableFile(staged[name])
         except (KeyError, pa.ArrowException, OSError) as error:
-            what = (
-                "the table was not staged"
-                if isinstance(error, KeyError)
-                else f"the file cannot be read: {error}"
-            )
-            says = "The staged file exists and can be read."
-            unread.append(
-                Finding(
-                    name, "file", Severity.CRITICAL, False, says, _shorten(what), exception=True
-                )
-            )
-    return (
-        Checked(unread, None)
-        if unread
-        else check_loaded(tables, context, published_tables(context.metrics))
-    )
+            missing = isinstance(error, KeyError)
+            what = "the table was not staged" if missing else f"the file cannot be read: {error}"
+            unread.append(_report_unread(name, what))
+    return Checked(unread, None) if unread else check_opened(tables, context, names)
 
 
-def check_loaded(
-    tables: Mapping[str, pa.Table], context: CheckContext, names: Sequence[str]
+def check_opened(
+    tables: Mapping[str, TableFile], context: CheckContext, names: Sequence[str]
 ) -> Checked:
-    """Check some of the tables, each in the sight of all.
+    """Check some of the tables, each with all of them at hand.
 
-    Arguments and errors as `check`, files read.
+    Arguments and errors as for `check_files`, with the files opened.
     """
     # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
     from image_tags.expectations.custom.shape import contract_schema
@@ -92,18 +87,17 @@ def check_loaded(
 
     known, whole = list_parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
-    with use_subject(whole):
-        found = [
-            one
-            for name, batch in _make_batches(tables, names)
-            for one in _find(name, suites[name], batch, known)
-        ]
+    source = _open_source()
+    found: list[Finding] = []
+    for name in names:
+        with use_subject(whole, name):
+            found += _check_table(source, tables[name], suites[name], known)
     # What is blocked is never compared with, and may not even have the columns for it.
     return Checked(found, None if any(one.blocks for one in found) else asdict(whole.profile))
 
 
 def list_parameters(context: CheckContext) -> dict[str, Any]:
-    """What suites may name as {"$PARAMETER": ...}: the thresholds and the closed vocabularies."""
+    """What suites may name as {"$PARAMETER": ...}: thresholds and closed vocabularies."""
     return {
         **context.thresholds.model_dump(),
         "statuses": [str(status) for status in Status],
@@ -117,9 +111,7 @@ def list_parameters(context: CheckContext) -> dict[str, Any]:
     }
 
 
-def _make_batches(
-    tables: Mapping[str, pa.Table], names: Sequence[str]
-) -> "Iterator[tuple[str, Batch]]":
+def _open_source() -> "PandasDatasource":
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -133,49 +125,61 @@ def _make_batches(
         progress_bars=ProgressBarsConfig(globally=False),
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
-    source = context.data_sources.add_pandas("staged")
-    for name in names:
-        whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("file")
-        # Arrow's own types: what is in the file is looked at, not what pandas makes of it, and ten
-        # times as fast.
-        frame = tables[name].to_pandas(types_mapper=pd.ArrowDtype)
-        yield name, whole.get_batch({"dataframe": frame})
+    return context.data_sources.add_pandas("staged")
 
 
-def _find(
-    table: str, suite: "ExpectationSuite", batch: "Batch", known: dict[str, Any]
-) -> Iterator[Finding]:
-    from image_tags.expectations.suite import get_place
+def _check_table(
+    source: "PandasDatasource",
+    table: TableFile,
+    suite: "ExpectationSuite",
+    known: Mapping[str, Any],
+) -> list[Finding]:
+    """One finding per expectation, in the order of the suite."""
+    from image_tags.expectations.suite import divide_by_columns, get_place
 
-    outcome = batch.validate(suite, expectation_parameters=known, result_format="SUMMARY")
-    if len(outcome.results) != len(suite.expectations):
+    results: list[ExpectationValidationResult] = []
+    for number, (columns, part) in enumerate(divide_by_columns(suite)):
+        asset = source.add_dataframe_asset(f"{suite.name} {number}")
+        # A column that is missing is found by the expectations that are about it.
+        there = [name for name in columns if name in table.column_names]
+        # Arrow's own types: the file's values are looked at, not what pandas makes of them, and it
+        # is ten times as fast.
+        frame = table.select(there).to_pandas(types_mapper=pd.ArrowDtype)
+        batch = asset.add_batch_definition_whole_dataframe("file").get_batch({"dataframe": frame})
+        outcome = batch.validate(part, expectation_parameters=dict(known), result_format="SUMMARY")
+        results += outcome.results
+    if len(results) != len(suite.expectations):
         raise RuntimeError(
-            f"{table}: {len(outcome.results)} of {len(suite.expectations)} expectations gave a result"
+            f"{suite.name}: {len(results)} of {len(suite.expectations)} expectations gave a result"
         )
-    for result in sorted(outcome.results, key=get_place):
-        config = result.expectation_config
-        if config is None:
-            raise RuntimeError(f"{table}: a result does not say of which expectation")
-        raised = _exception_message(result.exception_info)
-        yield Finding(
-            table=table,
-            name=config.type,
-            # An expectation that could not be looked at says nothing good: whatever its severity,
-            # it blocks.
-            severity=Severity.CRITICAL if raised else Severity(str(config.severity.value)),
-            success=bool(result.success) and not raised,
-            says=config.description or config.type,
-            detail=_shorten(
-                f"could not be looked at: {raised}" if raised else _describe_result(result.result)
-            ),
-            exception=bool(raised),
-        )
+    return [_make_finding(suite.name, result) for result in sorted(results, key=get_place)]
+
+
+def _make_finding(table: str, result: "ExpectationValidationResult") -> Finding:
+    config = result.expectation_config
+    if config is None:
+        raise RuntimeError(f"{table}: a result does not name its expectation")
+    raised = _exception_message(result.exception_info)
+    seen = f"could not be looked at: {raised}" if raised else _describe_result(result.result)
+    return Finding(
+        table=table,
+        name=config.type,
+        # An expectation that could not be evaluated blocks, whatever its severity.
+        severity=Severity.CRITICAL if raised else Severity(str(config.severity.value)),
+        success=bool(result.success) and not raised,
+        says=config.description or config.type,
+        detail=_shorten(seen),
+        exception=bool(raised),
+    )
+
+
+def _report_unread(table: str, what: str) -> Finding:
+    says = "The staged file exists and can be read."
+    return Finding(table, "file", Severity.CRITICAL, False, says, _shorten(what), exception=True)
 
 
 def _exception_message(info: Mapping[str, Any]) -> str | None:
-    """The message of what went wrong inside, if anything did; it comes bare or by the metric that
-    raised it.
-    """
+    """The message of an exception inside, if there was one; it comes bare, or by metric."""
     for one in (info, *info.values()):
         if isinstance(one, Mapping) and one.get("raised_exception"):
             return (
@@ -200,8 +204,9 @@ def _describe_result(result: Mapping[str, Any]) -> str:
 
 
 def _shorten(text: str) -> str:
-    """A detail that may be shown anywhere: in cells, strangers may send terminal commands or turn
-    text around.
+    """A detail that is safe to show anywhere.
+
+    Cells come from strangers and may hold terminal commands or characters that reverse text.
     """
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in shown)

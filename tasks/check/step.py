@@ -1,24 +1,28 @@
-"""The gate as a step: read what was staged, check it, keep what was found."""
+"""The gate as a step: check the staged files and keep the findings."""
 
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.check.gate import Checked, check_files
+from image_tags.tasks.check.last_version import read_last_version
 from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import run_key, save_json, staged, staged_key
+from image_tags.tasks.execution.run_folder import run_key, save_json
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
-from image_tags.tasks.published.pointer import read_pointer
-from image_tags.tasks.published.versions import load_profile
+
+log = logging.getLogger(__name__)
 
 
 @task(task_run_name="check the tables", cache_policy=NO_CACHE)
@@ -36,51 +40,46 @@ def check_tables(resources: RunResources) -> list[JsonObject]:
 
 
 def check_staged(store: Store, run: str, settings: Settings) -> Checked:
-    """Check a run's staged files and keep `findings.json` and `profile.json` beside them.
+    """Check a run's staged files and keep `findings.json` and `profile.json` with them.
 
-    The pointer's token is kept too: what is published later must follow the version that it was
-    compared with.
+    The pointer's token is kept too: the version must still be current when the run publishes.
     """
-    pointer, token = read_pointer(store)
-    context = CheckContext(
-        source=staged(store, run, "source"),
-        links=_count_rows(store, run, "links"),
-        tags=_count_rows(store, run, "all_tags"),
-        widths={
-            "celebrity": settings.wide_celebrities,
-            "label": settings.wide_labels,
-            "word": settings.wide_words,
-        },
-        cleaning=settings.only(CleaningSettings),
-        thresholds=settings.only(CheckSettings),
-        last=load_profile(store, pointer),
-        metrics=settings.metric,
-        effect_min_rows=settings.effect_min_rows,
-    )
-    files = {}
-    for name in published_tables(settings.metric):
-        try:
-            files[name] = store.read(staged_key(run, name))
-        except NotInStore:
-            continue  # the gate finds that it is missing
-    checked = check_files(files, context)
-    save_json(
-        store, run_key(run, "findings.json"), [asdict(finding) for finding in checked.findings]
-    )
+    last = read_last_version(store)
+    if last.damage:
+        log.warning(last.damage)
+    with StagedTables(store, run) as tables:
+        context = CheckContext(
+            links=tables.open("links").num_rows,
+            tags=tables.open("all_tags").num_rows,
+            widths={
+                "celebrity": settings.wide_celebrities,
+                "label": settings.wide_labels,
+                "word": settings.wide_words,
+            },
+            cleaning=settings.only(CleaningSettings),
+            thresholds=settings.only(CheckSettings),
+            last=last.profile,
+            metrics=settings.metric,
+            effect_min_rows=settings.effect_min_rows,
+        )
+        files: dict[str, Path | bytes] = {}
+        for name in ("source", *published_tables(settings.metric)):
+            # The gate finds that a table is missing.
+            with suppress(NotInStore):
+                files[name] = tables.path(name)
+        checked = check_files(files, context)
+    findings = [asdict(finding) for finding in checked.findings]
+    save_json(store, run_key(run, "findings.json"), findings)
     save_json(store, run_key(run, "profile.json"), checked.profile)
-    save_json(store, run_key(run, "follows.json"), {"token": token})
+    save_json(store, run_key(run, "follows.json"), {"token": last.token})
     return checked
 
 
 def describe_failures(findings: Sequence[Finding]) -> list[str]:
-    """What failed, a sentence each, what blocks first."""
+    """What failed, one sentence each, with what blocks first."""
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
     marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
     return [
         f"{marks[one.severity]}, {one.table}: not met: {one.says} Seen: {one.detail}."
         for one in failed
     ]
-
-
-def _count_rows(store: Store, run: str, name: str) -> int:
-    return int(parquet_table(store.read(staged_key(run, name)), columns=[]).num_rows)

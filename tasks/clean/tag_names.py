@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
@@ -16,40 +18,77 @@ NAMED_KINDS = ("label", "celebrity", "moderation")
 """Kinds whose names are a vocabulary. Words and lines stay as they are read, faces have none."""
 
 
-def unify_names(long: pa.Table, settings: CleaningSettings) -> pa.Table:
-    """The table with aliases replaced and one spelling where names differ only in case.
+@dataclass(frozen=True)
+class NameChoice:
+    """Which name stands for which, chosen from all names of a table.
 
-    Of several spellings the one used most in this table stays; where two are used as often, the
-    first in sort order. A name that was replaced stays in `details` as `original_name`. `parents`
-    follow the same names.
+    Attributes:
+        new: the other name of each name that is replaced.
+        preferred: the name to use for each name in lower case; parents follow it too.
+    """
+
+    new: Mapping[str, str]
+    preferred: Mapping[str, str]
+
+
+def count_names(parts: Iterable[pa.Table]) -> Counter[str]:
+    """How often each name of a label, celebrity or moderation label occurs in a table's parts."""
+    used: Counter[str] = Counter()
+    for part in parts:
+        named = part["name"].filter(pc.is_in(part["kind"], pa.array(NAMED_KINDS)))
+        counts = pc.value_counts(named)
+        used.update(
+            dict(
+                zip(
+                    counts.field("values").to_pylist(),
+                    counts.field("counts").to_pylist(),
+                    strict=True,
+                )
+            )
+        )
+    return used
+
+
+def choose_names(used: Mapping[str, int], settings: CleaningSettings) -> NameChoice:
+    """Aliases, and one spelling where names differ only in case.
+
+    Of several spellings the one used most stays; of those used as often, the first in sort order.
 
     Raises:
         UsageError: an alias is not `name=other name`.
 
     """
-    names = long["name"].to_pylist()
-    named = [kind in NAMED_KINDS for kind in long["kind"].to_pylist()]
-    used = Counter(name for name, is_named in zip(names, named, strict=True) if is_named)
-    preferred = _choose_names(used, parse_aliases(settings.aliases), settings.one_spelling)
-    new = {
-        name: preferred[name.casefold()]
-        for name in used
-        if preferred.get(name.casefold(), name) != name
-    }
-    if not new:
+    aliases = parse_aliases(settings.aliases)
+    spellings: dict[str, str] = {}
+    if settings.one_spelling:
+        spellings = {other.casefold(): other for other in aliases.values()}
+        for name in sorted(used, key=lambda name: (-used[name], name)):
+            spellings.setdefault(name.casefold(), name)
+    preferred = {**spellings, **aliases}
+    chosen = {name: preferred.get(name.casefold(), name) for name in used}
+    return NameChoice({name: new for name, new in chosen.items() if new != name}, preferred)
+
+
+def unify_names(long: pa.Table, names: NameChoice) -> pa.Table:
+    """The table with the chosen names.
+
+    A name that was replaced stays in `details` as `original_name`. `parents` follow the same names.
+    """
+    if not names.new:
         return long
+    given = long["name"].to_pylist()
+    kinds = long["kind"].to_pylist()
     renamed = [
-        new.get(name, name) if is_named else name
-        for name, is_named in zip(names, named, strict=True)
+        names.new.get(name, name) if kind in NAMED_KINDS else name
+        for name, kind in zip(given, kinds, strict=True)
     ]
-    notes = {at: {"original_name": old} for at, old in enumerate(names) if renamed[at] != old}
+    notes = {at: {"original_name": old} for at, old in enumerate(given) if renamed[at] != old}
     parents = [
-        row and [preferred.get(name.casefold(), name) for name in row]
+        row and [names.preferred.get(name.casefold(), name) for name in row]
         for row in long["parents"].to_pylist()
     ]
-    return _add_notes(
-        _replace_column(_replace_column(long, "name", renamed), "parents", parents), notes
-    )
+    named = _replace_column(_replace_column(long, "name", renamed), "parents", parents)
+    return _add_notes(named, notes)
 
 
 def parse_aliases(aliases: tuple[str, ...]) -> dict[str, str]:
@@ -63,21 +102,8 @@ def parse_aliases(aliases: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _choose_names(
-    used: Mapping[str, int], aliases: Mapping[str, str], one_spelling: bool
-) -> dict[str, str]:
-    """The name to use for each name in lower case."""
-    spellings: dict[str, str] = {}
-    if one_spelling:
-        spellings = {other.casefold(): other for other in aliases.values()}
-        for name in sorted(used, key=lambda name: (-used[name], name)):
-            spellings.setdefault(name.casefold(), name)
-    return {**spellings, **aliases}
-
-
 def flag_confusions(long: pa.Table, settings: CleaningSettings) -> pa.Table:
-    """The table with `flag` in the `details` of labels that a model is known to take for something
-    else.
+    """The table with `flag` in the `details` of labels that models are known to confuse.
 
     A label is flagged if the table of confusions names it together with another label of the same
     image (`beside`), or names it without any. Nothing is dropped.
@@ -108,8 +134,9 @@ def flag_confusions(long: pa.Table, settings: CleaningSettings) -> pa.Table:
 
 
 def read_confusions(path: str | None) -> dict[tuple[str, str], str]:
-    """{(name, beside): what it may be instead}, names in lower case; the built-in table if there is
-    no path.
+    """{(name, beside): what it may be instead}, names in lower case.
+
+    The built-in table is read if there is no path.
 
     Raises:
         UsageError: the file is not there or has not the columns name, beside and may_be.

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pyarrow as pa
-
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings
 
@@ -50,7 +48,6 @@ class CheckContext:
     """What the gate knows beside the staged tables.
 
     Attributes:
-        source: the source as it was read.
         links: how many links were found in it.
         tags: how many tags were read from the responses, before cleaning.
         widths: how many columns of each kind `tags_wide` has.
@@ -61,7 +58,6 @@ class CheckContext:
         effect_min_rows: the least number of rows on either side of a comparison.
     """
 
-    source: pa.Table
     links: int
     tags: int
     widths: Mapping[str, int]

@@ -1,13 +1,34 @@
-"""The errors of image-tags, one small hierarchy.
+"""Every error that image-tags raises on purpose, as one tree.
 
 ImageTagsError
-├── UsageError        the user asked for something that cannot be: one sentence, exit code 2
-├── StopRun           nothing can go on (no credentials, bucket gone): one sentence that says what
-to fix, exit code 1 │   └── OverBudget    the plan costs more than --max-cost ├── LinkError
-one link or image; carries a Reason and a detail │   ├── Rejected      will not succeed as it is │
-└── Passing       may succeed later └── BatchFailed       a mapped task run left something pending;
-raised after everything else in it was saved
+|-- UsageError              the request is not possible; exit code 2
+|   `-- EmptyFile           a file of the source has nothing in it
+|-- StopRun                 nothing can go on until a person fixes something; exit code 1
+|   |-- OverBudget          the plan costs more than --max-cost
+|   |-- StoreUnreachable    the store does not answer, not even after retries
+|   |-- NoBucket            the store's bucket does not exist
+|   |-- PublishedMeanwhile  another run published since this one was checked
+|   |-- DamagedPointer      the pointer to the published version is unreadable
+|   |-- BrokenSuite         a suite of expectations has something unknown
+|   `-- Interrupted         a signal ends the process
+|-- LinkError               one link or image; has a Reason and a detail
+|   |-- Rejected            will not succeed as it is
+|   `-- Transient           may succeed later
+|       |-- CutShort        the connection ended in the middle of a picture
+|       |-- AskedToWait     the server answered 429 or 503
+|       `-- Unreachable     no connection to the server
+|-- BatchFailed             a task run left something pending, after saving everything else
+|-- RunFailed               how a failed flow run ended
+|-- NotInStore              there is no object under a key
+|-- DamagedSegment          the bytes of a segment are not those that were written
+|-- Unreadable              an entry of the ledger is not one
+`-- UntrustedResult         a persisted result was not written by this program
+
+A subclass of an adapter is defined where it is raised. The message of each is one sentence for the
+person who runs the command or opens the flow run's page.
 """
+
+from collections.abc import Mapping
 
 from image_tags.tasks.contracts.reasons import Reason, Status
 
@@ -17,13 +38,11 @@ class ImageTagsError(Exception):
 
 
 class UsageError(ImageTagsError):
-    """The user asked for something that cannot be done; the message is one sentence that says what
-    to do.
-    """
+    """The request is not possible; the message is one sentence that tells what to change."""
 
 
 class StopRun(ImageTagsError):
-    """Nothing can go on until a person fixes something; the message is one sentence that says what."""
+    """Nothing can go on until a person fixes something; the message is one sentence about it."""
 
 
 class OverBudget(StopRun):
@@ -39,12 +58,12 @@ class OverBudget(StopRun):
         self.cost_usd = cost_usd
 
     def __reduce__(self) -> tuple[type["OverBudget"], tuple[str, float]]:
-        """Survive the way to another process and back."""
+        """Keep the cost on the way to another process."""
         return type(self), (str(self), self.cost_usd)
 
 
 class LinkError(ImageTagsError):
-    """One link or image did not make it.
+    """One link or image has no picture or no answer.
 
     Attributes:
         reason: the code, from the closed list.
@@ -58,7 +77,7 @@ class LinkError(ImageTagsError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type["LinkError"], tuple[Reason, str]]:
-        """Survive the way to another process and back."""
+        """Keep reason and detail on the way to another process."""
         return type(self), (self.reason, self.detail)
 
 
@@ -66,25 +85,40 @@ class Rejected(LinkError):
     """The link or image will not succeed as it is."""
 
 
-class Passing(LinkError):
+class Transient(LinkError):
     """The link or image may succeed later."""
 
     def __init__(self, reason: Reason, detail: str, retry_after: float | None = None) -> None:
         super().__init__(reason, detail)
         self.retry_after = retry_after
-        """Seconds that the other side asked to wait, if it did."""
+        """Seconds that the server asked to wait, if it did."""
 
 
 class BatchFailed(ImageTagsError):
-    """A mapped task run left links or images pending; everything else in its batch was saved
-    before.
+    """A mapped task run left links or images pending, after everything else in it was saved.
+
+    Attributes:
+        outcomes: items of the batch by outcome, for the step's line in the log.
+        unreachable: see `BatchDone`.
+
     """
 
+    def __init__(
+        self,
+        message: str,
+        outcomes: Mapping[str, int] | None = None,
+        unreachable: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcomes = dict(outcomes or {})
+        self.unreachable = dict(unreachable or {})
+
     def __repr__(self) -> str:
-        """As Prefect's log shows it: a line a link."""
+        """One line per link, as Prefect's log shows it."""
         return str(self)
 
 
 def link_error(reason: Reason, detail: str) -> LinkError:
     """The error that fits the reason's status."""
-    return Rejected(reason, detail) if reason.status is Status.REJECTED else Passing(reason, detail)
+    is_final = reason.status is Status.REJECTED
+    return Rejected(reason, detail) if is_final else Transient(reason, detail)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from image_tags.tasks.contracts.reasons import Reason, Status
 
 JsonObject = dict[str, Any]
@@ -28,6 +30,22 @@ class Link:
 def distinct_urls(links: Iterable[Link]) -> list[str]:
     """Each URL once, in order of first appearance."""
     return list(dict.fromkeys(link.url for link in links))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that was read.
+
+    Attributes:
+        table: the whole table.
+        url_column: the column with the links.
+        guessed: whether that column was found by looking at the values.
+
+    """
+
+    table: pa.Table
+    url_column: str
+    guessed: bool
 
 
 @dataclass(frozen=True)
@@ -137,11 +155,21 @@ class Tag:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """What a mapped task run persists: counts by outcome, nothing else."""
+    """What a mapped task run came to, in counts; it persists nothing else.
+
+    Attributes:
+        step: of the batch: `ingest`, or the operation.
+        size: items of the batch.
+        outcomes: items by outcome.
+        unreachable: links left pending because their host cannot be reached, by host. They fail no
+            task run. A result with such links is not kept, so that a retry tries them again.
+
+    """
 
     step: str
     size: int
     outcomes: dict[str, int]
+    unreachable: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

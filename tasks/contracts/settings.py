@@ -1,5 +1,4 @@
-"""Settings by group. Each group is what one part of the pipeline needs; `Settings` is all of them,
-flat.
+"""Settings by group. Each group is what one part of the pipeline needs; `Settings` has them all.
 
 The command line's options, the flow's parameters and the form in the Prefect UI follow from these
 fields: the name is the parameter, the description is the help text.
@@ -10,18 +9,16 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 PACE = "pace"
-"""Marks a field that says how fast or at what price work is done, never what it comes to: cache
-keys leave it out.
-"""
+"""Marks a field that changes the speed or price of work, not its outcome: cache keys omit it."""
 
 
 class Group(BaseModel):
-    """A group of settings: frozen, nothing unknown."""
+    """A group of settings: frozen, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def outcome_json(self) -> str:
-        """The settings that what is done depends on, as JSON: all but those marked PACE."""
+        """The settings that the outcome depends on, as JSON: all but those marked PACE."""
         pace = {name for name, field in type(self).model_fields.items() if PACE in field.metadata}
         return self.model_dump_json(exclude=pace)
 
@@ -33,7 +30,7 @@ class SourceSettings(Group):
     """What is read."""
 
     source: str = Field(
-        description="CSV, TSV, JSON Lines or Parquet file, a folder or pattern of them; local or s3://"
+        description="CSV, TSV, JSON Lines or Parquet file, or a folder or pattern of them; local or s3://"
     )
     url_column: str | None = Field(
         None, description="column with the links; if left out, found by looking at the values"
@@ -41,21 +38,19 @@ class SourceSettings(Group):
 
 
 class StoreSettings(Group):
-    """Where images, responses, runs and published tables live."""
+    """Where images, responses, runs and published tables are stored."""
 
     store: str = Field(
         "image-tags-store", description="folder, or s3://bucket/prefix, that keeps everything"
     )
     sse: Literal["", "AES256", "aws:kms"] = Field(
-        "", description="server-side encryption of what is put on S3"
+        "", description="server-side encryption of objects on S3"
     )
     sse_kms_key: str | None = Field(None, description="KMS key id or ARN for --sse aws:kms")
     storage_class: str | None = Field(
         None, description="S3 storage class of the pictures, such as STANDARD_IA"
     )
-    region: str | None = Field(
-        None, description="AWS region; by default what boto3 finds by itself"
-    )
+    region: str | None = Field(None, description="AWS region; by default the one that boto3 finds")
 
 
 class FetchSettings(Group):
@@ -63,38 +58,44 @@ class FetchSettings(Group):
 
     allow_private_addresses: bool = Field(
         False,
-        description="let links lead to private and loopback addresses (tests, intranets); lifts only that rule",
+        description="let links lead to private and loopback addresses (tests, intranets); "
+        "every other rule still holds",
     )
-    extra_ports: tuple[int, ...] = Field((), description="ports allowed beside 80 and 443")
+    extra_ports: tuple[int, ...] = Field((), description="ports allowed in addition to 80 and 443")
     connect_timeout: Annotated[float, PACE] = Field(5.0, gt=0, description="seconds to connect")
-    read_timeout: Annotated[float, PACE] = Field(10.0, gt=0, description="seconds without a byte")
+    read_timeout: Annotated[float, PACE] = Field(
+        10.0, gt=0, description="seconds to wait for the next byte"
+    )
     deadline: Annotated[float, PACE] = Field(
-        30.0, gt=0, description="seconds a link may take in all, with redirects and retries"
+        30.0, gt=0, description="seconds per link in all, including redirects and retries"
     )
-    max_bytes: int = Field(30_000_000, gt=0, description="bytes of a picture, after decompression")
-    max_pixels: int = Field(100_000_000, gt=0, description="pixels of a picture (width x height)")
+    max_bytes: int = Field(
+        30_000_000, gt=0, description="bytes per picture at most, after decompression"
+    )
+    max_pixels: int = Field(
+        100_000_000, gt=0, description="pixels per picture at most (width x height)"
+    )
     max_frames: int = Field(
-        2_000, gt=0, description="frames of an animated picture (only the first is used)"
+        2_000, gt=0, description="frames per animated picture at most (only the first is used)"
     )
-    max_redirects: int = Field(10, ge=0, description="redirects a link may take")
+    max_redirects: int = Field(10, ge=0, description="redirects per link at most")
     fetch_retries: Annotated[int, PACE] = Field(
-        2, ge=0, description="how often a passing failure is tried again at once"
+        2, ge=0, description="how often a transient failure is retried at once"
     )
     fetch_threads: Annotated[int, PACE] = Field(
-        32, gt=0, description="links fetched at the same time"
+        32, gt=0, description="links fetched simultaneously"
     )
-    per_host: Annotated[int, PACE] = Field(
-        8, gt=0, description="requests at the same time to one host"
-    )
+    per_host: Annotated[int, PACE] = Field(8, gt=0, description="simultaneous requests to one host")
     contact: str | None = Field(
-        None, description="web page or e-mail for the User-Agent, so that a site can reach you"
+        None,
+        description="web page or e-mail address for the User-Agent, so that a site can reach you",
     )
     respect_opt_outs: bool = Field(
         True, description="honour X-Robots-Tag: noai, noimageai, noindex"
     )
-    respect_robots_txt: bool = Field(False, description="ask each host's robots.txt first")
+    respect_robots_txt: bool = Field(False, description="obey each host's robots.txt")
     fresh_for: float = Field(
-        7 * 86400.0, ge=0, description="seconds before a link that worked is asked about again"
+        7 * 86400.0, ge=0, description="seconds before a link that worked is checked again"
     )
     retry_rejected_after: float = Field(
         30 * 86400.0, ge=0, description="seconds before a rejected link is tried again"
@@ -108,91 +109,92 @@ class FetchSettings(Group):
 
 
 class AnalysisSettings(Group):
-    """Who is asked, what, and at what price."""
+    """Which analyzer answers which operations, and at what price."""
 
     analyzer: Literal["local", "rekognition"] = Field(
-        "local", description="who answers: local models or Amazon Rekognition"
+        "local", description="analyzer: local models or Amazon Rekognition"
     )
     operations: tuple[str, ...] = Field(
         ("detect_labels", "detect_text", "recognize_celebrities"),
-        description="what to ask of each image: detect_labels, detect_text, recognize_celebrities, "
+        description="operations per image: detect_labels, detect_text, recognize_celebrities, "
         "detect_moderation_labels, detect_faces",
     )
     people: str | None = Field(
         None,
-        description="folder of people the local analyzer shall recognise: Name.jpg or Name/*.jpg",
+        description="folder of people that the local analyzer recognises: Name.jpg or Name/*.jpg",
     )
-    max_labels: int = Field(50, gt=0, le=1000, description="labels an image at most")
+    max_labels: int = Field(50, gt=0, le=1000, description="labels per image at most")
     label_confidence: float = Field(
-        50.0, ge=0, le=100, description="labels below this are not asked for (0-100)"
+        50.0, ge=0, le=100, description="labels below this confidence are not requested (0-100)"
     )
-    label_include: tuple[str, ...] = Field((), description="ask only for these labels")
-    label_exclude: tuple[str, ...] = Field((), description="do not ask for these labels")
+    label_include: tuple[str, ...] = Field((), description="request only these labels")
+    label_exclude: tuple[str, ...] = Field((), description="do not request these labels")
     label_category_include: tuple[str, ...] = Field(
-        (), description="ask only for labels of these categories"
+        (), description="request only labels of these categories"
     )
     label_category_exclude: tuple[str, ...] = Field(
-        (), description="do not ask for labels of these categories"
+        (), description="do not request labels of these categories"
     )
     image_properties: bool = Field(
-        False, description="also ask detect_labels for colours and sharpness (billed extra)"
+        False, description="also request colours and sharpness from detect_labels (billed extra)"
     )
     word_confidence: float = Field(
-        0.0, ge=0, le=100, description="words below this are not asked for (0-100)"
+        0.0, ge=0, le=100, description="words below this confidence are not requested (0-100)"
     )
     word_min_height: float = Field(
-        0.0, ge=0, le=1, description="words lower than this share of the picture are not asked for"
+        0.0, ge=0, le=1, description="words lower than this share of the picture are not requested"
     )
     word_min_width: float = Field(
-        0.0, ge=0, le=1, description="words narrower than this share are not asked for"
+        0.0, ge=0, le=1, description="words narrower than this share are not requested"
     )
     moderation_confidence: float = Field(
-        50.0, ge=0, le=100, description="moderation labels below this are not asked for"
+        50.0, ge=0, le=100, description="moderation labels below this confidence are not requested"
     )
     face_attributes: Literal["DEFAULT", "ALL"] = Field(
-        "DEFAULT", description="how much detect_faces says of a face"
+        "DEFAULT", description="attributes that detect_faces returns per face"
     )
     tps: Annotated[float | None, PACE] = Field(
         None,
         gt=0,
-        description="calls a second and operation; by default the region's published quota",
+        description="calls per second, per operation; by default the region's published quota",
     )
     tps_from_service_quotas: Annotated[bool, PACE] = Field(
-        False, description="read the account's quota from Service Quotas"
+        False, description="take the account's quota from Service Quotas"
     )
     rate_share: Annotated[float, PACE] = Field(
         1.0,
         gt=0,
         le=1,
-        description="this process's share of the rate, where several divide the account's quota",
+        description="this process's share of the rate, when several share the account's quota",
     )
     analyzer_threads: Annotated[int | None, PACE] = Field(
-        None, gt=0, description="calls at the same time and operation"
+        None, gt=0, description="simultaneous calls per operation"
     )
     analyzer_retries: Annotated[int, PACE] = Field(
-        4, ge=0, description="how often a passing failure of the analyzer is tried again at once"
+        4, ge=0, description="how often a transient failure of the analyzer is retried at once"
     )
     ask_again_after: float | None = Field(
         None,
         ge=0,
-        description="seconds after which an answer in the ledger is asked for, and paid for, again; by default never",
+        description="seconds after which an answer in the ledger is requested, and paid for, "
+        "again; by default never",
     )
     max_cost: Annotated[float | None, PACE] = Field(
-        None, ge=0, description="USD; a run that would cost more stops before it pays"
+        None, ge=0, description="USD; a run that would cost more stops before the first paid call"
     )
     price_list: Annotated[str | None, PACE] = Field(
-        None, description="JSON file with your prices; by default the list price built in"
+        None, description="JSON file with your prices; by default the built-in list price"
     )
 
 
 class CleaningSettings(Group):
-    """Which tags are kept. What a rule removes is kept in `tags_dropped` with the rule's name."""
+    """Which tags are kept. Tags that a rule removes are in `tags_dropped` with the rule's name."""
 
     celebrity_only: bool = Field(
         True, description="an image with a recognised celebrity keeps no other labels"
     )
     words_not_lines: bool = Field(
-        True, description="drop a line of text whose words are there: text is not counted twice"
+        True, description="drop a line of text whose words are kept, so that no text counts twice"
     )
     minimum_confidence_label: float = Field(
         0.0, ge=0, le=100, description="labels below this are dropped (0-100)"
@@ -217,25 +219,29 @@ class CleaningSettings(Group):
     )
     blocked_names: tuple[str, ...] = Field(
         (),
-        description="tags to drop by name, whatever the case; `kind:name` for one kind only, such as word:www",
+        description="tags to drop by name, ignoring case; `kind:name` for one kind only, such as "
+        "word:www",
     )
     parents_implied: bool = Field(
-        False, description="drop a label that a narrower one implies: Animal beside Cat"
+        False, description="drop a label that a narrower one implies: Animal next to Cat"
     )
     aliases: tuple[str, ...] = Field(
         (),
-        description="one name for one thing: `Automobile=Car` renames a label, celebrity or moderation label",
+        description="one name for one thing: `Automobile=Car` renames labels, celebrities and "
+        "moderation labels",
     )
     one_spelling: bool = Field(
         True,
-        description="labels, celebrities and moderation labels that differ only in case get one spelling",
+        description="give names that differ only in case one spelling: labels, celebrities, "
+        "moderation labels",
     )
     flag_confusions: bool = Field(
         True, description="flag labels that models are known to confuse; drops nothing"
     )
     confusions: str | None = Field(
         None,
-        description="CSV file of your known confusions (name, beside, may_be); by default the table built in",
+        description="CSV file of your known confusions (name, beside, may_be); by default the "
+        "built-in table",
     )
 
 
@@ -246,7 +252,8 @@ class TableSettings(Group):
     wide_labels: int = Field(20, ge=0, le=1000, description="label columns of tags_wide")
     wide_words: int = Field(30, ge=0, le=1000, description="word columns of tags_wide")
     metric: tuple[str, ...] = Field(
-        (), description="numeric column of the source to compare with and without each tag"
+        (),
+        description="numeric column of the source to compare by tag",
     )
 
 
@@ -254,7 +261,7 @@ class EffectSettings(Group):
     """How tags are compared by a metric of the source."""
 
     effect_min_rows: int = Field(
-        10, ge=2, description="leave out tags that fewer rows than this have, or lack"
+        10, ge=2, description="leave out tags that fewer than this many rows have, or lack"
     )
     effect_resamples: int = Field(
         1000, ge=100, description="bootstrap resamples for the interval of a difference"
@@ -267,7 +274,7 @@ class EffectSettings(Group):
 class CheckSettings(Group):
     """When the gate warns.
 
-    Shares are 0-1; three standard errors are added to each, so that small tables cry no wolf.
+    Shares are 0-1; three standard errors are added to each, against false alarms of small tables.
     """
 
     min_tagged_share: float = Field(
@@ -279,30 +286,40 @@ class CheckSettings(Group):
     max_pending_share: float = Field(
         0.0, ge=0, le=1, description="warn if a larger share of the links is pending"
     )
+    fail_pending_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="end the run as Failed if a larger share of the links is newly pending; links that "
+        "were pending in the last version do not count",
+    )
     max_untagged_share: float = Field(
         0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all"
     )
     max_links_an_image: int = Field(
-        50, gt=0, description="warn if more links than this lead to one picture"
+        50, gt=0, description="warn if more than this many links lead to one picture"
     )
     max_volume_change: float = Field(
         0.5,
         ge=0,
-        description="warn if the rows are fewer or more than those of the last version by this share",
+        description="warn if the number of rows changed by more than this since the last version",
     )
     max_tags_change: float = Field(
         0.3,
         ge=0,
-        description="warn if the tags an image are fewer or more than in the last version by this share",
+        description="warn if the tags per image changed by more than this since the last version",
     )
     max_mix_change: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="warn if the share of a kind or of a top label moved by more since the last version",
+        description="warn if the share of a kind or top label changed by more than this since the "
+        "last version",
     )
     top_labels: int = Field(
-        20, ge=0, description="how many labels of each version are compared with the last version"
+        20,
+        ge=0,
+        description="how many of the most frequent labels are compared with the last version",
     )
 
 
@@ -310,50 +327,59 @@ class PublishSettings(Group):
     """What is published, and for how long it is kept."""
 
     csv: bool = Field(
-        False, description="also publish each table as CSV; lists are JSON text in their cells"
+        False, description="also publish each table as CSV; a list is JSON text in its cell"
     )
     csv_for_spreadsheets: bool = Field(
         False,
-        description="put an apostrophe before text in CSV that a spreadsheet would run as a formula; changes that text",
+        description="put an apostrophe before text in CSV that a spreadsheet would run as a "
+        "formula; this changes the text",
     )
-    # The one before the current stays in any case: someone may be reading it.
+    # At least two: someone may still be reading the version before the current one.
     keep_versions: int = Field(
         10, ge=2, description="published versions that are kept, the current one included"
     )
 
 
 class WorkSettings(Group):
-    """How the work is divided."""
+    """How the work is divided, and how often a batch is retried."""
 
     batch_size: int | None = Field(
-        None, gt=0, description="links or images a mapped task run; by default what the amount asks"
+        None,
+        gt=0,
+        description="links or images per task run; by default chosen from the number of items",
     )
     task_retries: int = Field(
-        1, ge=0, description="how often a batch with passing failures is run again"
+        1, ge=0, description="how often a batch with transient failures is run again"
     )
-    task_retry_delay: float = Field(5.0, ge=0, description="seconds before that, doubled each time")
+    task_retry_delay: float = Field(
+        5.0, ge=0, description="seconds before the first retry of a batch; doubled each time"
+    )
     runner: Literal["threads", "dask"] = Field(
         "threads",
-        description="where mapped task runs run: threads of one process, or processes of a Dask cluster",
+        description="where mapped task runs run: threads of one process, or processes of a Dask "
+        "cluster",
     )
     dask_processes: int = Field(
         2, gt=0, description="processes that --runner dask starts on this machine"
     )
     dask_address: str | None = Field(
         None,
-        description="a Dask scheduler to use instead, such as tcp://10.0.0.5:8786; its workers need image-tags",
+        description="Dask scheduler to use instead, such as tcp://10.0.0.5:8786; its workers need "
+        "image-tags",
     )
     shards: int = Field(
-        1, gt=0, description="flow runs of the shard deployment that share fetching and analysis"
+        1,
+        gt=0,
+        description="number of flow runs of the shard deployment that share fetching and analysis",
     )
     shard_deployment: str = Field(
         "image-tags-shard/shard",
-        description="deployment that shards are flow runs of; its workers need to see the store",
+        description="deployment of the shards; its workers need access to the store",
     )
     shard_wait: float = Field(
         600.0,
         gt=0,
-        description="seconds without any shard at work after which the run stops: no worker takes them up",
+        description="seconds after which the run stops if no worker has started a shard",
     )
 
 

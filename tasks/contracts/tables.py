@@ -83,6 +83,49 @@ TAGS_LONG = (
 
 TAGS_DROPPED = (*TAGS_LONG, Column("rule", pa.string(), "the cleaning rule that removed it"))
 
+TAG_COUNTS = (
+    Column("n_labels", pa.int64(), "labels of the image in `tags_long`"),
+    Column("n_words", pa.int64(), "its words"),
+    Column("n_celebrities", pa.int64(), "its celebrities"),
+    Column(
+        "n_faces",
+        pa.int64(),
+        "its faces, those of celebrities included; one that two operations found counts once",
+    ),
+)
+"""How many tags an image has, also where `tags_wide` has fewer columns."""
+
+ROWS = (
+    Column("row", pa.int64(), "0-based number of the row in the source"),
+    Column("n_links", pa.int64(), "links in the row"),
+    Column("n_tagged", pa.int64(), "links whose status is tagged"),
+    Column(
+        "labels",
+        pa.list_(pa.string()),
+        "labels of its pictures, each once, by picture and rank; null if no picture was read",
+    ),
+    Column(
+        "words", pa.string(), "words in reading order, a line per picture; null if there are none"
+    ),
+    Column(
+        "celebrities", pa.list_(pa.string()), "celebrities of its pictures; null as for `labels`"
+    ),
+    Column("n_faces", pa.int64(), "faces in its pictures (`tags_wide`); null if none was read"),
+    Column(
+        "n_people",
+        pa.int64(),
+        "people in its pictures: faces, or boxes of the label Person where those are more",
+    ),
+    Column("has_text", pa.bool_(), "whether a picture has a word or line; null if none was read"),
+    Column("has_celebrity", pa.bool_(), "whether a picture has a celebrity; null if none was read"),
+    Column(
+        "status",
+        pa.string(),
+        "the worst of its links: pending, then rejected, then tagged; no_link without any",
+    ),
+)
+"""What `rows` adds to the columns of the source."""
+
 
 def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
     """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings,
@@ -93,7 +136,7 @@ def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
         for n in range(1, widths[kind] + 1):
             columns.append(Column(f"{kind}_{n}", pa.string(), f"{kind} of rank {n}"))
             columns.append(Column(f"{kind}_{n}_confidence", pa.float64(), "its confidence, 0-100"))
-    return tuple(columns)
+    return (*columns, *TAG_COUNTS)
 
 
 TAG_EFFECTS = (
@@ -117,8 +160,8 @@ TAG_EFFECTS = (
     Column("p_corrected", pa.float64(), "Benjamini-Hochberg over all rows of the same metric"),
 )
 
-PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged")
-"""The five published tables, in the order they are written and checked.
+PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged", "rows")
+"""The published tables, in the order they are written and checked.
 
 `tag_effects` joins them with --metric.
 """

@@ -1,5 +1,6 @@
 """Running one task over many batches."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ from prefect.tasks import exponential_backoff
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.contracts.errors import StopRun
+from image_tags.tasks.contracts.records import BatchDone
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.live_progress import live_progress
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shards import run_shards
+from image_tags.tasks.execution.step_log import log_step
 from image_tags.tasks.execution.task_runners import WORKERS, choose_place
 
 
@@ -49,24 +52,31 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
     configured.result_storage = resources.results
     total = sum(len(batch.items) for batch in batches)
     place = choose_place(resources)
+    started = time.monotonic()
     with progress.track_step(step.name, total), place.open():
         # No tags on task runs: for each one Prefect would ask its server whether the tag has a
         # place free.
         given = {"resources": unmapped(place.resources), "batch": list(batches)}
-        futures = place.runner.map(configured, given)
+        futures: list[Any] = list(place.runner.map(configured, given))
         live = live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
-        for future in as_completed(list(futures)):
+        for future in as_completed(futures):
             live.add(sizes[future], str(future.state.name))
             if not place.is_here:
                 progress.advance_step(step.name, sizes[future])
+            if isinstance(_error_of(future.state), StopRun):
+                # The others would meet the same; those that have begun end by themselves.
+                futures = [one for one in futures if not one.wrapped_future.cancel()]
+                break
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
-        wait(list(futures))
+        wait(futures)
         live.end(
             (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
             for future in futures
         )
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
+    done = [_result_of(future.state) for future in futures if future.state.is_completed()]
+    log_step(step.name, total, time.monotonic() - started, done, errors)
     for error in errors:
         if isinstance(error, StopRun):
             raise error
@@ -78,6 +88,12 @@ def threads_of_each(all_threads: int, batches: int) -> int:
     about so many.
     """
     return max(1, -(-all_threads // min(WORKERS, max(1, batches))))
+
+
+def _result_of(state: Any) -> BatchDone:
+    result = state.result(raise_on_failure=False)
+    assert isinstance(result, BatchDone)  # noqa: S101 - every task that is mapped returns one
+    return result
 
 
 def _error_of(state: Any) -> BaseException | None:

@@ -15,6 +15,7 @@ from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Web
+from image_tags.tasks.contracts.records import Source
 from image_tags.tasks.contracts.settings import (
     AnalysisSettings,
     FetchSettings,
@@ -34,6 +35,11 @@ class RunResources:
     It travels to another process as the run's name and its settings, and is opened there once for
     all task runs of that process.
 
+    Args:
+        run: the run's name.
+        settings: all settings of the run.
+        source: the source, if it has been read before the run began.
+
     Attributes:
         run: the run's name.
         settings: all settings of the run.
@@ -41,7 +47,8 @@ class RunResources:
 
     """
 
-    def __init__(self, run: str, settings: Settings) -> None:
+    def __init__(self, run: str, settings: Settings, source: Source | None = None) -> None:
+        self._source = source
         self.run = run
         self.settings = settings
         self.clock = Clock()
@@ -98,6 +105,11 @@ class RunResources:
     def ledgers(self) -> dict[str, Ledger]:
         """The ledgers of all operations, as they are now."""
         return {operation: self.ledger(operation) for operation in self.settings.operations}
+
+    def take_source(self) -> Source | None:
+        """The source if it has been read already. It is handed out once, to free its memory."""
+        source, self._source = self._source, None
+        return source
 
     def dask(self, threads: int) -> Dask:
         """The run's Dask cluster; each of its processes opens resources of its own."""

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
-from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link, Verdict
+from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link
+from image_tags.tasks.contracts.settings import Settings
 
 MOMENT = "%Y%m%dT%H%M%SZ"
 
@@ -20,7 +21,6 @@ LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.str
 
 FETCHED = TypeAdapter(list[Fetched])
 FAILURES = TypeAdapter(list[Failure])
-VERDICTS = TypeAdapter(list[Verdict])
 CALLS = TypeAdapter(dict[str, Calls])
 
 
@@ -48,6 +48,11 @@ def run_key(run: str, name: str) -> str:
 def save_json(store: Store, key: str, value: Any) -> None:
     """Write a value as JSON that people can read."""
     store.write(key, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode(), JSON)
+
+
+def save_settings(store: Store, run: str, settings: Settings) -> None:
+    """Keep the settings of a run."""
+    save_json(store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
 
 
 def load_json(store: Store, key: str) -> Any:
@@ -92,17 +97,6 @@ def load_failures(store: Store, run: str) -> list[Failure]:
         for key in store.keys(run_key(run, "failures/"))
         for failure in FAILURES.validate_json(store.read(key))
     ]
-
-
-def save_verdicts(store: Store, run: str, verdicts: list[Verdict]) -> None:
-    """Keep the status of each image."""
-    store.write(run_key(run, "verdicts.json"), VERDICTS.dump_json(verdicts), JSON)
-
-
-def load_verdicts(store: Store, run: str) -> dict[str, Verdict]:
-    """The status of each image, by its id."""
-    verdicts = VERDICTS.validate_json(store.read(run_key(run, "verdicts.json")))
-    return {verdict.image_id: verdict for verdict in verdicts}
 
 
 def save_calls(store: Store, run: str, calls: dict[str, Calls]) -> None:

@@ -2,9 +2,8 @@
 
 import functools
 import hashlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State, TaskRun
@@ -12,7 +11,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from image_tags.tasks.contracts.display import counted, link_address, shown
-from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun
+from image_tags.tasks.contracts.errors import BatchFailed, StopRun
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import Group
 from image_tags.tasks.execution.batches import batch_key
@@ -69,7 +68,12 @@ def may_succeed_later(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bo
     return False
 
 
-def batch_failed(left: Sequence[tuple[str, Reason, str]], noun: str) -> BatchFailed:
+def batch_failed(
+    left: Sequence[tuple[str, Reason, str]],
+    noun: str,
+    outcomes: Mapping[str, int] | None = None,
+    unreachable: Mapping[str, int] | None = None,
+) -> BatchFailed:
     """The error of a batch that left something: how many, why, and which."""
     reasons = ", ".join(
         f"{n:,} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common()
@@ -79,22 +83,5 @@ def batch_failed(left: Sequence[tuple[str, Reason, str]], noun: str) -> BatchFai
         for name, reason, detail in left[:NAMED]
     )
     more = f"\n... and {len(left) - NAMED:,} more" if len(left) > NAMED else ""
-    return BatchFailed(
-        f"{counted(len(left), noun)} left pending ({reasons}); everything else is saved.\n{named}{more}"
-    )
-
-
-class _WithoutTraceback(logging.Filter):
-    """Where in this code an expected error was raised says nothing to those who read the log of a
-    run.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record pass, without the traceback of an error that was raised on purpose."""
-        if record.exc_info and isinstance(record.exc_info[1], ImageTagsError):
-            record.exc_info = None
-        return True
-
-
-# Wherever task runs run, also in other processes, this module is imported.
-logging.getLogger("prefect.task_runs").addFilter(_WithoutTraceback())
+    head = f"{counted(len(left), noun)} left pending ({reasons}); everything else is saved."
+    return BatchFailed(f"{head}\n{named}{more}", outcomes, unreachable)

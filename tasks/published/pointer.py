@@ -4,7 +4,11 @@ It is swapped last and atomically.
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.errors import StopRun
@@ -60,14 +64,71 @@ class Pointer:
         return json.dumps(asdict(self), indent=2).encode()
 
 
-def read_pointer(store: Store) -> tuple[Pointer | None, str | None]:
-    """The pointer and the token to swap it by; both None if nothing was published yet."""
+class DamagedPointer(StopRun):
+    """`published/current.json` is not a pointer; readers see nothing until it is replaced."""
+
+    def __init__(self, store: Store, problem: str) -> None:
+        kept = ", ".join(one.version for one in find_versions(store)) or "none is left"
+        super().__init__(
+            f"{store.locate(CURRENT)} is damaged ({problem}): set it with `image-tags rollback "
+            f"VERSION` (kept versions: {kept}), or run again, which publishes a new version."
+        )
+
+
+class PointerReading(NamedTuple):
+    """What was found at the pointer's key.
+
+    Attributes:
+        pointer: None if nothing was published yet, or what is there is damaged.
+        token: to swap it by; None if there is nothing.
+        damage: what is wrong with it; None if it reads well.
+    """
+
+    pointer: Pointer | None
+    token: str | None
+    damage: DamagedPointer | None
+
+
+def look_at_pointer(store: Store) -> PointerReading:
+    """Read the pointer, whatever state it is in: for those who can go on without it."""
     found = store.read_tagged(CURRENT)
     if found is None:
-        return None, None
-    data = json.loads(found[0])
-    history = [Version(**one) for one in data["history"]]
-    return Pointer(data["version"], data["published"], data["tables"], history), found[1]
+        return PointerReading(None, None, None)
+    try:
+        pointer = _POINTER.validate_json(found[0])
+        _check_places(pointer)
+    except ValidationError as error:
+        problem = "it is empty" if not found[0].strip() else _first_problem(error)
+        return PointerReading(None, found[1], DamagedPointer(store, problem))
+    except ValueError as error:
+        return PointerReading(None, found[1], DamagedPointer(store, str(error)))
+    return PointerReading(pointer, found[1], None)
+
+
+def read_pointer(store: Store) -> tuple[Pointer | None, str | None]:
+    """The pointer and the token to swap it by; both None if nothing was published yet.
+
+    Raises:
+        DamagedPointer: it cannot be read as a pointer.
+    """
+    reading = look_at_pointer(store)
+    if reading.damage:
+        raise reading.damage
+    return reading.pointer, reading.token
+
+
+def find_versions(store: Store) -> list[Version]:
+    """The versions whose summary is in the store, the latest first, whatever the pointer says."""
+    found = {}
+    for key in store.keys("published/"):
+        version, _, name = key.removeprefix("published/").partition("/")
+        if name == "summary.json" and _PLAIN.fullmatch(version):
+            try:
+                found[version] = str(json.loads(store.read(key))["finished"])
+            except (ValueError, KeyError, TypeError):
+                found[version] = ""
+    ordered = sorted(found.items(), key=lambda one: (one[1], one[0]), reverse=True)
+    return [Version(version, published) for version, published in ordered]
 
 
 def swap_pointer(store: Store, pointer: Pointer, token: str | None) -> None:
@@ -77,7 +138,7 @@ def swap_pointer(store: Store, pointer: Pointer, token: str | None) -> None:
         PublishedMeanwhile: it is not.
     """
     if not store.swap(CURRENT, pointer.as_bytes(), JSON, token):
-        now, _ = read_pointer(store)
+        now = look_at_pointer(store).pointer
         raise PublishedMeanwhile(now.version if now else "none")
 
 
@@ -88,3 +149,24 @@ def find_tables(store: Store, version: str) -> dict[str, str]:
     return {
         name.removesuffix(".parquet"): prefix + name for name in names if name.endswith(".parquet")
     }
+
+
+_POINTER = TypeAdapter(Pointer)
+_PLAIN = re.compile(r"[A-Za-z0-9][\w.\-]*")
+"""Names of versions: none of them can lead out of `published/`."""
+
+
+def _check_places(pointer: Pointer) -> None:
+    names = [pointer.version, *(one.version for one in pointer.history)]
+    if not all(map(_PLAIN.fullmatch, names)):
+        raise ValueError("it names a version that no run can have made")
+    prefix = FILES.format(version=pointer.version, name="")
+    outside = [key for key in pointer.tables.values() if not key.startswith(prefix) or ".." in key]
+    if outside:
+        raise ValueError(f"it names a file outside of its version: {outside[0]!r}")
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -1,7 +1,5 @@
 """Reading the source: the user's table, its URL column and the links in it."""
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -9,7 +7,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files import files, tables
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.records import Link, SourceRead
+from image_tags.tasks.contracts.records import Link, Source, SourceRead
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_links, stage
@@ -21,24 +19,15 @@ SAMPLE = 1000
 """Filled cells a column is judged by."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A source that was read: the whole table, the column with the links, and whether that was
-    found by looking.
-    """
-
-    table: pa.Table
-    url_column: str
-    guessed: bool
-
-
 @task(task_run_name="read {resources.settings.source}", cache_policy=NO_CACHE)
 @timed
 def read_source(resources: RunResources) -> SourceRead:
     """Read the source and stage it with its links: `source.parquet`, `links.parquet`."""
     store, run, settings = resources.store, resources.run, resources.settings
-    source = load_source(settings.source, settings.url_column, settings.store)
-    check_metrics(source.table, settings.metric)
+    source = resources.take_source()
+    if source is None:
+        source = load_source(settings.source, settings.url_column, settings.store)
+        check_metrics(source.table, settings.metric)
     links = links_of(source.table, source.url_column)
     stage(store, run, "source", source.table)
     save_links(store, run, links)

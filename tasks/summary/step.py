@@ -64,7 +64,7 @@ def summarize_run(
         "operations": list(settings.operations),
         "rows": source.rows,
         **count_links(tables["images"]),
-        "changes": compare_with_published(store, tables["images"]),
+        "changes": compare_with_published(store, tables["images"], run),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(resources.clock.seconds),

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from image_tags.flows.doctor import closing, render, run_doctor
+from image_tags.flows.doctor import run_doctor
+from image_tags.flows.doctor_checks import close_checkup, render_check
 from image_tags.tasks.adapters.store import s3_account as account
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
@@ -28,7 +29,7 @@ def endpoint(s3, monkeypatch):
 def examine(store=f"s3://{BUCKET}/doctor", analyzer="rekognition", region=None, **how):
     settings = AnalysisSettings(analyzer=analyzer, operations=OPERATIONS, analyzer_retries=0)
     checks = list(run_doctor(StoreSettings(store=store, region=region), settings, **how))
-    said = "\n".join(line for check in checks for line in render(check))
+    said = "\n".join(line for check in checks for line in render_check(check))
     assert SECRET not in said
     assert KEY not in said
     return {check.name: check for check in checks}
@@ -50,10 +51,10 @@ def test_all_is_well_and_what_costs_is_not_asked(endpoint):
         "region": None,  # SeaweedFS does not say
         **dict.fromkeys(OPERATIONS),
     }
-    assert "environment variables" in checks["credentials"].says
-    assert "--spend" in checks["detect_labels"].says
+    assert "environment variables" in checks["credentials"].message
+    assert "--spend" in checks["detect_labels"].message
     assert endpoint.billed == 0
-    assert closing(checks.values()) == "Good to go."
+    assert close_checkup(checks.values()) == "Good to go."
 
 
 def test_spending_asks_each_operation_once_about_a_picture_in_the_bucket(endpoint):
@@ -74,14 +75,14 @@ def test_an_operation_that_is_not_allowed_says_what_to_allow(endpoint):
     endpoint.faults.append(Fault("AccessDeniedException", operation="DetectLabels", times=None))
     check = examine(spend=True)["detect_labels"]
     assert check.ok is False
-    assert "rekognition:DetectLabels" in check.says
+    assert "rekognition:DetectLabels" in check.message
     assert "image-tags policy" in check.fix
 
 
 def test_operations_after_one_that_is_not_allowed_are_asked_all_the_same(endpoint):
     endpoint.faults = [Fault("AccessDeniedException", operation="DetectLabels", times=None)]
     checks = examine(spend=True)
-    assert "may not call rekognition:DetectLabels" in checks["detect_labels"].says
+    assert "may not call rekognition:DetectLabels" in checks["detect_labels"].message
     assert checks["detect_text"].ok is True
 
 
@@ -98,7 +99,7 @@ def test_wrong_credentials_are_found_where_the_server_says_so(endpoint, monkeypa
     checks = examine()
     wrong = [check for check in checks.values() if check.ok is False]
     assert [check.name for check in wrong] == ["bucket"]
-    assert says in f"{wrong[0].says}: {wrong[0].fix}"
+    assert says in f"{wrong[0].message}: {wrong[0].fix}"
 
 
 def test_without_credentials_nothing_else_is_looked_at(endpoint, monkeypatch):
@@ -114,7 +115,7 @@ def test_an_unknown_profile_is_named(endpoint, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     checks = examine()
     assert list(checks) == ["credentials"]
-    assert "nobody" in checks["credentials"].says
+    assert "nobody" in checks["credentials"].message
 
 
 def test_a_missing_bucket_is_named_and_made_on_request(endpoint):
@@ -122,11 +123,11 @@ def test_a_missing_bucket_is_named_and_made_on_request(endpoint):
     checks = examine(store=store)
     assert list(checks) == ["credentials", "bucket"]
     assert "--create-bucket" in checks["bucket"].fix
-    assert closing(checks.values()) == "Not yet: bucket."
+    assert close_checkup(checks.values()) == "Not yet: bucket."
     checks = examine(store=store, create_bucket=True)
-    assert checks["bucket"].says.endswith("was made")
+    assert checks["bucket"].message.endswith("was created")
     assert checks["public access"].ok is None  # SeaweedFS cannot block it
-    assert closing(checks.values()) == "Good to go."
+    assert close_checkup(checks.values()) == "Good to go."
     assert "public access" not in examine(store=store, create_bucket=True), (
         "a bucket that is there is left as it is"
     )
@@ -136,7 +137,7 @@ def test_a_server_that_does_not_answer_is_said(endpoint, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     checks = examine()
     assert list(checks) == ["credentials", "bucket"]
-    assert "cannot be reached" in checks["bucket"].says
+    assert "cannot be reached" in checks["bucket"].message
 
 
 def test_a_bucket_in_another_region_is_found(endpoint, monkeypatch):

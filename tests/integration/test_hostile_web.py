@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.web import Web, client
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.answers import ANSWERS, GOOD
@@ -141,7 +141,7 @@ def test_each_bad_answer_has_its_reason(server, web, path):
         verify_picture(web.fetch(server.url(path)).body, SETTINGS)
     error = caught.value
     assert error.reason == REASONS[path], error.detail
-    assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Passing)
+    assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Transient)
     assert 0 < len(error.detail) <= 300
     assert "127.0.0.1" not in error.detail
     assert "secret" not in error.detail

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import JSON
-from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 from image_tags.tasks.contracts.settings import StoreSettings
@@ -48,7 +48,7 @@ def test_runs_at_the_same_time_ask_once_about_each_image(s3, links, flaky):
     def ask(n: int) -> Answer:
         asked.append(n)
         if n in flaky and asked.count(n) == 1:
-            raise Passing(Reason.THROTTLED, "slow down")
+            raise Transient(Reason.THROTTLED, "slow down")
         answered.append(n)
         return Answer({"image": n})
 
@@ -56,7 +56,7 @@ def test_runs_at_the_same_time_ask_once_about_each_image(s3, links, flaky):
         run, n = link
         try:
             return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n)).asked
-        except Passing:
+        except Transient:
             return ledgers[run].settle(picture(n), f"run-{run}", lambda: ask(n)).asked
 
     with ThreadPoolExecutor(8) as pool:

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from image_tags.tasks.adapters.web import Web, client, sockets
-from image_tags.tasks.contracts.errors import LinkError, Passing
+from image_tags.tasks.contracts.errors import LinkError, Transient
 from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.answers import GOOD, Pause, head, page, redirect, status
 from tests.support.hostile_server import HostileServer
@@ -50,7 +50,7 @@ class TestRetries:
         server.answers["/never"] = status(500)
         with (
             web_for(fetch_retries=1) as web,
-            pytest.raises(Passing, match="server_error: the server answered 500"),
+            pytest.raises(Transient, match="server_error: the server answered 500"),
         ):
             web.fetch(server.url("/never"))
         assert len(server.asked("/never")) == 2
@@ -82,7 +82,7 @@ class TestRetries:
         server.answers["/busy"] = status(429, Retry_After="3600")
         with (
             web_for() as web,
-            pytest.raises(Passing, match=r"429 and asks to wait 3,600 s") as caught,
+            pytest.raises(Transient, match=r"429 and asks to wait 3,600 s") as caught,
         ):
             web.fetch(server.url("/busy"))
         assert caught.value.retry_after == 3600

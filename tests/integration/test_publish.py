@@ -2,10 +2,12 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from threading import Barrier
 
 import pytest
 
+from image_tags.expectations.profile import Profile
 from image_tags.tasks.athena import athena_table
 from image_tags.tasks.check.gate import Checked
 from image_tags.tasks.check.step import check_staged
@@ -19,12 +21,14 @@ from image_tags.tasks.read import read_tables
 from tests.support.staged import WIDTHS, Staged, stage_run
 
 PLAIN = PublishSettings()
+PROFILE = Profile(3, 3, 3, 1.0, 0.0, {"label": 3}, {"Cat": 3})
 
 
 @pytest.fixture(autouse=True)
 def _quick_gate(monkeypatch):
     """What the gate finds has its own tests; here only what is kept of it matters."""
-    monkeypatch.setattr("image_tags.tasks.check.gate.validate", lambda *_: Checked([], {"rows": 3}))
+    checked = Checked([], asdict(PROFILE))
+    monkeypatch.setattr("image_tags.tasks.check.gate.check_opened", lambda *_: checked)
 
 
 def settings(store, metric=()):
@@ -197,7 +201,7 @@ def test_csv_is_published_on_request(store):
 
 def test_the_next_check_compares_with_the_version_before(store):
     publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
-    assert json.loads(store.read("published/v-r1/profile.json")) == {"rows": 3}
+    assert json.loads(store.read("published/v-r1/profile.json")) == asdict(PROFILE)
 
 
 def test_athena_follows_the_current_version(store):

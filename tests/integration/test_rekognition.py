@@ -17,7 +17,7 @@ from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.rekognition import BYTES_LIMIT, S3_LIMIT, Rekognition
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import LinkError, Rejected, StopRun, Transient
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Picture
@@ -215,7 +215,7 @@ def test_what_does_not_pass_is_left_pending(
 ) -> None:
     picture = add(store)
     endpoint.faults = [Fault(fault.kind, times=None, status=fault.status)]
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(Transient) as caught:
         analyzer(store, analyzer_retries=1).answer("detect_text", picture)
     throttled = fault.kind in ("ThrottlingException", "ProvisionedThroughputExceededException")
     assert caught.value.reason is (Reason.THROTTLED if throttled else Reason.ANALYZER_UNAVAILABLE)
@@ -227,7 +227,7 @@ def test_an_error_that_nobody_knows_is_not_final(
     endpoint: RekognitionEndpoint, store: FolderStore
 ) -> None:
     endpoint.faults = [Fault("BrandNewException", times=None)]
-    with pytest.raises(Passing, match="BrandNewException, HTTP 400"):
+    with pytest.raises(Transient, match="BrandNewException, HTTP 400"):
         analyzer(store, analyzer_retries=0).answer("detect_text", add(store))
 
 
@@ -239,7 +239,7 @@ def test_a_code_is_known_however_the_answer_gives_it(
     asked, picture = analyzer(store, analyzer_retries=0), add(store)
     for code, error, says in [
         ("InvalidImageFormatException", Rejected, "InvalidImageFormatException: told to fail"),
-        ("ThrottlingException", Passing, "Throttled"),
+        ("ThrottlingException", Transient, "Throttled"),
         ("AccessDeniedException", StopRun, "may not call rekognition:DetectText"),
     ]:
         endpoint.faults = [Fault(code, times=None)]
@@ -252,7 +252,7 @@ def test_a_page_in_place_of_an_answer_is_no_answer(
 ) -> None:
     picture = add(store)
     endpoint.faults = [Fault(WEB_PAGE, times=2)]
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(Transient) as caught:
         analyzer(store, analyzer_retries=0).answer("detect_text", picture)
     assert caught.value.reason is Reason.ANALYZER_UNAVAILABLE
     assert "text/html" in caught.value.detail
@@ -290,7 +290,7 @@ def test_a_service_that_is_down_leaves_the_picture_pending(
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
         port = closed.server_port
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", f"http://127.0.0.1:{port}")
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(Transient) as caught:
         analyzer(store).answer("detect_text", add(store))
     assert caught.value.reason is Reason.ANALYZER_UNAVAILABLE
 
@@ -561,7 +561,7 @@ def test_a_picture_gone_from_the_store_is_pending(
     gone = add(shelf)
     shelf.delete(gone.key)
     for where in (shelf, store):
-        with pytest.raises(Passing, match="no longer in the store"):
+        with pytest.raises(Transient, match="no longer in the store"):
             analyzer(where, analyzer_retries=0).answer("detect_text", gone)
 
 

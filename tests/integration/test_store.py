@@ -51,6 +51,25 @@ class TestContract:
         store.write("large", data, "application/octet-stream")
         assert store.read("large") == data
 
+    def test_files_go_in_and_come_out_as_they_are(self, store, tmp_path):
+        given, folder = tmp_path / "given", tmp_path / "folder"
+        folder.mkdir()
+        given.write_bytes(bytes(range(256)) * 70_000)
+        store.put_file("files/one", given, "application/octet-stream")
+        assert store.read("files/one") == given.read_bytes()
+        assert store.fetch_file("files/one", folder).read_bytes() == given.read_bytes()
+        with pytest.raises(NotInStore):
+            store.fetch_file("files/two", folder)
+
+    def test_a_copy_is_an_object_of_its_own(self, store):
+        store.write("copies/one", b"old", JSON)
+        store.copy("copies/one", "copies/two")
+        store.write("copies/one", b"new", JSON)
+        assert store.read("copies/two") == b"old"
+        with pytest.raises(NotInStore):
+            store.copy("copies/none", "copies/three")
+        assert not store.exists("copies/three")
+
     def test_says_what_is_missing(self, store):
         with pytest.raises(NotInStore):
             store.read("not/there")

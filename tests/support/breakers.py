@@ -190,6 +190,23 @@ BREAKERS = {
         "A rank is 1 or more.": put_value("tags_dropped", "rank", 0),
         "Image, kind and rank identify one tag that was read.": repeat_first_row("tags_dropped"),
     },
+    "rows": {
+        "The table has exactly the columns, types and order of its contract.": drop_column(
+            "rows", "n_people"
+        ),
+        "The table has every source row once, in the source's order.": repeat_first_row("rows"),
+        "Each row is the unchanged source row, followed by the counts and the worst status of its "
+        "links.": put_value("rows", "n_links", 3),
+        "The labels are those that tags_long has for the row's pictures.": put_where(
+            "rows", "labels", ["Dog"], "row", 3
+        ),
+        "The celebrities are those that tags_long has for the row's pictures.": put_where(
+            "rows", "celebrities", ["Ada Lovelace"], "row", 3
+        ),
+        "The faces are those that tags_wide counts, and what no picture shows is null.": put_where(
+            "rows", "n_faces", 7, "row", 3
+        ),
+    },
     "tags_wide": {
         "The table has exactly the columns, types and order of its contract.": drop_column(
             "tags_wide", "word_4_confidence"
@@ -201,6 +218,10 @@ BREAKERS = {
         ),
         "The table agrees with tags_long, up to its number of columns.": put_value(
             "tags_wide", "label_2", "Dog"
+        ),
+        "The counts of tags agree with tags_long.": put_value("tags_wide", "n_words", 3),
+        "The table has a column for every label, word and celebrity of an image.": put_value(
+            "tags_wide", "n_words", 5
         ),
     },
     "tag_effects": {

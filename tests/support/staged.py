@@ -5,9 +5,13 @@ import json
 
 import pyarrow as pa
 
+from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.adapters.files.tables import parquet_bytes
-from image_tags.tasks.assemble import images_table, tagged_table, wide_table
-from image_tags.tasks.clean.rules import clean_tags_table
+from image_tags.tasks.assemble.images import make_images, tabulate_fetched
+from image_tags.tasks.assemble.rows import gather_facts, make_rows
+from image_tags.tasks.assemble.tagged import make_tagged
+from image_tags.tasks.assemble.wide import make_wide
+from image_tags.tasks.clean.rules import clean_table
 from image_tags.tasks.contracts.checks import CheckContext
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
@@ -15,9 +19,10 @@ from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings,
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import tag_effects
 from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
+from image_tags.tasks.reshape import tabulate_verdicts
 from image_tags.tasks.summary.step import count_links
 
-WIDTHS = {"celebrity": 2, "label": 3, "word": 4}
+WIDTHS = {"celebrity": 2, "label": 4, "word": 4}
 
 
 def stage_run(store, run, staged, version=None):
@@ -142,23 +147,23 @@ class Staged:
                 url: Fetched(url, reason=Reason.NOT_FOUND, detail="404") for url in urls if url
             }
         self.read = sorted(set(picture_of.values())) if reachable else []
-        verdicts = {
-            image_id_of(image): Verdict(image_id_of(image), Status.TAGGED) for image in self.read
-        }
+        verdicts = tabulate_verdicts(
+            [Verdict(image_id_of(image), Status.TAGGED) for image in self.read]
+        )
         all_tags = [tag for image in self.read for tag in tags_of(image)]
         self.n_tags = len(all_tags)
-        long, dropped = clean_tags_table(
+        long, dropped = clean_table(
             pa.Table.from_pylist(all_tags, schema=schema_of(TAGS_LONG)), self.cleaning
         )
-        images = images_table(rows, self.links, fetched, verdicts, "store/{}".format)
-        wide = wide_table(long, list(verdicts), WIDTHS)
-        self.tables = dict(
-            zip(
-                PUBLISHED,
-                (images, long, dropped, wide, tagged_table(self.source, images, wide)),
-                strict=True,
-            )
-        )
+        known = tabulate_fetched(fetched.values(), "store/{}".format)
+        images = pa.concat_tables(make_images(rows, links_table(self.links), known, verdicts))
+        ids = verdicts["image_id"].combine_chunks()
+        wide = make_wide(ids, long, WIDTHS)
+        facts = gather_facts(ids, long, wide)
+        tagged = make_tagged(self.source, 0, images, wide)
+        by_row = make_rows(self.source, 0, images, ids, facts)
+        made = (images, long, dropped, wide, tagged, by_row)
+        self.tables = dict(zip(PUBLISHED, made, strict=True))
 
         if metrics:
             effects = EffectSettings(effect_min_rows=3, effect_resamples=100)
@@ -177,7 +182,6 @@ class Staged:
     @property
     def context(self):
         return CheckContext(
-            self.source,
             len(self.links),
             self.n_tags,
             WIDTHS,
@@ -190,4 +194,9 @@ class Staged:
 
     @property
     def files(self):
-        return {name: parquet_bytes(table) for name, table in self.tables.items()}
+        tables = {"source": self.source, **self.tables}
+        return {name: parquet_bytes(table) for name, table in tables.items()}
+
+    @property
+    def table_files(self):
+        return {name: TableFile(data) for name, data in self.files.items()}

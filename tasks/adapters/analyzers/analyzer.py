@@ -29,6 +29,6 @@ class Analyzer(Protocol):
     def answer(self, operation: str, picture: Picture) -> Answer:
         """Ask.
 
-        Raises Rejected (this picture will not do), Passing (after retries) or StopRun (nothing can
+        Raises Rejected (this picture will not do), Transient (after retries) or StopRun (nothing can
         go on).
         """

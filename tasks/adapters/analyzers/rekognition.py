@@ -24,7 +24,7 @@ from image_tags.tasks.adapters.aws.client import (
 )
 from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink_picture
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import LinkError, Rejected, StopRun, Transient
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
@@ -170,7 +170,7 @@ class Rekognition:
                     )
                 # A proxy's or network's own page: botocore takes any text with status 200 for an
                 # answer without members.
-                problem = Passing(
+                problem = Transient(
                     Reason.ANALYZER_UNAVAILABLE,
                     f"No answer (something of type {kind or 'unknown'}).",
                 )
@@ -191,7 +191,7 @@ class Rekognition:
         try:
             data = self._store.read(picture.key)
         except NotInStore:
-            raise Passing(Reason.ANALYZER_UNAVAILABLE, GONE) from None
+            raise Transient(Reason.ANALYZER_UNAVAILABLE, GONE) from None
         if fits and len(data) <= BYTES_LIMIT:
             return {"Bytes": data}, None
         with self._shrinking:  # one at a time: large pictures unpack to hundreds of megabytes
@@ -215,7 +215,7 @@ class Rekognition:
                 s3 = self._session.client("s3", config=client_config(1))
             stop = bucket_problem(s3, image["S3Object"]["Bucket"], self.region)
             if stop is None and not self._store.exists(picture.key):
-                return Passing(Reason.ANALYZER_UNAVAILABLE, GONE)
+                return Transient(Reason.ANALYZER_UNAVAILABLE, GONE)
         if stop:
             return stop
         if code in FINAL:
@@ -224,9 +224,9 @@ class Rekognition:
             )
             return Rejected(Reason.REFUSED_BY_ANALYZER, f"{code}: {says[:300]}")
         if code in THROTTLED:
-            return Passing(Reason.THROTTLED, f"Throttled ({code}).")
+            return Transient(Reason.THROTTLED, f"Throttled ({code}).")
         status = f", HTTP {status_of(error)}" if status_of(error) else ""
-        return Passing(Reason.ANALYZER_UNAVAILABLE, f"No answer ({code}{status}).")
+        return Transient(Reason.ANALYZER_UNAVAILABLE, f"No answer ({code}{status}).")
 
     def _go_on(self) -> None:
         """Raise what stopped another thread's call."""

@@ -4,15 +4,20 @@ import fcntl
 import hashlib
 import os
 import random
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
 from image_tags.tasks.adapters.store.store import NotInStore
 from image_tags.tasks.adapters.store.temporary_files import temporary_files
 from image_tags.tasks.contracts.errors import StopRun, UsageError
+
+COPIED_AT_ONCE = 1 << 20
+"""Bytes of a file in memory while it is copied."""
 
 
 class FolderStore:
@@ -122,6 +127,25 @@ class FolderStore:
 
         return self._put(key, data, swapped)
 
+    def fetch_file(self, key: str, folder: Path) -> Path:  # noqa: ARG002 - it is a file already
+        """See Store."""
+        if not self.exists(key):
+            raise NotInStore(f"{self.locate(key)} is not there.")
+        return self._path(key)
+
+    def put_file(self, key: str, path: Path, content_type: str) -> None:  # noqa: ARG002
+        """See Store."""
+
+        def copy_into(made: IO[bytes]) -> None:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, made, COPIED_AT_ONCE)
+
+        self._put(key, copy_into, replace)
+
+    def copy(self, key: str, target: str) -> None:
+        """See Store."""
+        self.put_file(target, self.fetch_file(key, self._root), "")
+
     def locate(self, key: str) -> str:
         """See Store."""
         return str(self._path(key))
@@ -145,9 +169,13 @@ class FolderStore:
         return self._root.joinpath(*parts)
 
     def _put(
-        self, key: str, data: bytes, move: Callable[[Path, Path], bool], durable: bool = True
+        self,
+        key: str,
+        data: bytes | Callable[[IO[bytes]], None],
+        move: Callable[[Path, Path], bool],
+        durable: bool = True,
     ) -> bool:
-        """Make a file of the data and move it to its place, if it may go there.
+        """Make a file of the data (or what writes it) and move it to its place, if it may go there.
 
         Durable: the data is on disk before it is seen, and its name before it is said to be there.
         """
@@ -160,13 +188,16 @@ class FolderStore:
         self,
         made: Path,
         target: Path,
-        data: bytes,
+        data: bytes | Callable[[IO[bytes]], None],
         move: Callable[[Path, Path], bool],
         durable: bool,
     ) -> bool:
         try:
             with opened_new(made, durable) as file:
-                file.write(data)
+                if callable(data):
+                    data(file)
+                else:
+                    file.write(data)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())

@@ -1,12 +1,15 @@
 """The store on S3."""
 
 import copy
+import hashlib
 import random
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -22,6 +25,8 @@ PATIENCE = 60.0
 """Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
 AT_ONCE = 1000
 """Objects that S3 removes with one request (API Reference, "DeleteObjects")."""
+READ_AT_ONCE = 1 << 20
+"""Bytes of an object in memory while it goes to a file."""
 _ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 """Amazon S3 User Guide, "General purpose bucket naming rules"."""
 
@@ -144,6 +149,41 @@ class S3Store:
             return self.add(key, data, content_type)
         return self._put_if(key, data, content_type, IfMatch=token)
 
+    def fetch_file(self, key: str, folder: Path) -> Path:
+        """See Store."""
+        path = folder / hashlib.sha256(key.encode()).hexdigest()
+
+        def get() -> None:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
+            with path.open("wb") as file:
+                for part in answer["Body"].iter_chunks(READ_AT_ONCE):
+                    file.write(part)
+
+        self._do("s3:GetObject", get)
+        return path
+
+    def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """See Store.
+
+        One request takes up to 5 GB (User Guide, "Uploading objects").
+        """
+        self._put(key, path, content_type)
+
+    def copy(self, key: str, target: str) -> None:
+        """See Store.
+
+        One request copies up to 5 GB (API Reference, "CopyObject").
+        """
+        self._do(
+            "s3:PutObject",
+            lambda: self.client.copy_object(
+                Bucket=self.bucket,
+                Key=self._full(target),
+                CopySource={"Bucket": self.bucket, "Key": self._full(key)},
+                **self._encryption(),
+            ),
+        )
+
     def locate(self, key: str) -> str:
         """See Store."""
         return f"{self.address}/{key}"
@@ -200,25 +240,31 @@ class S3Store:
 
         return self._do("s3:GetObject", get)
 
-    def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> None:
-        how: dict[str, Any] = dict(condition)
+    def _encryption(self) -> dict[str, Any]:
+        how: dict[str, Any] = {}
         if self._settings.sse or self._settings.sse_kms_key:
             how["ServerSideEncryption"] = self._settings.sse or "aws:kms"
         if self._settings.sse_kms_key:
             how["SSEKMSKeyId"] = self._settings.sse_kms_key
+        return how
+
+    def _put(self, key: str, data: bytes | Path, content_type: str, **condition: str) -> None:
+        how: dict[str, Any] = {**condition, **self._encryption()}
         if self._settings.storage_class and key.startswith("images/"):
             how["StorageClass"] = self._settings.storage_class
-        self._do(
-            "s3:PutObject",
-            lambda: self.client.put_object(
-                Bucket=self.bucket,
-                Key=self._full(key),
-                Body=data,
-                ContentType=content_type,
-                ChecksumAlgorithm="SHA256",
-                **how,
-            ),
-        )
+
+        def put() -> None:
+            with open_body(data) as body:
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=self._full(key),
+                    Body=body,
+                    ContentType=content_type,
+                    ChecksumAlgorithm="SHA256",
+                    **how,
+                )
+
+        self._do("s3:PutObject", put)
 
     def _put_if(self, key: str, data: bytes, content_type: str, **condition: str) -> bool:
         try:
@@ -248,6 +294,11 @@ class S3Store:
             pause = delay * random.uniform(0.5, 1.0)
             self._wait(pause)
             waited, delay = waited + pause, min(delay * 2, 8.0)
+
+
+def open_body(data: bytes | Path) -> AbstractContextManager[Any]:
+    """What a request sends: bytes as they are, a file from its beginning at every try."""
+    return nullcontext(data) if isinstance(data, bytes) else data.open("rb")
 
 
 def _retries(error: Exception) -> int:

@@ -4,6 +4,7 @@ A folder (`folder.py`) or S3 (`s3.py`).
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from image_tags.tasks.contracts.errors import ImageTagsError, StopRun
@@ -72,6 +73,22 @@ class Store(Protocol):
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
         """Put the object if it is still the one that `token` names (None: still absent); False if
         it is not.
+        """
+
+    def fetch_file(self, key: str, folder: Path) -> Path:
+        """A local file with the object's bytes, for what is too large for memory; never change it.
+
+        It is the object itself where that is a file, else a copy in the folder. NotInStore if there
+        is no object.
+        """
+
+    def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Write the object from a local file, which stays; it is never in memory as a whole."""
+
+    def copy(self, key: str, target: str) -> None:
+        """Put the object under another key too, without its bytes passing through this process.
+
+        NotInStore if there is no object.
         """
 
     def locate(self, key: str) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from image_tags.tasks.contracts.errors import LinkError, Passing
+from image_tags.tasks.contracts.errors import LinkError, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
@@ -33,7 +33,7 @@ class Budget:
         """Seconds left until the deadline; raises `timeout` if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Passing(
+            raise Transient(
                 Reason.TIMEOUT, f"not finished within {self.settings.deadline:g} s (deadline)"
             )
         return left

@@ -18,7 +18,7 @@ from image_tags.tasks.adapters.web.hosts import Hosts
 from image_tags.tasks.adapters.web.resolver import IsDenied, Lookup, Resolver
 from image_tags.tasks.adapters.web.robots import MAX_ROBOTS, Robots
 from image_tags.tasks.adapters.web.session import MAX_HEADER, Session
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
@@ -113,7 +113,7 @@ class Web:
             try:
                 with budget.used_here():
                     return self._follow_redirects(target, asked, budget)
-            except Passing as failure:
+            except Transient as failure:
                 if isinstance(failure, failures.CutShort):
                     if failure.place in cut_at:
                         cut_short = f"{failure.detail}, each time"
@@ -135,7 +135,7 @@ class Web:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _back_off(self, attempt: int, failure: Passing, budget: Budget) -> None:
+    def _back_off(self, attempt: int, failure: Transient, budget: Budget) -> None:
         """Wait for the next try; raise the failure if there is none before the deadline."""
         wait = max(
             FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0
@@ -192,7 +192,7 @@ class Web:
             budget.deadline += waited  # waiting in our own queue is not the server's fault
             try:
                 outcome = self._send_request(target, headers, budget, read, cookies)
-            except Passing as failure:
+            except Transient as failure:
                 self._hosts.record_failure(target.site, failure)
                 raise
             except Rejected:

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 NETWORK_ERRORS = (
@@ -34,7 +34,7 @@ _STATUSES = {
 }
 
 
-class CutShort(Passing):
+class CutShort(Transient):
     """The server closed the connection in the middle of the body.
 
     Attributes:
@@ -50,7 +50,7 @@ class CutShort(Passing):
         self.body = b""
 
 
-class AskedToWait(Passing):
+class AskedToWait(Transient):
     """The server answered 429 or 503."""
 
 
@@ -64,7 +64,7 @@ def classify_status(status: int, retry_after: float | None) -> LinkError:
     )
     if reason in (Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT):
         asks = f" and asks to wait {retry_after:,.0f} s" if retry_after is not None else ""
-        kind = AskedToWait if status in (429, 503) else Passing
+        kind = AskedToWait if status in (429, 503) else Transient
         return kind(reason, detail + asks, retry_after)
     return Rejected(reason, detail)
 
@@ -118,7 +118,7 @@ def _find_causes(error: BaseException) -> list[BaseException]:
 _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkError]], ...] = (
     (
         (TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout),
-        lambda _: Passing(Reason.TIMEOUT, "the server sent nothing for too long (read_timeout)"),
+        lambda _: Transient(Reason.TIMEOUT, "the server sent nothing for too long (read_timeout)"),
     ),
     (
         (ssl.SSLCertVerificationError,),
@@ -129,7 +129,7 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     ),
     (
         (ssl.SSLError,),
-        lambda error: Passing(
+        lambda error: Transient(
             Reason.CONNECTION_FAILED,
             f"no secure connection: {getattr(error, 'reason', 'handshake failed')}",
         ),
@@ -142,7 +142,7 @@ _EXPLAINED: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], LinkErr
     ),
     (
         (RemoteDisconnected, ConnectionError),
-        lambda _: Passing(Reason.CONNECTION_FAILED, "the server closed the connection"),
+        lambda _: Transient(Reason.CONNECTION_FAILED, "the server closed the connection"),
     ),
     (
         (HTTPException,),

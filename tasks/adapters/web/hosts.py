@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from image_tags.tasks.adapters.web.failures import AskedToWait
 from image_tags.tasks.adapters.web.resolver import Unreachable
-from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 FIRST_GAP = 0.1
@@ -38,7 +38,7 @@ class _Site:
         self.gap = 0.0
         self.next = 0.0
         self.strikes = 0
-        self.last: Passing | None = None
+        self.last: Transient | None = None
         self.down_until = 0.0
 
 
@@ -78,7 +78,7 @@ class Hosts:
                 site.users -= 1
                 self._forget_idle(name, site)
 
-    def record_failure(self, name: str, failure: Passing) -> None:
+    def record_failure(self, name: str, failure: Transient) -> None:
         """Record a transient failure; a prompt server error counts as an answer."""
         if failure.reason is Reason.SERVER_ERROR and not isinstance(failure, AskedToWait):
             self.record_answer(name)
@@ -112,7 +112,7 @@ class Hosts:
         with self._lock:
             now = self._clock()
             if site.last and site.strikes >= DOWN_AT and now < site.down_until:
-                raise Passing(
+                raise Transient(
                     site.last.reason,
                     f"not asked: the site failed repeatedly, the last time: {site.last.detail}",
                     retry_after=site.down_until - now,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.errors import Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 Lookup = Callable[..., list[Any]]
@@ -26,7 +26,7 @@ REMEMBERED = 10_000
 """Hosts whose denial is remembered."""
 
 
-class Unreachable(Passing):
+class Unreachable(Transient):
     """No connection: the name does not resolve, or nothing answers at its addresses."""
 
 

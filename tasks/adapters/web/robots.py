@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from image_tags.tasks.adapters.web.manners import AGENT
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 MAX_ROBOTS = 512_000
@@ -51,7 +51,9 @@ class Robots:
         try:
             allowed = rules.result(timeout=left()).can_fetch(url, AGENT)
         except TimeoutError:
-            raise Passing(Reason.TIMEOUT, "the site's robots.txt did not arrive in time") from None
+            raise Transient(
+                Reason.TIMEOUT, "the site's robots.txt did not arrive in time"
+            ) from None
         if not allowed:
             raise Rejected(Reason.OPTED_OUT, "the site asks robots not to fetch it (robots.txt)")
 
@@ -89,8 +91,8 @@ def keep_our_rules(text: str) -> str:
 
 
 def _mark_as_robots(error: BaseException) -> BaseException:
-    if isinstance(error, Passing):
-        return Passing(error.reason, f"robots.txt: {error.detail}", error.retry_after)
+    if isinstance(error, Transient):
+        return Transient(error.reason, f"robots.txt: {error.detail}", error.retry_after)
     if isinstance(error, Rejected):
         return Rejected(error.reason, f"robots.txt: {error.detail}")
     return error

@@ -19,7 +19,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from image_tags.tasks.adapters.web.addresses import check_address, check_port
 from image_tags.tasks.adapters.web.budget import Budget, get_current_budget
 from image_tags.tasks.adapters.web.resolver import MAX_ADDRESSES, Found, Resolver, Unreachable
-from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 
@@ -55,9 +55,11 @@ def _set_timeout(sock: socket.socket) -> Budget:
     return budget
 
 
-def _make_timeout(budget: Budget) -> Passing:
+def _make_timeout(budget: Budget) -> Transient:
     budget.seconds_left()
-    return Passing(Reason.TIMEOUT, f"no data for {budget.settings.read_timeout:g} s (read_timeout)")
+    return Transient(
+        Reason.TIMEOUT, f"no data for {budget.settings.read_timeout:g} s (read_timeout)"
+    )
 
 
 def _connect_host(host: str, port: int, resolver: Resolver) -> socket.socket:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from uuid import UUID
 
+import click
 import prefect.settings
 import pytest
 import yaml
@@ -44,11 +45,10 @@ def prefect_parses(words):
 
 def unknown_to_image_tags(words):
     """Of the words, the command or the options that `image-tags` does not have."""
-    if words[0] not in main.commands:
+    command = main.get_command(click.Context(main), words[0])
+    if command is None:
         return words[:1]
-    known = {
-        name for one in main.commands[words[0]].params for name in (*one.opts, *one.secondary_opts)
-    }
+    known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
     return [word for word in words[1:] if word.startswith("--") and word not in known | {"--help"}]
 
 

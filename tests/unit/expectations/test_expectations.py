@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from image_tags.expectations import suite
 from image_tags.expectations.custom import agreement
-from image_tags.tasks.assemble import wide_table
-from image_tags.tasks.check.gate import check_loaded
+from image_tags.tasks.adapters.files.table_files import TableFile
+from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.assemble.wide import make_wide
+from image_tags.tasks.check.gate import check_opened
 from image_tags.tasks.contracts.tables import TAGS_LONG, WIDE_KINDS, published_tables, schema_of
 from tests.support.breakers import BREAKERS, keep_rows, make_broken, put_value, put_where
 
@@ -40,7 +42,7 @@ def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch
     )
     breakers = BREAKERS[table][says]
     staged = make_broken(breakers if isinstance(breakers, list) else [breakers])
-    found = check_loaded(staged.tables, staged.context, [table]).findings
+    found = check_opened(staged.table_files, staged.context, [table]).findings
     wanted = (table, says, entry["severity"], False, False)
     assert [(one.table, one.says, one.severity, one.success, one.exception) for one in found] == [
         wanted
@@ -78,6 +80,13 @@ SUBTLE = {
     "a box over the edge": ("tags_long", put_value("tags_long", "left", 0.9)),
     "two objects in details": ("tags_long", put_value("tags_long", "details", "{}{}")),
     "a list in details": ("tags_long", put_value("tags_long", "details", "[]")),
+    "a status better than its links": ("rows", put_where("rows", "status", "tagged", "row", 1)),
+    "a row number of null": ("rows", put_value("rows", "row", None)),
+    "a label too few": ("rows", put_where("rows", "labels", ["Cat", "Animal", "Pet"], "row", 3)),
+    "fewer people than faces": ("rows", put_where("rows", "n_people", -1, "row", 3)),
+    "text in a row without a picture": ("rows", put_where("rows", "has_text", True, "row", 10)),
+    "a face in a picture without one": ("tags_wide", put_value("tags_wide", "n_faces", 1)),
+    "a label counted too often": ("tags_wide", put_value("tags_wide", "n_labels", 5)),
     "a cell too many": ("tags_wide", put_value("tags_wide", "celebrity_2", "Ada Lovelace")),
     "a confidence without a name": (
         "tags_wide",
@@ -108,7 +117,9 @@ def test_the_gate_blocks(name):
     table, breaker = SUBTLE[name]
     staged = make_broken([breaker])
     failed = [
-        one for one in check_loaded(staged.tables, staged.context, [table]).findings if one.blocks
+        one
+        for one in check_opened(staged.table_files, staged.context, [table]).findings
+        if one.blocks
     ]
     assert failed
     assert not any(one.exception for one in failed)
@@ -136,7 +147,9 @@ def test_the_wide_table_that_is_made_of_the_long_one_agrees_with_it(tags, width)
         )
     long = pa.Table.from_pylist(rows, schema=schema_of(TAGS_LONG))
     widths = dict.fromkeys(WIDE_KINDS, width)
-    wide = wide_table(long, ["a", "b", "c"], widths)
-    whole = SimpleNamespace(tables={"tags_long": long}, context=SimpleNamespace(widths=widths))
-    seen = agreement.ExpectWideToAgreeWithLong().inspect_table(wide, whole)
-    assert seen.met, seen.words
+    wide = TableFile(parquet_bytes(make_wide(pa.array(["a", "b", "c"]), long, widths)))
+    tables = {"tags_long": TableFile(parquet_bytes(long))}
+    whole = SimpleNamespace(tables=tables, context=SimpleNamespace(widths=widths))
+    for one in (agreement.ExpectWideToAgreeWithLong(), agreement.ExpectCountsToAgreeWithLong()):
+        seen = one.inspect_table(wide, whole)
+        assert seen.met, seen.words

@@ -7,7 +7,7 @@ import pytest
 
 from image_tags.expectations import suite
 from image_tags.expectations.suite import BrokenSuite, read_suite
-from image_tags.tasks.check.gate import check_loaded, list_parameters
+from image_tags.tasks.check.gate import check_opened, list_parameters
 from tests.support.staged import Staged
 
 GOOD = {
@@ -103,7 +103,7 @@ def test_an_unknown_column_of_another_table_blocks(changes, monkeypatch):
         suite, "load_suite", lambda *given: suite.read_suite(given[0], text, *given[1:])
     )
     staged = Staged(rows=3)
-    (found,) = check_loaded(staged.tables, staged.context, ["tags_long"]).findings
+    (found,) = check_opened(staged.table_files, staged.context, ["tags_long"]).findings
     assert (found.success, found.blocks, found.exception) == (False, True, True)
 
 
@@ -127,5 +127,5 @@ def test_findings_come_in_the_order_of_the_suite():
         )["expectations"]
     ]
     assert [
-        one.says for one in check_loaded(staged.tables, staged.context, ["tags_long"]).findings
+        one.says for one in check_opened(staged.table_files, staged.context, ["tags_long"]).findings
     ] == names

@@ -7,8 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from image_tags.flows.cli_options import option_name, options, settings_from
-from image_tags.flows.flow_parameters import flat, group_of, in_order
+from image_tags.flows.cli_options import option_name, read_settings, setting_options
+from image_tags.flows.flow_parameters import find_group, flatten_parameters, list_settings
 from image_tags.flows.outcome import rerun_command
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
@@ -16,10 +16,10 @@ from image_tags.tasks.contracts.settings import Settings
 
 @click.command()
 @click.argument("source")
-@options()
+@setting_options()
 def read(**given):
     try:
-        settings = settings_from(given)
+        settings = read_settings(given)
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     click.echo(settings.model_dump_json())
@@ -32,12 +32,12 @@ def given(*words):
 
 
 def test_every_setting_is_an_option_and_a_parameter_of_the_same_name():
-    names = list(in_order())
+    names = list(list_settings())
     assert set(names) == set(Settings.model_fields)
     assert names[:4] == ["source", "url_column", "store", "sse"]
     listed = {opt for parameter in read.params for opt in parameter.opts}
     assert {option_name(name) for name in names if name != "source"} <= listed
-    signature = inspect.signature(flat(lambda settings: settings))
+    signature = inspect.signature(flatten_parameters(lambda settings: settings))
     assert list(signature.parameters) == names
 
 
@@ -46,7 +46,7 @@ def test_the_flow_function_gets_settings_and_help():
         """Say something."""
         return settings
 
-    made = flat(tags)
+    made = flatten_parameters(tags)
     assert made(source="x", operations=["detect_text"]).operations == ("detect_text",)
     assert "max_cost: [Analysis] USD" in made.__doc__
 
@@ -111,6 +111,6 @@ def test_the_rerun_command_gives_the_same_settings():
 
 
 def test_each_setting_has_a_group_and_a_sentence():
-    for name, field in in_order().items():
-        assert group_of(name)
+    for name, field in list_settings().items():
+        assert find_group(name)
         assert field.description

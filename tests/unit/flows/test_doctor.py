@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from image_tags.flows import doctor
-from image_tags.flows.doctor import Check, closing, render, run_doctor, tiny_picture
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun, UsageError
+from image_tags.flows.doctor import draw_tiny_picture, run_doctor
+from image_tags.flows.doctor_checks import Check, close_checkup, render_check
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient, UsageError
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer
 from image_tags.tasks.contracts.settings import AnalysisSettings, StoreSettings
@@ -50,8 +51,8 @@ def test_a_folder_and_local_models_are_good_to_go(look, tmp_path):
     checks = look()
     assert list(checks) == ["write", "read", "list", "delete", "detect_labels"]
     assert all(check.ok for check in checks.values())
-    assert checks["detect_labels"].says == "answers (model m1)"
-    assert closing(checks.values()) == "Good to go."
+    assert checks["detect_labels"].message == "answers (model m1)"
+    assert close_checkup(checks.values()) == "Good to go."
     assert [
         path for path in (tmp_path / "store").rglob("*") if path.is_file() and path.name != ".lock"
     ] == []
@@ -60,8 +61,8 @@ def test_a_folder_and_local_models_are_good_to_go(look, tmp_path):
 @pytest.mark.parametrize(
     ("outcome", "ok"),
     [
-        (Passing(Reason.THROTTLED, "slow down"), True),
-        (Passing(Reason.ANALYZER_UNAVAILABLE, "no answer"), False),
+        (Transient(Reason.THROTTLED, "slow down"), True),
+        (Transient(Reason.ANALYZER_UNAVAILABLE, "no answer"), False),
         (Rejected(Reason.REFUSED_BY_ANALYZER, "no"), False),
         (StopRun("Not allowed: ask for it."), False),
         (UsageError("No model: leave it out."), False),
@@ -99,17 +100,17 @@ def test_a_store_that_cannot_be_written_ends_the_examination(tmp_path):
     (tmp_path / "file").write_text("in the way")
     checks = list(run_doctor(StoreSettings(store=str(tmp_path / "file")), AnalysisSettings()))
     assert [(check.name, check.ok) for check in checks] == [("write", False)]
-    assert closing(checks) == "Not yet: write."
+    assert close_checkup(checks) == "Not yet: write."
 
 
 def test_a_check_is_a_line_and_its_fix_another():
-    assert render(Check("bucket", True, "b is there")) == [
+    assert render_check(Check("bucket", True, "b is there")) == [
         "ok    bucket                      b is there"
     ]
-    assert render(Check("detect_faces", None, "not asked")) == [
+    assert render_check(Check("detect_faces", None, "not asked")) == [
         "--    detect_faces                not asked"
     ]
-    assert render(Check("bucket", False, "There is no bucket 'b'", "Create it.")) == [
+    assert render_check(Check("bucket", False, "There is no bucket 'b'", "Create it.")) == [
         "FAIL  bucket                      There is no bucket 'b'",
         "                                  Fix: Create it.",
     ]
@@ -117,11 +118,11 @@ def test_a_check_is_a_line_and_its_fix_another():
 
 def test_only_failures_stand_in_the_way():
     well, unknown, wrong = Check("a", True, ""), Check("b", None, ""), Check("c", False, "")
-    assert closing([well, unknown]) == "Good to go."
-    assert closing([well, wrong, Check("d", False, "")]) == "Not yet: c, d."
+    assert close_checkup([well, unknown]) == "Good to go."
+    assert close_checkup([well, wrong, Check("d", False, "")]) == "Not yet: c, d."
 
 
 def test_the_tiny_picture_is_one_that_rekognition_takes():
-    with Image.open(BytesIO(tiny_picture())) as picture:
+    with Image.open(BytesIO(draw_tiny_picture())) as picture:
         assert picture.format == "JPEG"
         assert min(picture.size) >= 80

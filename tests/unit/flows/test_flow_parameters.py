@@ -6,7 +6,7 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from image_tags.flows.flow_parameters import group_of, in_order
+from image_tags.flows.flow_parameters import find_group, list_settings
 from image_tags.flows.pipeline import image_tags
 from image_tags.tasks.contracts.settings import Settings
 
@@ -16,7 +16,7 @@ SCHEMA = parameter_schema(image_tags).model_dump_for_openapi()
 EVERY = Settings(
     **{
         name: value
-        for name, field in in_order().items()
+        for name, field in list_settings().items()
         if (
             value := {"tuple[int, ...]": (8080,), "tuple[str, ...]": ("a", "b")}.get(
                 str(field.annotation)
@@ -32,11 +32,11 @@ EVERY = Settings(
 def test_the_form_has_every_setting_under_its_name_group_after_group():
     fields = SCHEMA["properties"]
     assert [name for name, _ in sorted(fields.items(), key=lambda one: one[1]["position"])] == list(
-        in_order()
+        list_settings()
     )
-    for name, setting in in_order().items():
+    for name, setting in list_settings().items():
         assert fields[name]["title"] == name
-        assert fields[name]["description"] == f"[{group_of(name)}] {setting.description}"
+        assert fields[name]["description"] == f"[{find_group(name)}] {setting.description}"
     assert SCHEMA["required"] == ["source"]
 
 
@@ -73,4 +73,4 @@ def test_the_server_refuses_what_cannot_be(name, value):
 def test_no_parameter_takes_a_secret():
     """They would stand in Prefect's database in plain text. `sse_kms_key` is the name of a key."""
     words = ("secret", "password", "token", "credential", "access_key", "api_key", "auth")
-    assert not [name for name in in_order() if any(word in name for word in words)]
+    assert not [name for name in list_settings() if any(word in name for word in words)]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from image_tags import tag_images
-from image_tags.flows.cli_options import settings_named
+from image_tags.flows.cli_options import read_keywords
 from image_tags.flows.notebook import Result
 from image_tags.tasks.contracts.errors import UsageError
 
@@ -50,12 +50,12 @@ def test_options_are_settings_as_python_has_them(tmp_path):
         "store": tmp_path,
         "region": None,
     }
-    settings = settings_named({**given, "blocked_names": ["www"]})
+    settings = read_keywords({**given, "blocked_names": ["www"]})
     assert settings.operations == ("detect_text", "detect_labels")
     assert settings.metric == ("a, b",)
     assert settings.blocked_names == ("www",)
     assert settings.store == str(tmp_path)
-    assert settings_named({"source": "x", "metric": ["a", "b"]}).metric == ("a", "b")
+    assert read_keywords({"source": "x", "metric": ["a", "b"]}).metric == ("a", "b")
 
 
 def test_a_result_shows_the_closing_summary_and_escapes_what_came_from_the_web():

@@ -24,6 +24,8 @@ def summary():
         "statuses": {"tagged": 7, "rejected": 1, "pending": 3, "no_link": 0},
         "reasons": {"server_error": 2, "not_found": 1, "throttled": 1},
         "checks": {"critical": 0, "warning": 0},
+        "links": 11,
+        "changes": {"since": None, "links_newly_pending": 3},
     }
 
 
@@ -67,6 +69,19 @@ def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
     assert outcome.message.endswith(
         "image-tags run /data/feed.csv --store /data/store --max-cost 0.01"
     )
+
+
+@pytest.mark.parametrize(("new", "share", "code"), [(0, 0, 0), (1, 0, 1), (1, 0.1, 0), (2, 0.1, 1)])
+def test_a_run_fails_by_what_is_newly_pending(summary, new, share, code):
+    """Three links are pending in all; those that were pending in the last version do not count."""
+    summary["changes"]["links_newly_pending"] = new
+    settings = SETTINGS.model_copy(update={"fail_pending_share": share})
+    outcome = conclude_run(settings, summary, [], None, None)
+    assert outcome.exit_code == code
+    assert "3 links are pending (2 server_error, 1 throttled)" in outcome.ending.headline
+    if code == 0:
+        assert outcome.tag is OutcomeTag.PUBLISHED
+        assert outcome.ending.headline.startswith("Published version v1; 3 links")
 
 
 def test_over_budget_the_command_pays_for_all_of_it(summary):
@@ -118,7 +133,7 @@ def test_another_run_was_faster(summary):
     [(0, OutcomeTag.PUBLISHED, "v1."), (1, OutcomeTag.FLAGGED, "with 1 warning.")],
 )
 def test_a_good_end_needs_nothing_and_has_the_standard_name(summary, warnings, tag, ends):
-    summary["statuses"]["pending"] = 0
+    summary["statuses"]["pending"] = summary["changes"]["links_newly_pending"] = 0
     summary["checks"]["warning"] = warnings
     outcome = conclude_run(SETTINGS, summary, [], None, None)
     assert (outcome.tag, outcome.exit_code, outcome.ending.command) == (tag, 0, "")
@@ -158,7 +173,7 @@ def test_what_nobody_foresaw_is_raised_again(shown):
 
 @pytest.mark.parametrize("pending", [0, 3])
 def test_the_last_line_of_a_failed_run_s_log_is_its_reason(summary, logged, tagged, pending):
-    summary["statuses"]["pending"] = pending
+    summary["statuses"]["pending"] = summary["changes"]["links_newly_pending"] = pending
     outcome = conclude_run(SETTINGS, summary, [], None, None)
     report_failures(lambda settings: outcome.final_state())(SETTINGS)
     assert logged.messages == [outcome.ending.headline] * bool(pending)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from image_tags.flows.start import check_places, check_shards, name_for
+from image_tags.flows.preflight import check_paths, check_shards
+from image_tags.flows.start import make_name
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
 from tests.support.command import image_tags
@@ -14,8 +15,8 @@ GOOD = {"source": "s3://b/feed/", "store": "/srv/store", "people": "~/people"}
 
 
 def test_a_deployments_run_takes_places_that_do_not_depend_on_where_it_begins():
-    check_places(Settings(**GOOD))
-    check_places(Settings(**{**GOOD, "people": None}))
+    check_paths(Settings(**GOOD))
+    check_paths(Settings(**{**GOOD, "people": None}))
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,11 @@ def test_a_deployments_run_takes_places_that_do_not_depend_on_where_it_begins():
 )
 def test_a_relative_path_would_be_lost_or_not_found(name, place):
     with pytest.raises(UsageError, match=f"give {name} '{place}' in full"):
-        check_places(Settings(**{**GOOD, name: place}))
+        check_paths(Settings(**{**GOOD, name: place}))
 
 
 @pytest.mark.parametrize(
-    ("source", "known_as", "name"),
+    ("source", "current", "name"),
     [
         ("/data/tweets.csv", "belligerent-llama", "data/tweets 2026-11-24 19:12:07"),
         ("tweets.csv", "belligerent-llama", "tweets 2026-11-24 19:12:07"),
@@ -37,13 +38,13 @@ def test_a_relative_path_would_be_lost_or_not_found(name, place):
         ("/data/tweets.csv", "data/tweets 2026-11-23 08:00:59", "data/tweets 2026-11-23 08:00:59"),
     ],
 )
-def test_a_flow_run_is_named_after_its_feed_and_its_first_start(source, known_as, name):
-    assert name_for(source, known_as, datetime(2026, 11, 24, 19, 12, 7, tzinfo=UTC)) == name
+def test_a_flow_run_is_named_after_its_feed_and_its_first_start(source, current, name):
+    assert make_name(source, current, datetime(2026, 11, 24, 19, 12, 7, tzinfo=UTC)) == name
 
 
 def test_two_feeds_with_the_same_last_part_have_different_names():
     now = datetime(2026, 11, 24, 19, 12, 7, tzinfo=UTC)
-    names = {name_for(f"s3://{bucket}/feed/", "x", now) for bucket in ("news", "sports")}
+    names = {make_name(f"s3://{bucket}/feed/", "x", now) for bucket in ("news", "sports")}
     assert len(names) == 2
 
 

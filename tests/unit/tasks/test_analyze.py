@@ -5,7 +5,7 @@ import pytest
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.analyze import ask_for
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from tests.support.made import LABELS, MadeAnalyzer, picture
 
@@ -34,7 +34,7 @@ def test_each_picture_is_asked_once_and_never_again(asked):
 
 
 def test_a_passing_failure_leaves_the_others_alone_and_is_asked_again(asked):
-    slow = {(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")}
+    slow = {(LABELS, PICTURES[2].image_id): Transient(Reason.THROTTLED, "slow down")}
     analyzer = MadeAnalyzer(slow)
     outcome = asked(analyzer)
     assert [(f.image_id, f.reason, f.detail) for f in outcome.passing] == [
@@ -63,7 +63,7 @@ def test_nothing_more_is_asked_once_the_run_must_stop(asked):
 
 def test_each_picture_is_told_once_with_what_came_of_it(asked):
     analyzer = MadeAnalyzer(
-        {(LABELS, PICTURES[2].image_id): Passing(Reason.THROTTLED, "slow down")}
+        {(LABELS, PICTURES[2].image_id): Transient(Reason.THROTTLED, "slow down")}
     )
     told = {}
     asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))

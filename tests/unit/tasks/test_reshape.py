@@ -10,11 +10,13 @@ from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer, Calls, Failure
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.reshape import (
     LONG_SCHEMA,
     decide_verdict,
     read_rows,
     reshape_responses,
+    stage_reshaped,
 )
 from tests.support.made import (
     LABELS,
@@ -30,6 +32,16 @@ from tests.support.made import (
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), max_size=6)
 ONE = image_id("one")
+
+
+def reshape_all(store, ids, ledgers, failures, run, analyzer):
+    """The tables that reshaping stages, and its account of calls."""
+    calls = {operation: Calls() for operation in ledgers}
+    parts = reshape_responses(ids, ledgers, failures, calls, run, analyzer)
+    with StagedTables(store, run) as tables:
+        stage_reshaped(tables, parts)
+        opened = {name: tables.open(name) for name in ("all_tags", "verdicts")}
+        return {name: one.select(one.column_names) for name, one in opened.items()}, calls
 
 
 @given(NAMES, NAMES)
@@ -78,12 +90,11 @@ def test_the_whole_table_and_the_account(tmp_path):
     for one, run in ((old, "r1"), (new, "r2"), (refused, "r2")):
         ledgers[TEXT].settle(one, run, lambda: Answer(text_response("hi")))
     ids = [one.image_id for one in (old, new, refused, half)]
-    result = reshape_responses(
-        ids, ledgers, [Failure(half.image_id, TEXT, Reason.THROTTLED, "slow")], "r2", "rekognition"
-    )
+    failures = [Failure(half.image_id, TEXT, Reason.THROTTLED, "slow")]
+    tables, calls = reshape_all(store, ids, ledgers, failures, "r2", "rekognition")
 
-    assert result.tags.schema.equals(LONG_SCHEMA)
-    kinds = {(row["image_id"], row["kind"]) for row in result.tags.to_pylist()}
+    assert tables["all_tags"].schema.equals(LONG_SCHEMA)
+    kinds = {(row["image_id"], row["kind"]) for row in tables["all_tags"].to_pylist()}
     assert kinds == {
         (i.image_id, k)
         for i, k in (
@@ -94,20 +105,19 @@ def test_the_whole_table_and_the_account(tmp_path):
             (refused, "word"),
         )
     }
-    assert [verdict.status for verdict in result.verdicts] == [
-        Status.TAGGED,
-        Status.TAGGED,
-        Status.REJECTED,
-        Status.PENDING,
+    assert tables["verdicts"].select(["image_id", "status"]).to_pylist() == [
+        {"image_id": image, "status": status}
+        for image, status in zip(ids, ("tagged", "tagged", "rejected", "pending"), strict=True)
     ]
-    assert result.calls == {
+    assert calls == {
         LABELS: Calls(billed=2, reused=1, failed=1),
         TEXT: Calls(billed=2, reused=1, failed=1),
     }
 
 
 def test_no_images_give_an_empty_table_with_the_same_columns(tmp_path):
-    ledgers = {LABELS: Ledger.of(FolderStore(str(tmp_path)), MadeAnalyzer(), LABELS)}
-    result = reshape_responses([], ledgers, [], "r", "local")
-    assert result.tags.schema.equals(LONG_SCHEMA)
-    assert result.tags.num_rows == 0
+    store = FolderStore(str(tmp_path))
+    ledgers = {LABELS: Ledger.of(store, MadeAnalyzer(), LABELS)}
+    tables, _ = reshape_all(store, [], ledgers, [], "r", "local")
+    assert tables["all_tags"].schema.equals(LONG_SCHEMA)
+    assert tables["all_tags"].num_rows == tables["verdicts"].num_rows == 0

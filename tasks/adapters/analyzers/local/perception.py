@@ -6,7 +6,7 @@ from image_tags.tasks.adapters.analyzers.local.pixels import Rgb, read_pixels
 from image_tags.tasks.adapters.analyzers.local.shared import Shared
 from image_tags.tasks.adapters.analyzers.local.taxonomy import load_taxonomy
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Picture
 
@@ -52,6 +52,6 @@ class Perception:
         try:
             return self._store.read(picture.key)
         except NotInStore as error:
-            raise Passing(
+            raise Transient(
                 Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}"
             ) from None

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from image_tags.tasks.check.gate import check_files, check_loaded
+from image_tags.tasks.check.gate import check_files, check_opened
 from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import published_tables
@@ -58,7 +58,7 @@ def test_thresholds_of_zero_and_of_everything():
     staged = Staged(min_tagged_share=0.0, max_rejected_share=1.0, max_links_an_image=2)
     assert [
         one
-        for one in check_loaded(staged.tables, staged.context, ["images"]).findings
+        for one in check_opened(staged.table_files, staged.context, ["images"]).findings
         if not one.success
     ] == []
 
@@ -66,7 +66,8 @@ def test_thresholds_of_zero_and_of_everything():
 def test_an_expectation_that_cannot_be_looked_at_blocks_whatever_its_severity():
     staged = make_broken([drop_column("images", "position")])
     found = {
-        one.says: one for one in check_loaded(staged.tables, staged.context, ["images"]).findings
+        one.says: one
+        for one in check_opened(staged.table_files, staged.context, ["images"]).findings
     }
     pending = found["Few links are pending."]
     assert (pending.success, pending.severity, pending.exception) == (
@@ -95,7 +96,7 @@ def test_details_of_hostile_cells_are_short():
     staged = make_broken([put_value("tags_long", "kind", "<script>" * 200_000)])
     kinds = [
         one
-        for one in check_loaded(staged.tables, staged.context, ["tags_long"]).findings
+        for one in check_opened(staged.table_files, staged.context, ["tags_long"]).findings
         if "closed list" in one.says
     ]
     assert not kinds[0].success
@@ -105,7 +106,8 @@ def test_details_of_hostile_cells_are_short():
 def test_details_of_hostile_cells_command_no_terminal_and_turn_no_text_around():
     staged = make_broken([put_value("tags_wide", "image_id", "\x1b[2Jclear\u202e\n")])
     seen = "".join(
-        one.detail for one in check_loaded(staged.tables, staged.context, ["tags_wide"]).findings
+        one.detail
+        for one in check_opened(staged.table_files, staged.context, ["tags_wide"]).findings
     )
     assert "[2Jclear" in seen
     assert seen.isprintable()

@@ -1,14 +1,19 @@
 """Cleaning: each rule does what its name says, and the rules together lose and invent nothing."""
 
 import json
+import tempfile
 from collections import Counter
+from unittest import mock
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.clean.rules import RULES, clean_tags_table
+from image_tags.tasks.adapters.files import table_files
+from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.clean.rules import RULES, clean_table
+from image_tags.tasks.clean.step import clean_staged
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import CleaningSettings
 from image_tags.tasks.contracts.tables import (
@@ -18,6 +23,7 @@ from image_tags.tasks.contracts.tables import (
     TAGS_LONG,
     schema_of,
 )
+from image_tags.tasks.execution.staged_tables import StagedTables
 
 NAMES = (
     "Cat",
@@ -59,7 +65,7 @@ def long_table(*tags):
 
 
 def kept_and_dropped(table, **settings):
-    kept, dropped = clean_tags_table(table, CleaningSettings(**settings))
+    kept, dropped = clean_table(table, CleaningSettings(**settings))
     return (
         [(row["image_id"], row["kind"], row["name"]) for row in kept.to_pylist()],
         [(row["image_id"], row["kind"], row["name"], row["rule"]) for row in dropped.to_pylist()],
@@ -162,7 +168,7 @@ def test_an_alias_renames_and_a_name_is_kept_once():
         ("a", "label", "Car", 95.0, ["Automobile"]),
         ("a", "word", "Automobile"),
     )
-    kept, dropped = clean_tags_table(table, CleaningSettings(aliases=("automobile = Car",)))
+    kept, dropped = clean_table(table, CleaningSettings(aliases=("automobile = Car",)))
     assert kept["name"].to_pylist() == ["Car", "Automobile"]
     assert kept["confidence"].to_pylist()[0] == 95.0
     assert kept["parents"].to_pylist()[0] == ["Car"]
@@ -178,23 +184,21 @@ def test_one_spelling_takes_the_most_used_and_leaves_words_alone():
         ("a", "word", "CAT"),
         ("b", "word", "Cat"),
     )
-    assert clean_tags_table(table, CleaningSettings())[0]["name"].to_pylist() == [
+    assert clean_table(table, CleaningSettings())[0]["name"].to_pylist() == [
         "Cat",
         "Cat",
         "Cat",
         "CAT",
         "Cat",
     ]
-    assert clean_tags_table(table, CleaningSettings(one_spelling=False))[0] == table
+    assert clean_table(table, CleaningSettings(one_spelling=False))[0] == table
 
 
 def test_an_alias_of_the_wrong_form_is_one_sentence():
     with pytest.raises(
         UsageError, match=r"The alias 'Automobile' is not of the form Automobile=Car\."
     ):
-        clean_tags_table(
-            long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",))
-        )
+        clean_table(long_table(("a", "label", "Cat")), CleaningSettings(aliases=("Automobile",)))
 
 
 def test_a_known_confusion_is_flagged_and_kept():
@@ -204,7 +208,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         ("b", "label", "chocolate"),
         ("c", "word", "Chocolate"),
     )
-    kept, dropped = clean_tags_table(table, CleaningSettings())
+    kept, dropped = clean_table(table, CleaningSettings())
     assert dropped.num_rows == 0
     assert [json.loads(text) for text in kept["details"].to_pylist()] == [
         {"flag": "may be a make-up palette"},
@@ -212,7 +216,7 @@ def test_a_known_confusion_is_flagged_and_kept():
         {},
         {},
     ]
-    assert clean_tags_table(table, CleaningSettings(flag_confusions=False))[0] == table
+    assert clean_table(table, CleaningSettings(flag_confusions=False))[0] == table
 
 
 def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
@@ -221,9 +225,7 @@ def test_own_confusions_take_the_place_of_the_table_built_in(tmp_path):
     table = long_table(
         ("a", "label", "Muffin"), ("b", "label", "Chocolate"), ("b", "label", "Cosmetics")
     )
-    details = clean_tags_table(table, CleaningSettings(confusions=str(path)))[0][
-        "details"
-    ].to_pylist()
+    details = clean_table(table, CleaningSettings(confusions=str(path)))[0]["details"].to_pylist()
     assert [json.loads(text) for text in details] == [{"flag": "may be a chihuahua"}, {}, {}]
 
 
@@ -240,13 +242,11 @@ def test_confusions_that_cannot_be_read_are_one_sentence(tmp_path, text, says):
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=says):
-        clean_tags_table(
-            long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path))
-        )
+        clean_table(long_table(("a", "label", "Muffin")), CleaningSettings(confusions=str(path)))
 
 
 def test_nothing_in_gives_two_empty_tables_of_the_right_schema():
-    kept, dropped = clean_tags_table(
+    kept, dropped = clean_table(
         schema_of(TAGS_LONG).empty_table(),
         CleaningSettings(parents_implied=True, blocked_names=("x",)),
     )
@@ -295,7 +295,7 @@ def essence(row):
 @given(tags, settings)
 def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
     came = long_table(*given_tags)
-    kept, dropped = clean_tags_table(came, chosen)
+    kept, dropped = clean_table(came, chosen)
     assert kept.schema == came.schema
     assert dropped.schema == schema_of(TAGS_DROPPED)
     assert tuple(rule.name for rule in RULES) == CLEANING_RULES
@@ -309,20 +309,37 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
         assert all(any(wanted == one for one in left) for wanted in map(essence, table.to_pylist()))
 
 
+@given(tags, settings, st.integers(1, 5))
+def test_cleaning_in_parts_gives_the_same_tables(given_tags, chosen, rows):
+    by_image = sorted(given_tags, key=lambda tag: tag[0])
+    came = long_table(*by_image)
+    whole = clean_table(came, chosen)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(table_files, "ROW_GROUP", rows),
+        StagedTables(FolderStore(folder), "r") as tables,
+    ):
+        tables.stage("all_tags", came)
+        counts = clean_staged(tables, chosen)
+        made = [tables.open(name) for name in ("tags_long", "tags_dropped")]
+        assert [one.select(one.column_names) for one in made] == list(whole)
+    assert counts == {"kept": whole[0].num_rows, "dropped": whole[1].num_rows}
+
+
 @given(tags, settings)
 def test_ranks_of_what_is_kept_run_from_one_without_gaps(given_tags, chosen):
     seen = Counter()
-    for row in clean_tags_table(long_table(*given_tags), chosen)[0].to_pylist():
+    for row in clean_table(long_table(*given_tags), chosen)[0].to_pylist():
         seen[row["image_id"], row["kind"]] += 1
         assert row["rank"] == seen[row["image_id"], row["kind"]]
 
 
 @given(tags, settings)
 def test_cleaning_what_is_clean_removes_nothing(given_tags, chosen):
-    kept, _ = clean_tags_table(long_table(*given_tags), chosen)
+    kept, _ = clean_table(long_table(*given_tags), chosen)
     # Without words_not_lines: a line may be judged anew once words beside it went for another
     # reason.
-    again, dropped = clean_tags_table(
+    again, dropped = clean_table(
         kept, chosen.model_copy(update={"aliases": (), "words_not_lines": False})
     )
     assert dropped.num_rows == 0

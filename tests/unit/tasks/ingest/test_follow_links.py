@@ -9,7 +9,7 @@ import pytest
 from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.web import Page
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
@@ -75,7 +75,7 @@ class TestOutcomes:
     def test_bad_links_come_back_with_their_reasons_and_none_raises(self, store):
         web = Web(
             gone=Rejected(Reason.NOT_FOUND, "the server answered 404"),
-            slow=Passing(Reason.TIMEOUT, "too slow"),
+            slow=Transient(Reason.TIMEOUT, "too slow"),
             page=b"<html></html>",
             good=JPEG,
         )
@@ -191,13 +191,13 @@ class TestLaterRuns:
         assert one.reason == "unsafe_address"
 
     def test_what_was_pending_is_always_asked_again(self, store):
-        ingest(Web(a=Passing(Reason.TIMEOUT, "slow")), store, "a", now=0.0)
+        ingest(Web(a=Transient(Reason.TIMEOUT, "slow")), store, "a", now=0.0)
         (one,) = ingest(Web(a=JPEG), store, "a", now=0.0)
         assert one.picture
 
     def test_a_failed_second_look_leaves_what_was_known(self, store):
         ingest(Web(a=Page(JPEG, '"1"', None)), store, "a", now=0.0)
-        (one,) = ingest(Web(a=Passing(Reason.SERVER_ERROR, "500")), store, "a", now=100.0)
+        (one,) = ingest(Web(a=Transient(Reason.SERVER_ERROR, "500")), store, "a", now=100.0)
         assert (one.reason, one.picture) == ("server_error", None)
         web = Web(a=Page(b"", None, None, not_modified=True))
         (one,) = ingest(web, store, "a", now=101.0)
@@ -211,7 +211,7 @@ class TestLaterRuns:
         assert ingest(Web(), store, "a", now=101.0) == [one]
 
     def test_a_dead_link_is_given_up_and_tried_again_later(self, store):
-        dead = Web(a=Passing(Reason.CONNECTION_FAILED, "refused"))
+        dead = Web(a=Transient(Reason.CONNECTION_FAILED, "refused"))
         day = 86400.0
         reasons = [
             ingest(dead, store, "a", now=now, run=run, retry_rejected_after=30 * day)[0].reason
@@ -224,7 +224,7 @@ class TestLaterRuns:
 
     def test_a_picture_that_comes_back_keeps_its_remark(self, store):
         ingest(Web(a=Page(GIF, '"1"', None)), store, "a", now=0.0)
-        ingest(Web(a=Passing(Reason.TIMEOUT, "slow")), store, "a", now=100.0)
+        ingest(Web(a=Transient(Reason.TIMEOUT, "slow")), store, "a", now=100.0)
         web = Web(a=Page(b"", None, None, not_modified=True))
         (one,) = ingest(web, store, "a", now=101.0)
         assert (one.reason, one.detail) == (None, "converted from GIF to PNG")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
-from image_tags.tasks.assemble import column_names
+from image_tags.tasks.assemble.column_names import name_columns
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.source.dataframes import (
     restore_frame,
@@ -83,7 +83,7 @@ def run_on(frame, links):
     source = store_and_read(frame)
     images = pa.table({"row": links, "status": ["tagged"] * len(links)})
     ours = [column.combine_chunks() for column in images.columns]
-    names = column_names(source.column_names, images.column_names)
+    names = name_columns(source.column_names, images.column_names)
     tagged = pa.table([*source.take(images.column("row")).columns, *ours], names=names)
     types = {pa.int64(): pd.Int64Dtype()}
     return (table.to_pandas(types_mapper=types.get) for table in (images, tagged))

@@ -94,7 +94,7 @@ def test_a_person_reads_what_happened():
     text = "\n".join(summary_lines(summary))
     for part in (
         "3 rows, 2 links, 1 distinct image.",
-        "Since version v0: 1 row new.",
+        "Since version v0: +1 row.",
         "not_found",
         "1 call made, 4 answers reused",
         "Cat (1)",

@@ -7,7 +7,7 @@ import pytest
 from image_tags.tasks.adapters.ledger.ledger import Ledger, Settled, fingerprint
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import JSON
-from image_tags.tasks.contracts.errors import Passing, Rejected, StopRun
+from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 
@@ -69,7 +69,7 @@ def test_a_refusal_is_kept_and_not_asked_for_again(ledger):
 
 @pytest.mark.parametrize(
     "error",
-    [Passing(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
+    [Transient(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
 )
 def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, error):
     def fail() -> Answer:

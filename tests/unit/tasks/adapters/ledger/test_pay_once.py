@@ -16,7 +16,7 @@ from image_tags.tasks.adapters.ledger.claims import BEAT, LEASE, Claims
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import JSON
-from image_tags.tasks.contracts.errors import Passing, StopRun
+from image_tags.tasks.contracts.errors import StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
 from tests.support.schedule import Killed, Stepped, Worker
@@ -104,7 +104,7 @@ class World:
         if fails:
             if self.asking.pop(me, None) is not None:
                 self.excused[image] += 1
-            raise Passing(Reason.THROTTLED, "slow down")
+            raise Transient(Reason.THROTTLED, "slow down")
         return Answer({"image": image})
 
     def saved(self) -> None:
@@ -173,7 +173,9 @@ def test_an_image_is_paid_for_once_whatever_interleaves(who, order, same_machine
             world.join(images, failing)
         world.run(order)
         for worker in world.workers:
-            assert worker.error is None or isinstance(worker.error, Killed | Passing), worker.error
+            assert worker.error is None or isinstance(worker.error, Killed | Transient), (
+                worker.error
+            )
         for image, asked in world.asked.items():
             assert asked <= 1 + world.excused[image]
         reader = Ledger(world.store, "op", SETTINGS)

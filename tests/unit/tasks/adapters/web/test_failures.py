@@ -16,7 +16,7 @@ from image_tags.tasks.adapters.web.failures import (
     classify_exception,
     classify_status,
 )
-from image_tags.tasks.contracts.errors import LinkError, Passing, Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.reasons import Status
 
 MODULES = (requests.exceptions, urllib3.exceptions, http.client)
@@ -43,9 +43,9 @@ def test_every_error_of_the_libraries_is_mapped(kind):
 @given(st.integers(100, 999))
 def test_every_status_has_its_reason(number):
     error = classify_status(number, 7.0)
-    assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Passing)
+    assert isinstance(error, Rejected if error.reason.status is Status.REJECTED else Transient)
     assert str(number) in error.detail
-    if isinstance(error, Passing):
+    if isinstance(error, Transient):
         assert error.retry_after == 7.0
 
 

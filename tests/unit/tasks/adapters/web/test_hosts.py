@@ -8,7 +8,7 @@ import pytest
 from image_tags.tasks.adapters.web.failures import AskedToWait
 from image_tags.tasks.adapters.web.hosts import DOWN_FOR, LONGEST_PAUSE, Hosts
 from image_tags.tasks.adapters.web.resolver import Unreachable
-from image_tags.tasks.contracts.errors import Passing
+from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 
@@ -67,7 +67,7 @@ def busy(retry_after=None):
 
 
 UNREACHABLE = Unreachable(Reason.CONNECTION_FAILED, "no connection to the host")
-SLOW = Passing(Reason.TIMEOUT, "no data")
+SLOW = Transient(Reason.TIMEOUT, "no data")
 
 
 def test_a_site_that_asks_to_slow_down_is_asked_more_slowly(hosts):
@@ -103,14 +103,16 @@ def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock, failure
     for _ in range(times):
         waited(hosts)
         hosts.record_failure("a", failure)
-    with pytest.raises(Passing, match=f"{failure.reason}: not asked: .*{failure.detail}") as caught:
+    with pytest.raises(
+        Transient, match=f"{failure.reason}: not asked: .*{failure.detail}"
+    ) as caught:
         waited(hosts)
     assert caught.value.retry_after == pytest.approx(DOWN_FOR)
     assert waited(hosts, "b") == 0
     clock.now += DOWN_FOR
     waited(hosts)
     hosts.record_failure("a", failure)
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         waited(hosts)
 
 
@@ -124,7 +126,7 @@ def test_one_answer_shows_that_a_site_is_up(hosts, failure):
 
 def test_errors_that_come_promptly_are_answers(hosts):
     for _ in range(100):
-        hosts.record_failure("a", Passing(Reason.SERVER_ERROR, "the server answered 500"))
+        hosts.record_failure("a", Transient(Reason.SERVER_ERROR, "the server answered 500"))
     assert waited(hosts) == 0
 
 

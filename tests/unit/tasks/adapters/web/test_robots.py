@@ -4,7 +4,7 @@ import pytest
 
 from image_tags.tasks.adapters.web import robots
 from image_tags.tasks.adapters.web.robots import Robots, keep_our_rules
-from image_tags.tasks.contracts.errors import Passing, Rejected
+from image_tags.tasks.contracts.errors import Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 
 RULES = "User-agent: *\nDisallow: /private\n"
@@ -75,10 +75,10 @@ def test_only_so_much_is_remembered(monkeypatch):
 
 def test_what_went_wrong_is_said_and_asked_again():
     def fail(_):
-        raise Passing(Reason.SERVER_ERROR, "the server answered 500", 5.0)
+        raise Transient(Reason.SERVER_ERROR, "the server answered 500", 5.0)
 
     rules = Robots()
-    with pytest.raises(Passing, match=r"robots\.txt: the server answered 500") as caught:
+    with pytest.raises(Transient, match=r"robots\.txt: the server answered 500") as caught:
         rules.check_url("http://a.test/", fail, lambda: 1.0)
     assert caught.value.retry_after == 5.0
     rules.check_url("http://a.test/", lambda _: "", lambda: 1.0)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-from image_tags.tasks.contracts.errors import Passing, UsageError
+from image_tags.tasks.contracts.errors import Transient, UsageError
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
@@ -140,7 +140,7 @@ def test_a_missing_extra_is_one_sentence(store, monkeypatch):
 
 
 def test_a_picture_that_is_gone_may_come_back(store):
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         LocalAnalyzer(AnalysisSettings(), store).answer(
             "detect_text", Picture("a", "images/aa/gone.png", 1, 1, 1)
         )

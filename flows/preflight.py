@@ -1,0 +1,120 @@
+"""Checks before any work is done; what they read is handed to the run that follows."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.settings import get_current_settings
+
+from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.operations import OPERATIONS
+from image_tags.tasks.contracts.prices import prices_for
+from image_tags.tasks.contracts.records import Source
+from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+from image_tags.tasks.effects.metric import check_metrics
+from image_tags.tasks.execution.resources import open_analyzer
+from image_tags.tasks.source.step import load_source
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """A request that passed every check, and the source that was read for it."""
+
+    settings: Settings
+    source: Source
+
+
+_passed: ContextVar[Preflight | None] = ContextVar("preflight", default=None)
+"""The preflight of the flow run that this context starts: a flow's parameters cannot hold it."""
+
+
+def check_run(settings: Settings) -> Preflight:
+    """Check a request completely, and read its source.
+
+    Raises:
+        UsageError: see `check_request`, `check_shards`, `load_source` and `check_metrics`.
+
+    """
+    check_request(settings)
+    check_shards(settings)
+    source = load_source(settings.source, settings.url_column, settings.store)
+    check_metrics(source.table, settings.metric)
+    return Preflight(settings, source)
+
+
+@contextmanager
+def hand_over(preflight: Preflight) -> Iterator[None]:
+    """Spare a flow run that starts inside the block what the preflight has done."""
+    token = _passed.set(preflight)
+    try:
+        yield
+    finally:
+        _passed.reset(token)
+
+
+def take_over(settings: Settings) -> Preflight | None:
+    """The preflight that was handed to a run with these settings; None if there was none."""
+    preflight = _passed.get()
+    return preflight if preflight and preflight.settings == settings else None
+
+
+def check_request(settings: Settings) -> None:
+    """Check what can be checked without reading the source.
+
+    Raises:
+        UsageError: an unknown operation, people who cannot be enrolled, a store that cannot be
+            written, an unreadable price list, or an analyzer that is not installed or has no
+            region.
+
+    """
+    unknown = [name for name in settings.operations if name not in OPERATIONS]
+    if unknown or not settings.operations:
+        names = ", ".join(map(repr, unknown))
+        raise UsageError(f"There is no operation {names}; there are {', '.join(OPERATIONS)}.")
+    if settings.people is not None and not Path(settings.people).expanduser().is_dir():
+        raise UsageError(f"There is no folder of people {settings.people!r}.")
+    if settings.runner == "dask":
+        check_dask_installed()
+    store = open_store(settings.only(StoreSettings))
+    store.check_writable()
+    prices_for(settings)
+    analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
+    for operation in settings.operations:
+        analyzer.settings_of(operation)
+
+
+def check_shards(settings: Settings) -> None:
+    """Check that shards, if any are requested, can reach the server and the store.
+
+    Raises:
+        UsageError: Prefect's embedded server is used, or the store or the folder of people is a
+            relative path.
+
+    """
+    if settings.shards > 1:
+        if get_current_settings().api.url is None:
+            raise UsageError(
+                "--shards needs a Prefect server that its workers reach: start one "
+                "(prefect server start) and set PREFECT_API_URL to its address."
+            )
+        check_paths(settings, ("store", "people"))
+
+
+def check_paths(settings: Settings, names: Sequence[str] = ("store", "source", "people")) -> None:
+    """Reject relative paths: a deployment's run starts in a temporary directory.
+
+    Raises:
+        UsageError: the store, the source or the folder of people is a relative path.
+
+    """
+    for name in names:
+        path = getattr(settings, name)
+        if path is not None and "://" not in path and not Path(path).expanduser().is_absolute():
+            raise UsageError(
+                f"A deployment's run starts in a folder of its own: give {name} {path!r} in full, "
+                "as /a/path or s3://."
+            )
