@@ -277,6 +277,9 @@ class CheckSettings(Group):
     Shares are 0-1; three standard errors are added to each, against false alarms of small tables.
     """
 
+    allow_empty: bool = Field(
+        False, description="publish also when nothing at all is tagged though there are links"
+    )
     min_tagged_share: float = Field(
         0.5, ge=0, le=1, description="warn if a smaller share of the links is tagged"
     )
