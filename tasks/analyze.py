@@ -1,5 +1,6 @@
 """Asking the analyzer: the ledger first, then the call, the response saved the moment it arrives."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,15 +14,17 @@ from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.display import counted, shown
-from image_tags.tasks.contracts.errors import LinkError, StopRun
+from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, StopRun
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
+from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_of_each
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
 from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         threads=threads_of_each(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
-    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
+    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
     logger.debug(
@@ -84,6 +87,30 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
             counts,
         )
     return BatchDone(batch.step, len(batch.items), counts)
+
+
+def answer_picture(analyzer: Analyzer, operation: str, picture: Picture) -> Answer:
+    """Ask the analyzer; an unexpected error is tried once more.
+
+    Raises:
+        LinkError: `refused_by_analyzer` with the cause, if that fails too. Not Rejected: the ledger
+            would keep it, and a later version of the program may do better.
+        ImageTagsError: whatever else the analyzer raises.
+
+    """
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception:
+        log.exception("Unexpected error, trying once more: %s of %s", operation, picture.image_id)
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception as error:
+        cause = f"unexpected error, twice: {type(error).__name__}: {shown(str(error))}"
+        raise LinkError(Reason.REFUSED_BY_ANALYZER, cause) from error
 
 
 def ask_for(
@@ -116,7 +143,9 @@ def ask_for(
             )
         said = "no answer"
         try:
-            asked = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture)).asked
+            asked = ledger.settle(
+                picture, run, lambda: answer_picture(analyzer, operation, picture)
+            ).asked
             said = "asked" if asked else "found in the ledger"
             return asked
         except LinkError as error:
