@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from image_tags.flows.flow_parameters import find_group, list_settings
+from image_tags.tasks.contracts.durations import Duration
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Group, Settings, StoreSettings
 
@@ -27,13 +28,11 @@ store_option = click.option(
 )
 
 REPEATED = frozenset({"metric"})
-"""Settings given once for each value; other lists are one value with commas."""
+"""Settings whose option is repeated per value; other lists are one value with commas."""
 
 
 def setting_options(*groups: type[Group]) -> Callable[[Command], Command]:
-    """Give a command one option for each setting, or for each in some groups; the source is an
-    argument.
-    """
+    """Give a command an option per setting, or per setting of some groups; not for the source."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(list_settings().items()):
@@ -46,7 +45,7 @@ def setting_options(*groups: type[Group]) -> Callable[[Command], Command]:
 
 
 def read_settings(given: dict[str, Any]) -> Settings:
-    """Settings from what the command line gave; what was left out keeps its default.
+    """Settings from the given options; the others keep their defaults.
 
     Raises:
         UsageError: a value is not allowed; the sentence names the option.
@@ -61,8 +60,7 @@ def read_settings(given: dict[str, Any]) -> Settings:
 
 
 def read_keywords(given: Mapping[str, Any]) -> Settings:
-    """Settings from keyword arguments: the names as they are, lists as lists or as on the command
-    line; None is left out.
+    """Settings from keyword arguments; a list may be text with commas, and None is left out.
 
     Raises:
         UsageError: there is no such setting, or a value is not allowed.
@@ -120,7 +118,10 @@ def _make_option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
             flag, default=None, metavar="A,B,...", help=_append_default(help_text, field)
         )
     return click.option(
-        flag, default=None, metavar=_choose_metavar(kind), help=_append_default(help_text, field)
+        flag,
+        default=None,
+        metavar=_choose_metavar(field, kind),
+        help=_append_default(help_text, field),
     )
 
 
@@ -131,7 +132,9 @@ def _find_kind(field: FieldInfo) -> Any:
     return annotation
 
 
-def _choose_metavar(kind: Any) -> str:
+def _choose_metavar(field: FieldInfo, kind: Any) -> str:
+    if get_args(Duration)[1] in (*field.metadata, *get_args(kind)):
+        return "DURATION"
     return {int: "N", float: "X"}.get(kind, "TEXT")
 
 

@@ -9,11 +9,11 @@ from image_tags.tasks.adapters import progress
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, distinct_pictures, distinct_urls
-from image_tags.tasks.contracts.settings import FetchSettings, Settings
+from image_tags.tasks.contracts.settings import FetchSettings, Settings, SourceSettings
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 from image_tags.tasks.plan import Plan, make_plan, plan_sentences
-from image_tags.tasks.source.step import links_of, load_source
+from image_tags.tasks.source.step import links_of, load_source_of
 
 NAME = "plan"
 """The name of the run that only plans."""
@@ -31,6 +31,7 @@ class Planned:
         plan: for the images that are known.
         over: USD by which the plan exceeds `max_cost`; 0 if it does not.
         fetched: whether new links were fetched for the plan.
+        remarks: sentences on what was guessed about the source.
 
     """
 
@@ -41,6 +42,7 @@ class Planned:
     plan: Plan
     over: float
     fetched: bool
+    remarks: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -56,6 +58,7 @@ class Planned:
                 f"{self.new:,} links are not fetched yet: up to as many more images and {most:,} "
                 "more calls."
             )
+        lines[1:1] = self.remarks
         lines += plan_sentences(self.plan)
         if self.over:
             lines.append(
@@ -75,6 +78,7 @@ class Planned:
             **counts,
             "fetched": self.fetched,
             "over_max_cost_usd": self.over,
+            "remarks": list(self.remarks),
             **self.plan.as_json(),
         }
 
@@ -84,7 +88,7 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
 
     With `fetch`, new links are fetched and stored, so that the run need not do it again.
     """
-    source = load_source(settings.source, settings.url_column, settings.store)
+    source = load_source_of(settings.only(SourceSettings), settings.store)
     found = links_of(source.table, source.url_column)
     urls = distinct_urls(found)
     with RunResources(NAME, settings) as resources:
@@ -93,7 +97,8 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
         plan = make_plan(pictures, resources.analyzer, resources.ledgers, prices).plan
     new = len(urls) - sum(one.picture is not None for one in known)
     over = max(0.0, plan.cost_usd - settings.max_cost) if settings.max_cost is not None else 0.0
-    return Planned(source.table.num_rows, len(found), len(urls), new, plan, over, fetch)
+    rows = source.table.num_rows
+    return Planned(rows, len(found), len(urls), new, plan, over, fetch, source.remarks)
 
 
 def _fetch_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:

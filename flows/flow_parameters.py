@@ -1,6 +1,4 @@
-"""From one list of settings to the flow's parameters: same names, same help, same defaults as the
-command line.
-"""
+"""The settings as the flow's parameters: names, help and defaults as on the command line."""
 
 import functools
 import inspect
@@ -17,26 +15,27 @@ Result = TypeVar("Result")
 GROUPS = tuple(group for group in Settings.__bases__ if issubclass(group, Group))
 
 
+FIRST = ("source", "url_column", "store", "analyzer", "operations", "people", "max_cost")
+"""What most people fill in, at the top of the form and of the command's help."""
+
+
 def list_settings() -> dict[str, FieldInfo]:
-    """The settings' fields, group after group as `Settings` lists them: what people fill in first
-    comes first.
-    """
-    names = [name for group in GROUPS for name in group.model_fields]
+    """The settings' fields: those that most people fill in, then group after group."""
+    names = dict.fromkeys([*FIRST, *(name for group in GROUPS for name in group.model_fields)])
     return {name: Settings.model_fields[name] for name in names}
 
 
 def find_group(name: str) -> str:
-    """The group that a setting belongs to, for people: `Fetch`, `Analysis`, ..."""
+    """The name of a setting's group, as people see it: `Fetch`, `Analysis`, ..."""
     return next(
         group.__name__.removesuffix("Settings") for group in GROUPS if name in group.model_fields
     )
 
 
 def flatten_parameters(flow_function: Callable[[Settings], Result]) -> Callable[..., Result]:
-    """Give a function of Settings one parameter for each setting, which Prefect draws as a form.
+    """Give a function of Settings one parameter per setting, which Prefect shows as a form.
 
-    Prefect takes a parameter's help from the docstring: it is written here, the group before each
-    sentence.
+    Prefect takes a parameter's help from the docstring, so the docstring is generated here.
     """
 
     @functools.wraps(flow_function)

@@ -77,9 +77,7 @@ def check_server() -> None:
 
 
 def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
-    """Keep a proxy of the environment from this machine: asked through it, the embedded server
-    never answers.
-    """
+    """Reach this machine without a proxy, through which the embedded server never answers."""
     given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     both = ",".join(filter(None, [given, "127.0.0.1,localhost"]))
     environment.update({"no_proxy": both, "NO_PROXY": both})
@@ -98,7 +96,10 @@ def _describe_server() -> str:
 def _explain_refusal(status: int | None) -> str:
     where = _describe_server()
     if status in (401, 403):
-        return f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, or PREFECT_API_KEY for Prefect Cloud."
+        return (
+            f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, "
+            "or PREFECT_API_KEY for Prefect Cloud."
+        )
     if status is not None:
         return f"{where} answers {status}: look at its log. {KEPT}"
     return f"{where} cannot be reached: start it, or correct or unset PREFECT_API_URL."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from image_tags.flows.cli_options import read_keywords
-from image_tags.flows.prefect_setup import quietly
+from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
@@ -84,13 +84,13 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     """
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"tag_images takes a pandas DataFrame, not {type(frame).__name__}.")
-    if frame.empty:
-        raise UsageError("The frame has no rows, or no columns.")
+    if not len(frame.columns):
+        raise UsageError("The frame has no columns.")
     for name in ("source", "frame"):
         if name in options:
             raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
     given = read_keywords({**options, "source": "the frame"})
-    with quietly():
+    with quiet_prefect():
         preflight = _store_frame(frame, url_column, given)
         settings = preflight.settings
         from image_tags.flows.launch import launch_run
@@ -112,15 +112,14 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
     from image_tags.tasks.adapters.files.tables import parquet_bytes
     from image_tags.tasks.adapters.store.opening import open_store
     from image_tags.tasks.adapters.store.store import PARQUET
-    from image_tags.tasks.contracts.records import Source
     from image_tags.tasks.effects.metric import check_metrics
     from image_tags.tasks.source.dataframes import source_table, stored_name
-    from image_tags.tasks.source.step import find_url_column
+    from image_tags.tasks.source.step import source_from_table
 
     table = source_table(frame)
     wanted = None if url_column is None else stored_name(frame, url_column)
-    source = Source(table, find_url_column(table, wanted), guessed=wanted is None)
-    check_metrics(table, given.metric)
+    source = source_from_table(table, wanted)
+    check_metrics(table, given.metric, given.effect_cluster)
     check_request(given)
     check_shards(given)
     store = open_store(given.only(StoreSettings))

@@ -11,14 +11,14 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from image_tags.flows.cli_options import option_name
 from image_tags.flows.flow_parameters import list_settings
-from image_tags.flows.prefect_setup import say_once
+from image_tags.flows.prefect_setup import log_errors_once
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
-from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun
+from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun, StoreBusy
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
@@ -29,7 +29,7 @@ from image_tags.tasks.summary.step import summary_lines
 ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
 """Where Prefect finds the flow, wherever the package is installed."""
 
-say_once()
+log_errors_once()
 
 
 class OutcomeTag(StrEnum):
@@ -43,7 +43,9 @@ class OutcomeTag(StrEnum):
     FLAGGED = "flagged"
     NOTHING_NEW = "nothing-new"
     PENDING = "left-pending"
+    OVER_BUDGET = "over-budget"
     NOT_PUBLISHED = "not-published"
+    YIELDED = "yielded"
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ def conclude_run(
     """
     refused = _explain_refusal(settings, summary, findings, stopped, lost_to)
     if refused:
-        return Outcome(summary, OutcomeTag.NOT_PUBLISHED, refused, 1)
+        over_budget = isinstance(stopped, OverBudget)
+        tag = OutcomeTag.OVER_BUDGET if over_budget else OutcomeTag.NOT_PUBLISHED
+        return Outcome(summary, tag, refused, 1)
     pending, version = summary["statuses"]["pending"], f"version {summary['version']}"
     if summary["changes"]["links_newly_pending"] > settings.fail_pending_share * summary["links"]:
         # The page shows only the start of the message, so it starts with what is missing.
@@ -123,6 +127,9 @@ def conclude_run(
         headline = f"{missing}; all else is published as {version}."
         ending = Ending(headline, _advise_retry(), rerun_command(settings))
         return Outcome(summary, OutcomeTag.PENDING, ending, 1)
+    if summary["nothing_new"]:
+        headline = f"Nothing new: {version} has the same tables and stays the current one."
+        return Outcome(summary, OutcomeTag.NOTHING_NEW, Ending(headline), 0)
     waiting = f"; {_count_pending(pending)} ({_list_pending_reasons(summary)})" if pending else ""
     warnings = summary["checks"]["warning"]
     if warnings:
@@ -179,6 +186,10 @@ def report_failures(
     def run(settings: Settings) -> State[Any]:
         try:
             state = flow_function(settings)
+        except StoreBusy as error:
+            show_ending(Ending(str(error)), "")
+            tag_outcome(OutcomeTag.YIELDED)
+            return Cancelled(message=str(error), data=error)
         except Exception as error:
             expected = isinstance(error, ImageTagsError)
             reason = str(error) if expected else f"{type(error).__name__}: {shown(str(error))}."

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.outcome import conclude_run, report_failures
-from image_tags.flows.start import begin_run, name_flow_run
+from image_tags.flows.start import begin_run, keep_store, name_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble.step import assemble_tables
@@ -18,6 +18,7 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.effects.step import measure_effects
 from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.explain.step import explain_run
+from image_tags.tasks.ingest.restore import restore_pictures
 from image_tags.tasks.ingest.step import ingest_images, plan_links
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
@@ -39,13 +40,14 @@ from image_tags.tasks.summary.step import collect_remarks, summarize_run
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
     stopped = lost_to = None
-    with begin_run(settings) as resources:
+    with begin_run(settings) as resources, keep_store(resources):
         source = read_source(resources)
         links = plan_links(resources)
         run_batches(ingest_images, links.batches, resources)
         digests = links.digests
         try:
             images = plan_analysis(resources, digests)
+            restore_pictures(resources, links.known, images)
             run_batches(analyze_images, images, resources)
         except StopRun as error:
             stopped = error
@@ -66,8 +68,9 @@ def image_tags(settings: Settings) -> State[Any]:
         # are published all the same.
         report_run(resources, summary, findings, return_state=True)
         if summary["published"]:
-            lost_to = publish_tables(resources, summary)
-            summary["published"] = lost_to is None
+            changes = publish_tables(resources, summary)
+            lost_to = changes.pop("lost_to", None)
+            summary |= changes
         outcome = conclude_run(settings, summary, findings, stopped, lost_to)
         # Likewise, a page that cannot be written does not fail the run.
         explain_run(resources, summary, findings, outcome.ending, return_state=True)

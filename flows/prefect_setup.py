@@ -1,6 +1,4 @@
-"""Prefect as a part of this program: no analytics, no prompts, and its log in its UI instead of on
-the screen.
-"""
+"""Prefect as a part of this program: no analytics, no prompts, its log in its UI only."""
 
 import logging
 import os
@@ -26,19 +24,18 @@ CONSOLE = {
 
 
 def set_defaults() -> None:
-    """Set up the environment of a process that does nothing else; before Prefect is imported."""
+    """Set up the environment of a process of our own. To be called before Prefect is imported."""
     for name, value in (PREFECT_DEFAULTS | CONSOLE).items():
         os.environ.setdefault(name, value)
-    # A log that does not reach the Prefect server is no news for the terminal either.
+    # When the Prefect server cannot be reached, logging to it must not print tracebacks.
     logging.raiseExceptions = False
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """The same for a while in a process that may have flows of its own, and Prefect imported
-    already.
+def quiet_prefect() -> Iterator[None]:
+    """The same while the block runs, in a process that may use Prefect for flows of its own.
 
-    What the process itself has set stays. Afterwards logs and warnings are shown again as before.
+    Settings of the process itself take precedence. Afterwards, logs and warnings are shown again.
     """
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -52,8 +49,7 @@ def quietly() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(prefect.settings.temporary_settings(set_defaults=defaults))
         stack.enter_context(warnings.catch_warnings())
-        # Great Expectations brings tqdm, which misses ipywidgets in a notebook; its bars are never
-        # shown.
+        # Great Expectations imports tqdm, which warns about missing ipywidgets in a notebook.
         warnings.filterwarnings("ignore", message="IProgress not found")
         stack.callback(_release_warnings, warnings.showwarning)
         for handler in logging.getLogger().handlers:
@@ -62,10 +58,8 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def say_once() -> None:
-    """Leave out of the log that a process ends with an error that was raised on purpose: it has how
-    the run ended.
-    """
+def log_errors_once() -> None:
+    """Keep errors that were raised on purpose out of the log: the flow has logged them already."""
     logging.getLogger("prefect.flow_runs").addFilter(_not_on_purpose)
 
 
@@ -74,9 +68,7 @@ def _not_on_purpose(record: logging.LogRecord) -> bool:
 
 
 def _release_warnings(shown_by: Callable[..., None]) -> None:
-    """Undo what Great Expectations does when it is imported: it sends all warnings of the process
-    to the log.
-    """
+    """Undo a side effect of importing Great Expectations: all warnings go to the log."""
     if warnings.showwarning is not shown_by:
         logging.captureWarnings(False)
 

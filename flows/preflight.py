@@ -14,10 +14,15 @@ from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.records import Source
-from image_tags.tasks.contracts.settings import AnalysisSettings, Settings, StoreSettings
+from image_tags.tasks.contracts.settings import (
+    AnalysisSettings,
+    Settings,
+    SourceSettings,
+    StoreSettings,
+)
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import open_analyzer
-from image_tags.tasks.source.step import load_source
+from image_tags.tasks.source.step import load_source_of
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,13 @@ def check_run(settings: Settings) -> Preflight:
     """Check a request completely, and read its source.
 
     Raises:
-        UsageError: see `check_request`, `check_shards`, `load_source` and `check_metrics`.
+        UsageError: see `check_request`, `check_shards`, `load_source_of` and `check_metrics`.
 
     """
     check_request(settings)
     check_shards(settings)
-    source = load_source(settings.source, settings.url_column, settings.store)
-    check_metrics(source.table, settings.metric)
+    source = load_source_of(settings.only(SourceSettings), settings.store)
+    check_metrics(source.table, settings.metric, settings.effect_cluster)
     return Preflight(settings, source)
 
 

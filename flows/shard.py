@@ -1,4 +1,4 @@
-"""A shard: a flow run that does its share of a run's links or images, wherever its worker is."""
+"""A shard: a flow run that does its share of a run's links or images, on any machine."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from image_tags.flows.prefect_setup import say_once
+from image_tags.flows.prefect_setup import log_errors_once
 from image_tags.flows.preflight import check_request
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
@@ -15,13 +15,13 @@ from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopR
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.shard_batches import alive, load_share
+from image_tags.tasks.execution.shard_batches import leave_signs_of_life, load_share
 from image_tags.tasks.execution.shards import STOPPED
 from image_tags.tasks.ingest.step import ingest_images
 
 STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 
-say_once()
+log_errors_once()
 
 
 @flow(
@@ -38,22 +38,23 @@ def image_tags_shard(
     of: int,
     settings: Settings,
 ) -> State[Any]:
-    """Do one share of a step. Runs of `image-tags` with `--shards` start these, wait for them and
-    publish.
+    """Do one share of a step.
+
+    Runs of `image-tags` with `--shards` start these flow runs, wait for them and publish.
 
     Args:
-        run: the name of the run that it is a part of.
-        step: what to do.
-        number: which share, 1.. of all.
+        run: the name of the run that this shard works for.
+        step: the step to do a share of.
+        number: which share, from 1.
         of: how many shares there are.
-        settings: those of the run, with this share of every rate.
+        settings: those of the run, with this shard's share of every rate.
 
     """
     resources = RunResources(run, settings)
     try:
         batches = load_share(resources.store, run, step, number, of)
         check_request(settings)
-        with alive(resources.store, run, settings.shard_wait):
+        with leave_signs_of_life(resources.store, run, settings.shard_wait):
             failed = run_batches(STEPS[step], batches, resources)
     except StopRun as error:
         return _failed_state(STOPPED, error)
@@ -62,13 +63,14 @@ def image_tags_shard(
     finally:
         resources.close()
     if failed:
-        left = f"{failed} of {len(batches)} batches left something pending, or broke; all that was done is saved."
-        return _failed_state("Failed", BatchFailed(left))
+        message = (
+            f"{failed} of {len(batches)} batches failed or left items pending; the rest is saved."
+        )
+        return _failed_state("Failed", BatchFailed(message))
     return Completed(message=f"{len(batches)} batches done.")
 
 
 def _failed_state(name: str, error: ImageTagsError) -> State[Any]:
-    # Prefect logs a state that a flow returned as information, and asks for an exception as its
-    # result.
+    # Prefect logs a returned state at level INFO, and expects an exception as its result.
     get_run_logger().error(str(error))
     return Failed(name=name, message=str(error), data=error)

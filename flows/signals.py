@@ -1,8 +1,8 @@
 """Signals end the process within seconds, whatever it is doing, and lose nothing that was paid for.
 
 INT, TERM and HUP are noticed by a thread of their own, through the file descriptor that Python
-writes to from the C handler (`signal.set_wakeup_fd`): the main thread may be inside a long call into
-a library, or waiting for other threads. That thread then
+writes to from the C handler (`signal.set_wakeup_fd`): the main thread may be inside a long call
+into a library, or waiting for other threads. That thread then
 
 1. lets no further call begin (`interruption`),
 2. gives the answers in flight GRACE seconds to be saved,

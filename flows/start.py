@@ -1,14 +1,22 @@
 """How a run begins: its name, its page, its resources."""
 
 import re
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
 from image_tags.flows.preflight import check_paths, check_request, check_shards, take_over
+from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.files.files import short_name
-from image_tags.tasks.adapters.orchestration.flow_runs import read_first_start, replace_tags
+from image_tags.tasks.adapters.orchestration.flow_runs import (
+    close_left_task_runs,
+    read_first_start,
+    replace_tags,
+)
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
+from image_tags.tasks.adapters.orchestration.store_lock import hold_store
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import name_of_run, save_settings
@@ -40,6 +48,21 @@ def name_feed(source: str) -> str:
     return name if folder == name else f"{folder}/{name}"
 
 
+def keep_store(resources: RunResources) -> AbstractContextManager[None]:
+    """Keep other runs off the store while the block runs.
+
+    Raises:
+        StoreBusy: another run works on it for longer than `store_wait`.
+
+    """
+
+    def announce(sentence: str) -> None:
+        get_run_logger().warning(sentence)
+        progress.print_line(sentence)
+
+    return hold_store(resources.store, resources.run, resources.settings.store_wait, announce)
+
+
 def begin_run(settings: Settings) -> RunResources:
     """Clear the flow run's page, check the request, name and tag the run, keep its settings.
 
@@ -51,6 +74,7 @@ def begin_run(settings: Settings) -> RunResources:
 
     """
     clear_page()
+    close_left_task_runs()
     preflight = take_over(settings)
     if deployment.id:
         check_paths(settings)

@@ -19,10 +19,14 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
-from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+from image_tags.tasks.execution.task_options import (
+    cache_key_of,
+    make_batch_error,
+    may_succeed_later,
+)
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         analyzer=analyzer,
         ledger=resources.ledger(batch.step),
         run=run,
-        threads=threads_of_each(all_threads, batch.of * len(operations)),
+        threads=threads_per_batch(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
@@ -81,7 +85,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
     )
     if outcome.passing:
-        raise batch_failed(
+        raise make_batch_error(
             [(failure.image_id, failure.reason, failure.detail) for failure in outcome.passing],
             "image",
             counts,

@@ -16,7 +16,7 @@ from image_tags.tasks.contracts.records import Failure, JsonObject, Picture, dis
 from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import (
-    forget_failures,
+    delete_failures,
     load_fetched,
     run_key,
     save_failures,
@@ -86,7 +86,7 @@ def plan_analysis(resources: RunResources, digests: Sequence[str]) -> list[Batch
     pictures = distinct_pictures(load_fetched(store, run, digests))
     work = make_plan(pictures, resources.analyzer, resources.ledgers, prices_for(settings))
     save_json(store, run_key(run, "plan.json"), work.plan.as_json())
-    forget_failures(store, run)
+    delete_failures(store, run)
     save_failures(store, run, "refused", work.refusals)
     for line in plan_sentences(work.plan):
         get_run_logger().info(line)

@@ -25,8 +25,8 @@ def run_flow(settings: Settings, as_json: bool) -> int:
     """Check the request, run the flow and print its summary; returns the exit code."""
     # Before Prefect starts, which takes seconds.
     preflight = check_run(settings)
-    if preflight.source.guessed:
-        click.echo(f"Links are taken from the column {preflight.source.url_column!r}.", err=True)
+    for remark in preflight.source.remarks:
+        click.echo(remark, err=True)
     progress.show_progress()
     outcome = launch_run(preflight)
     for line in outcome.lines:

@@ -17,7 +17,7 @@ PICTURE_PATH = re.compile(rf"\.(?:{PICTURE_ENDINGS})(?:[:!@?#]\S*)?$", re.IGNORE
 
 _HOST = r"[^\s/?#\"'<>()\[\]{}|\\,;:@.]+(?:\.[^\s/?#\"'<>()\[\]{}|\\,;:@.]+)+"
 
-WEB = re.compile(r"https?://", re.IGNORECASE)
+WEB = re.compile(r"https?://(?=[^\s/?#])", re.IGNORECASE)
 WITHOUT_SCHEME = re.compile(rf"//{_HOST}|www\.{_HOST}", re.IGNORECASE)
 BARE_PICTURE = re.compile(
     rf"(?:[a-z0-9_-]+\.)+[a-z]{{2,24}}(?::\d+)?/[^\s\"'<>]*\.(?:{PICTURE_ENDINGS})(?:\?[^\s\"'<>]*)?",
@@ -43,6 +43,11 @@ def is_link(text: str) -> bool:
 def is_bare_picture(text: str) -> bool:
     """Whether the text is a picture's address without a scheme, such as `i.imgur.com/x.jpg`."""
     return len(text) <= MAX_LINK and BARE_PICTURE.fullmatch(text) is not None
+
+
+def is_picture_path(link: str) -> bool:
+    """Whether the path of a link ends like that of a picture."""
+    return PICTURE_PATH.search(link[-MAX_LINK:]) is not None
 
 
 def link_spellings(link: str) -> list[str]:

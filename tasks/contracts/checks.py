@@ -1,4 +1,4 @@
-"""What the gate is told, and what it says: one finding an expectation."""
+"""The input of the gate, and its output: one finding per expectation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one expectation.
+    """The result of one expectation.
 
     Attributes:
         table: the published table.
         name: the expectation's type, such as `expect_column_values_to_be_unique`.
-        severity: as the suite says; critical if the expectation could not be looked at.
+        severity: from the suite; critical if the expectation could not be evaluated.
         success: whether it was met.
         says: the expectation as a sentence.
-        detail: what was seen: counts, and a few examples of what is wrong.
-        exception: whether it could not be looked at (a missing column, an error inside).
+        detail: what was observed: counts, and a few examples of wrong values.
+        exception: whether it could not be evaluated (a missing column, an internal error).
     """
 
     table: str
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What the gate knows beside the staged tables.
+    """What the gate knows in addition to the staged tables.
 
     Attributes:
         links: how many links were found in it.

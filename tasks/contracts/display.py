@@ -1,6 +1,4 @@
-"""How text is shown: what the web or a source wrote is cut, made visible and never trusted as a
-link.
-"""
+"""How text, numbers and times are shown. Text from the web or a source is never trusted."""
 
 import math
 import re
@@ -9,33 +7,29 @@ from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit
 
 DASH = "\u2013"
-"""Stands where there is no number."""
+"""Shown in place of a missing number."""
 
 MAX_SHOWN = 300
-"""Characters of any one piece of text that is shown."""
+"""Characters of one piece of text at most."""
 
 NAME = 60
-"""Characters of a tag's name that the report shows; the same everywhere, so that a search finds
-what a list shows.
-"""
+"""Characters of a tag's name; the same everywhere, so that a search finds what a list shows."""
 
 MAX_HREF = 2_000
-"""A longer link is shown, but cannot be clicked."""
+"""Characters of a link that can be clicked; a longer one is only shown."""
 
 _SECRETIVE = re.compile(
     r"sign|secret|token|passw|credential|api_?key|access_?key|^(key|sig|auth|pwd|sas)$",
     re.IGNORECASE,
 )
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-# Joiners and marks that scripts and emoji need; other format characters (direction overrides among
-# them) can deceive.
+# Joiners and marks that scripts and emoji need. Other format characters, such as direction
+# overrides, can deceive.
 _HARMLESS = {"\u200c", "\u200d", "\u200e", "\u200f"}
 
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
-    """The text on one line, at most `limit` characters, with control, direction and other invisible
-    ones as U+FFFD.
-    """
+    """The text on one line, at most `limit` characters; U+FFFD replaces invisible characters."""
     head = " ".join(text[: limit * 4].split())
     if len(head) > limit or len(text) > limit * 4:
         head = head[: limit - 1] + "…"
@@ -45,25 +39,24 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def link_text(url: str, limit: int = 90) -> str:
-    """A link for people, as `link_address` but for the scheme of every link on the web."""
+    """A link for people: as `link_address`, but without http:// or https://."""
     return _middle_cut(re.sub(r"^https?://", "", _without_secrets(url)), limit)
 
 
 def link_address(url: str, limit: int = 200) -> str:
-    """A link with its scheme: no login, no query (either may hold a secret), the middle cut where
-    it is long.
-    """
+    """A link without login and query, either of which may hold a secret; shortened if long."""
     return _middle_cut(_without_secrets(url), limit)
 
 
 def markdown(text: str, limit: int = MAX_SHOWN) -> str:
-    """The text on one line of Markdown, where none of it is markup."""
+    """The text on one line of Markdown, with all markup escaped."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", shown(text, limit))
 
 
 def href(url: str) -> str | None:
-    """The link if it may be clicked: http or https, of sane length, no login and nothing that looks
-    like a credential.
+    """The link if it is safe to click, else None.
+
+    Safe means: http or https, not too long, no login, and nothing that looks like a credential.
     """
     if len(url) > MAX_HREF or shown(url, MAX_HREF) != url or any(c in " \\\"'<>`" for c in url):
         return None
@@ -82,12 +75,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A count: thousands apart; a dash for none."""
+    """A count with commas; a dash for None."""
     return DASH if value is None or not math.isfinite(value) else f"{value:,.0f}"
 
 
 def percent(part: float, whole: float) -> str:
-    """A share; a dash of nothing. Never rounds to 0% or 100% what is neither."""
+    """A share, or a dash if the whole is 0. Rounds to 0% or 100% only what is exactly that."""
     if not whole:
         return DASH
     share = 100 * part / whole
@@ -99,7 +92,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def money(usd: float | None) -> str:
-    """US dollars; small sums keep the digits that matter."""
+    """US dollars; small amounts keep their significant digits."""
     if usd is None:
         return DASH
     return f"${usd:,.2f}" if usd == 0 or usd >= 1 else f"${usd:,.4f}".rstrip("0")
@@ -115,7 +108,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(text: str | None) -> str:
-    """An ISO time for people, to the minute; as it stands if it is none."""
+    """An ISO time for people, to the minute; other text unchanged."""
     try:
         when = datetime.fromisoformat(str(text))
     except ValueError:

@@ -4,6 +4,7 @@ ImageTagsError
 |-- UsageError              the request is not possible; exit code 2
 |   `-- EmptyFile           a file of the source has nothing in it
 |-- StopRun                 nothing can go on until a person fixes something; exit code 1
+|   |-- StoreBusy           another run works on the store and did not end in time
 |   |-- OverBudget          the plan costs more than --max-cost
 |   |-- StoreUnreachable    the store does not answer, not even after retries
 |   |-- NoBucket            the store's bucket does not exist
@@ -43,6 +44,13 @@ class UsageError(ImageTagsError):
 
 class StopRun(ImageTagsError):
     """Nothing can go on until a person fixes something; the message is one sentence about it."""
+
+
+class StoreBusy(StopRun):
+    """Another run works on the store and did not end in time; this one did nothing.
+
+    Its flow run ends as Cancelled, not as Failed: there is nothing to fix.
+    """
 
 
 class OverBudget(StopRun):

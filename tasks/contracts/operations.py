@@ -1,4 +1,6 @@
-"""The operations: how each is called and how its response is read. A sixth is one more entry.
+"""The operations: how each is called and how its response is read.
+
+A new operation is one more entry in `OPERATIONS`; CONTRIBUTING.md lists the rest.
 
 Requests and limits follow the Amazon Rekognition API Reference and its page "Guidelines and quotas
 in Amazon Rekognition".
@@ -20,9 +22,8 @@ class Operation:
         name: as in `--operations`; also the name of the boto3 client's method.
         request: the request's members besides Image, from the settings.
         read: the tags in a response, ranked within each kind.
-        version: the response's member that names the model's version; None if the service does not
-            say.
-        max_side: px a side at most; None if the service names no limit.
+        version: the response's member with the model's version; None if there is none.
+        max_side: px per side at most; None if the service documents no limit.
 
     """
 
@@ -40,7 +41,7 @@ def _labels_request(settings: AnalysisSettings) -> JsonObject:
         "LabelCategoryInclusionFilters": settings.label_category_include,
         "LabelCategoryExclusionFilters": settings.label_category_exclude,
     }
-    # In order and once: the same filters are the same question, however they were typed.
+    # Sorted and without duplicates, so that the same filters give the same ledger fingerprint.
     general = {member: sorted(set(names)) for member, names in filters.items() if names}
     request: JsonObject = {
         "MaxLabels": settings.max_labels,
@@ -101,7 +102,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def read_all(responses: Iterable[tuple[str, JsonObject]]) -> list[Tag]:
-    """The tags of one image from all its responses, as (operation, response); ranks are unique
-    within a kind.
-    """
-    return reading.merge(OPERATIONS[operation].read(response) for operation, response in responses)
+    """The tags of one image from its (operation, response) pairs; ranks are unique per kind."""
+    return reading.merge_tags(
+        OPERATIONS[operation].read(response) for operation, response in responses
+    )

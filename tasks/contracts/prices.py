@@ -16,9 +16,7 @@ from image_tags.tasks.contracts.settings import AnalysisSettings
 
 
 class Tier(BaseModel):
-    """The price of a call, up to and with call number `up_to` of the month; None: from there on
-    without end.
-    """
+    """The price per call, up to and including call `up_to` of the month; None for the last."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +38,7 @@ class PriceList(BaseModel):
     image_properties: tuple[Tier, ...] = ()
 
     @model_validator(mode="after")
-    def _in_order(self) -> "PriceList":
+    def _check_order(self) -> "PriceList":
         for tiers in (self.tiers, self.image_properties):
             ends = [tier.up_to for tier in tiers]
             bounded = [end for end in ends if end is not None]
@@ -53,18 +51,17 @@ class PriceList(BaseModel):
         return self
 
     def cost(self, calls: Mapping[str, int], already_this_month: int = 0) -> Decimal:
-        """USD for so many calls by operation, after those that the account has already made this
-        month.
-        """
-        total = _through(self.tiers, already_this_month, sum(calls.values()))
-        return total + _through(
+        """USD for calls by operation, in addition to the account's earlier calls of the month."""
+        total = _price_calls(self.tiers, already_this_month, sum(calls.values()))
+        return total + _price_calls(
             self.image_properties, already_this_month, calls.get("detect_labels", 0)
         )
 
 
 BUILT_IN = PriceList(
     date="2026-10",
-    source="Amazon Rekognition pricing, Image APIs of group 2, US East; other regions can cost more: see --price-list",
+    source="Amazon Rekognition pricing, Image APIs of group 2, US East; "
+    "other regions can cost more: see --price-list",
     tiers=(
         Tier(up_to=1_000_000, usd=Decimal("0.001")),
         Tier(up_to=5_000_000, usd=Decimal("0.0008")),
@@ -76,17 +73,11 @@ BUILT_IN = PriceList(
         Tier(usd=Decimal("0.0006")),
     ),
 )
-"""The list price.
-
-Free tier left out; later tiers of image properties left out, which errs on the safe side.
-"""
+"""The list price, without the free tier and the later tiers of image properties: an upper bound."""
 
 
 def prices_for(settings: AnalysisSettings) -> PriceList | None:
-    """The prices that hold for a run; None where calls cost nothing.
-
-    UsageError if the file is no price list.
-    """
+    """The prices of a run; None if its calls cost nothing. UsageError for an invalid file."""
     if settings.analyzer != "rekognition":
         return None
     prices = read_price_list(settings.price_list) if settings.price_list else BUILT_IN
@@ -96,7 +87,7 @@ def prices_for(settings: AnalysisSettings) -> PriceList | None:
 
 
 def read_price_list(path: str) -> PriceList:
-    """A price list from a JSON file; UsageError with one sentence if it is none."""
+    """A price list from a JSON file; UsageError with one sentence if it is not valid."""
     try:
         return PriceList.model_validate_json(Path(path).expanduser().read_bytes())
     except OSError as error:
@@ -105,12 +96,12 @@ def read_price_list(path: str) -> PriceList:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"The price list {path!r} is not valid{f' at {where}' if where else ''}: {first['msg']}."
+            f"The price list {path!r} is not valid{where and f' at {where}'}: {first['msg']}."
         ) from None
 
 
-def _through(tiers: tuple[Tier, ...], already: int, calls: int) -> Decimal:
-    """USD for the calls number `already` + 1 to `already` + `calls` of the month."""
+def _price_calls(tiers: tuple[Tier, ...], already: int, calls: int) -> Decimal:
+    """USD for the calls `already` + 1 to `already` + `calls` of the month."""
     total, start, end = Decimal(0), already, already + calls
     for tier in tiers:
         here = max(0, (end if tier.up_to is None else min(end, tier.up_to)) - start)

@@ -1,6 +1,4 @@
-"""The small records that steps pass between them: ids, paths and counts, never picture bytes or
-whole tables.
-"""
+"""The small records that steps pass to each other: ids, keys and counts, never picture bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ JsonObject = dict[str, Any]
 
 
 def picture_key(image_id: str, extension: str) -> str:
-    """Where an image lies in the store: `extension` is `jpg` or `png`."""
+    """The key of an image in the store; `extension` is `jpg` or `png`."""
     return f"images/{image_id[:2]}/{image_id}.{extension}"
 
 
@@ -40,12 +38,14 @@ class Source:
         table: the whole table.
         url_column: the column with the links.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed, for the summary and the run's page.
 
     """
 
     table: pa.Table
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class SourceRead:
         links: links in them.
         url_column: the column that holds them.
         guessed: whether that column was found by looking at the values.
+        remarks: sentences on everything that was guessed about the source.
 
     """
 
@@ -64,6 +65,7 @@ class SourceRead:
     links: int
     url_column: str
     guessed: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The status of one image after the analysis; reason and detail are None when it is tagged."""
+    """The status of one image after the analysis.
+
+    Attributes:
+        image_id: the image.
+        status: tagged, rejected or pending.
+        reason: None when it is tagged.
+        detail: when it is tagged, what was done to the picture to make it fit, if anything.
+
+    """
 
     image_id: str
     status: Status

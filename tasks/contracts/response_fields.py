@@ -1,4 +1,4 @@
-"""Getting at a response's members, whatever is missing, null or beyond what tables can hold."""
+"""Reading members of a response that may be missing, null, or impossible to store in tables."""
 
 import math
 import re
@@ -18,21 +18,21 @@ def box_of(holder: JsonObject) -> Box | None:
     return given if len(given) == len(sides) else None
 
 
-def clipped(box: Box) -> Box:
-    """The part of the box that lies in the image: the service's boxes may reach over its edge."""
-    left, width = _clipped_span(box["left"], box["width"])
-    top, height = _clipped_span(box["top"], box["height"])
+def clip_box(box: Box) -> Box:
+    """The part of a box inside the image: boxes from the service may extend beyond its edges."""
+    left, width = _clip_span(box["left"], box["width"])
+    top, height = _clip_span(box["top"], box["height"])
     return {"left": left, "top": top, "width": width, "height": height}
 
 
-def _clipped_span(start: float, length: float) -> tuple[float, float]:
+def _clip_span(start: float, length: float) -> tuple[float, float]:
     if start >= 0 and length >= 0 and start + length <= 1:
         return start, length  # unchanged to the last bit
-    inside = _unit(start)
-    return inside, max(0.0, _unit(start + length) - inside)
+    inside = _clip_share(start)
+    return inside, max(0.0, _clip_share(start + length) - inside)
 
 
-def _unit(share: float) -> float:
+def _clip_share(share: float) -> float:
     return min(1.0, max(0.0, share))
 
 
@@ -51,24 +51,25 @@ def names_of(holder: JsonObject, member: str) -> list[str]:
     return [item["Name"] for item in as_list(holder, member) if item.get("Name")]
 
 
-def rest(item: JsonObject, *known: str) -> JsonObject:
-    """The members that are not known, by their names in snake_case."""
-    return {snake(member): value for member, value in item.items() if member not in known}
+def other_members(item: JsonObject, *known: str) -> JsonObject:
+    """The members other than `known`, by their names in snake_case."""
+    return {to_snake_case(member): value for member, value in item.items() if member not in known}
 
 
-def snake(member: str) -> str:
+def to_snake_case(member: str) -> str:
     """`FaceOccluded` -> `face_occluded`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
 
 
-def storable(value: Any) -> Any:
-    """The value without what JSON text or Arrow cannot take: nulls in lists, NaN and infinities,
-    lone surrogates.
+def make_storable(value: Any) -> Any:
+    """The value without what JSON or Arrow cannot store.
+
+    That is nulls in lists, NaN, infinities and lone surrogates.
     """
     if isinstance(value, dict):
-        return {storable(key): storable(inner) for key, inner in value.items()}
+        return {make_storable(key): make_storable(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [storable(inner) for inner in value if inner is not None]
+        return [make_storable(inner) for inner in value if inner is not None]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):

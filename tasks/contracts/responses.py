@@ -1,9 +1,9 @@
-"""From a response to tags: one reader an operation.
+"""From a response to tags: one reader per operation.
 
-Robust to everything that the service's model allows: any member missing or null, lists empty. What
-no column holds goes to `details` under the member's own name in snake_case, so that members added
-to the service later arrive there by themselves. A detection without a name is no tag; one without a
-confidence has 0 and says so in its details.
+Every member may be missing or null, and every list empty, as the service's model allows. Members
+without a column go to `details` under their own names in snake_case, so that members which the
+service adds later are kept too. A detection without a name is not a tag; one without a confidence
+has 0, with a note in its details.
 """
 
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ from image_tags.tasks.contracts.response_fields import (
     as_list,
     as_object,
     box_of,
-    clipped,
+    clip_box,
+    make_storable,
     names_of,
-    rest,
-    snake,
-    storable,
+    other_members,
+    to_snake_case,
 )
 
 FACE = "Face"
-"""The name of a tag of kind `face`: a face that nobody named."""
+"""The name of a tag of kind `face`, which has no person's name."""
 
 
 def read_labels(response: JsonObject) -> list[Tag]:
@@ -31,9 +31,9 @@ def read_labels(response: JsonObject) -> list[Tag]:
 
     Image properties, if asked for, are in the details of the label of rank 1.
     """
-    response = storable(response)
+    response = make_storable(response)
     tags = [
-        _tag(
+        _make_tag(
             "label",
             label.get("Name"),
             label.get("Confidence"),
@@ -42,18 +42,18 @@ def read_labels(response: JsonObject) -> list[Tag]:
             parents=names_of(label, "Parents"),
             categories=names_of(label, "Categories"),
             details={
-                **rest(label, "Name", "Confidence", "Parents", "Categories", "Aliases"),
+                **other_members(label, "Name", "Confidence", "Parents", "Categories", "Aliases"),
                 "aliases": names_of(label, "Aliases"),
             },
         )
         for label in as_list(response, "Labels")
     ]
-    return _finished("detect_labels", response, tags, of_image=("ImageProperties",))
+    return _finish_tags("detect_labels", response, tags, of_image=("ImageProperties",))
 
 
 def read_text(response: JsonObject) -> list[Tag]:
-    """DetectText: kinds `word` and `line`, in the response's own order, which is the reading order."""
-    response = storable(response)
+    """DetectText: kinds `word` and `line`, in the response's order, which is the reading order."""
+    response = make_storable(response)
     tags = []
     for text in as_list(response, "TextDetections"):
         is_line = text.get("Type") == "LINE" or (
@@ -61,12 +61,12 @@ def read_text(response: JsonObject) -> list[Tag]:
         )
         geometry = as_object(text, "Geometry")
         details = {
-            **rest(text, "DetectedText", "Type", "Confidence", "Id", "Geometry"),
-            **rest(geometry, "BoundingBox"),
+            **other_members(text, "DetectedText", "Type", "Confidence", "Id", "Geometry"),
+            **other_members(geometry, "BoundingBox"),
             "text_id": text.get("Id"),
         }
         tags.append(
-            _tag(
+            _make_tag(
                 "line" if is_line else "word",
                 text.get("DetectedText"),
                 text.get("Confidence"),
@@ -74,29 +74,29 @@ def read_text(response: JsonObject) -> list[Tag]:
                 details=details,
             )
         )
-    return _finished("detect_text", response, tags, reading_order=True)
+    return _finish_tags("detect_text", response, tags, reading_order=True)
 
 
 def read_celebrities(response: JsonObject) -> list[Tag]:
-    """RecognizeCelebrities: kind `celebrity` by MatchConfidence, and kind `face` for faces it did
-    not recognise.
-    """
-    response = storable(response)
+    """RecognizeCelebrities: kind `celebrity` by MatchConfidence; `face` for unrecognised faces."""
+    response = make_storable(response)
     tags = []
     for celebrity in as_list(response, "CelebrityFaces"):
         face = as_object(celebrity, "Face")
         details = {
-            **rest(celebrity, "Name", "MatchConfidence", "Face", "KnownGender"),
+            **other_members(celebrity, "Name", "MatchConfidence", "Face", "KnownGender"),
             "known_gender": as_object(celebrity, "KnownGender").get("Type"),
             "face_confidence": face.get("Confidence"),
-            "face": rest(face, "BoundingBox", "Confidence"),
+            "face": other_members(face, "BoundingBox", "Confidence"),
         }
         confidence = celebrity.get("MatchConfidence")
         tags.append(
-            _tag("celebrity", celebrity.get("Name"), confidence, box=box_of(face), details=details)
+            _make_tag(
+                "celebrity", celebrity.get("Name"), confidence, box=box_of(face), details=details
+            )
         )
-    tags += [_face(face) for face in as_list(response, "UnrecognizedFaces")]
-    return _finished("recognize_celebrities", response, tags)
+    tags += [_make_face(face) for face in as_list(response, "UnrecognizedFaces")]
+    return _finish_tags("recognize_celebrities", response, tags)
 
 
 def read_moderation(response: JsonObject) -> list[Tag]:
@@ -104,42 +104,42 @@ def read_moderation(response: JsonObject) -> list[Tag]:
 
     Content types, if any, are in the details of the one of rank 1.
     """
-    response = storable(response)
+    response = make_storable(response)
     tags = [
-        _tag(
+        _make_tag(
             "moderation",
             label.get("Name"),
             label.get("Confidence"),
             parents=[label["ParentName"]] if label.get("ParentName") else [],
-            details=rest(label, "Name", "Confidence", "ParentName"),
+            details=other_members(label, "Name", "Confidence", "ParentName"),
         )
         for label in as_list(response, "ModerationLabels")
     ]
-    return _finished("detect_moderation_labels", response, tags, of_image=("ContentTypes",))
+    return _finish_tags("detect_moderation_labels", response, tags, of_image=("ContentTypes",))
 
 
 def read_faces(response: JsonObject) -> list[Tag]:
     """DetectFaces: kind `face`, with its attributes in the details."""
-    response = storable(response)
-    return _finished(
-        "detect_faces", response, [_face(face) for face in as_list(response, "FaceDetails")]
+    response = make_storable(response)
+    return _finish_tags(
+        "detect_faces", response, [_make_face(face) for face in as_list(response, "FaceDetails")]
     )
 
 
-def merge(readings: Iterable[list[Tag]]) -> list[Tag]:
-    """The tags of one image from several operations, ranked anew within each kind.
+def merge_tags(readings: Iterable[list[Tag]]) -> list[Tag]:
+    """The tags of one image from several operations, ranked again within each kind.
 
-    Two operations may both report faces; each tag's details name the operation it came from.
+    Two operations may both report faces; the details of each tag name its operation.
     """
-    return _ranked([tag for tags in readings for tag in tags])
+    return _rank_tags([tag for tags in readings for tag in tags])
 
 
-def _face(face: JsonObject) -> Tag:
-    details = rest(face, "BoundingBox", "Confidence")
-    return _tag("face", FACE, face.get("Confidence"), box=box_of(face), details=details)
+def _make_face(face: JsonObject) -> Tag:
+    details = other_members(face, "BoundingBox", "Confidence")
+    return _make_tag("face", FACE, face.get("Confidence"), box=box_of(face), details=details)
 
 
-def _tag(
+def _make_tag(
     kind: str,
     name: str | None,
     confidence: float | None,
@@ -152,7 +152,7 @@ def _tag(
 ) -> Tag:
     if confidence is None:
         details = {**details, "confidence": "not given"}
-    inside = clipped(box) if box else None
+    inside = clip_box(box) if box else None
     if inside != box:
         details = {**details, "box_as_answered": box}
     return Tag(
@@ -168,7 +168,7 @@ def _tag(
     )
 
 
-def _finished(
+def _finish_tags(
     operation: str,
     response: JsonObject,
     tags: list[Tag],
@@ -176,26 +176,25 @@ def _finished(
     of_image: tuple[str, ...] = (),
     reading_order: bool = False,
 ) -> list[Tag]:
-    """Leave out what has no name, rank, and add to the details what the response says of the whole
-    image.
-    """
-    ranked = _ranked([tag for tag in tags if tag.name], reading_order=reading_order)
+    """Drop tags without a name, rank the others, and add members about the whole image."""
+    ranked = _rank_tags([tag for tag in tags if tag.name], reading_order=reading_order)
     for tag in ranked:
         tag.details["operation"] = operation
         if response.get("OrientationCorrection"):
             tag.details["orientation_correction"] = response["OrientationCorrection"]
         if tag.rank == 1:
             tag.details.update(
-                {snake(member): response[member] for member in of_image if response.get(member)}
+                {
+                    to_snake_case(member): response[member]
+                    for member in of_image
+                    if response.get(member)
+                }
             )
     return ranked
 
 
-def _ranked(tags: list[Tag], *, reading_order: bool = False) -> list[Tag]:
-    """Ranks 1..
-
-    within each kind: by confidence, equals in the order given; words and lines as they come.
-    """
+def _rank_tags(tags: list[Tag], *, reading_order: bool = False) -> list[Tag]:
+    """Rank from 1 within each kind: by confidence, then by order; words and lines by order."""
     if not reading_order:
         tags = sorted(
             tags, key=lambda tag: 0.0 if tag.kind in ("word", "line") else -tag.confidence

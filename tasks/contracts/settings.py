@@ -8,6 +8,11 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from image_tags.tasks.contracts.durations import Duration
+
+EffectKind = Literal["any", "label", "word", "line", "celebrity", "face", "moderation"]
+"""What tags can be compared by a metric: a kind, or having any picture, text or celebrity."""
+
 PACE = "pace"
 """Marks a field that changes the speed or price of work, not its outcome: cache keys omit it."""
 
@@ -34,6 +39,16 @@ class SourceSettings(Group):
     )
     url_column: str | None = Field(
         None, description="column with the links; if left out, found by looking at the values"
+    )
+    header: bool | None = Field(
+        None,
+        description="whether the first line of a CSV or TSV file holds the column names; "
+        "if left out, it does unless it holds a link",
+    )
+    delimiter: str | None = Field(
+        None,
+        description="what separates the cells of a CSV or TSV file: a character, or comma, tab, "
+        "semicolon, bar, space; if left out, found by looking",
     )
 
 
@@ -62,11 +77,11 @@ class FetchSettings(Group):
         "every other rule still holds",
     )
     extra_ports: tuple[int, ...] = Field((), description="ports allowed in addition to 80 and 443")
-    connect_timeout: Annotated[float, PACE] = Field(5.0, gt=0, description="seconds to connect")
-    read_timeout: Annotated[float, PACE] = Field(
+    connect_timeout: Annotated[Duration, PACE] = Field(5.0, gt=0, description="seconds to connect")
+    read_timeout: Annotated[Duration, PACE] = Field(
         10.0, gt=0, description="seconds to wait for the next byte"
     )
-    deadline: Annotated[float, PACE] = Field(
+    deadline: Annotated[Duration, PACE] = Field(
         30.0, gt=0, description="seconds per link in all, including redirects and retries"
     )
     max_bytes: int = Field(
@@ -94,11 +109,15 @@ class FetchSettings(Group):
         True, description="honour X-Robots-Tag: noai, noimageai, noindex"
     )
     respect_robots_txt: bool = Field(False, description="obey each host's robots.txt")
-    fresh_for: float = Field(
-        7 * 86400.0, ge=0, description="seconds before a link that worked is checked again"
+    fresh_for: Duration = Field(
+        7 * 86400.0,
+        ge=0,
+        description="how long a link that worked is not checked again: seconds, or such as `30 days`",
     )
-    retry_rejected_after: float = Field(
-        30 * 86400.0, ge=0, description="seconds before a rejected link is tried again"
+    retry_rejected_after: Duration = Field(
+        30 * 86400.0,
+        ge=0,
+        description="how long a rejected link is not tried again: seconds, or such as `30 days`",
     )
     give_up_after_runs: int = Field(
         3, ge=1, description="runs in which a link must fail before it is given up (rejected)"
@@ -173,11 +192,11 @@ class AnalysisSettings(Group):
     analyzer_retries: Annotated[int, PACE] = Field(
         4, ge=0, description="how often a transient failure of the analyzer is retried at once"
     )
-    ask_again_after: float | None = Field(
+    ask_again_after: Duration | None = Field(
         None,
         ge=0,
-        description="seconds after which an answer in the ledger is requested, and paid for, "
-        "again; by default never",
+        description="age from which on an answer in the ledger is requested, and paid for, again: "
+        "seconds, or such as `6 days`; by default never",
     )
     max_cost: Annotated[float | None, PACE] = Field(
         None, ge=0, description="USD; a run that would cost more stops before the first paid call"
@@ -261,13 +280,22 @@ class EffectSettings(Group):
     """How tags are compared by a metric of the source."""
 
     effect_min_rows: int = Field(
-        10, ge=2, description="leave out tags that fewer than this many rows have, or lack"
+        10, ge=2, description="leave out tags that fewer distinct pictures than this have, or lack"
+    )
+    effect_cluster: str | None = Field(
+        None,
+        description="column of the source whose equal values are not independent, such as the author",
+    )
+    effect_kinds: tuple[EffectKind, ...] = Field(
+        ("any", "label", "word", "line", "celebrity", "face", "moderation"),
+        description="kinds of tags to compare: any (has_image, has_text, has_celebrity), label, "
+        "word, line, celebrity, face, moderation",
     )
     effect_resamples: int = Field(
-        1000, ge=100, description="bootstrap resamples for the interval of a difference"
+        1000, ge=100, description="has no effect any more: intervals are no longer resampled"
     )
     effect_seed: int = Field(
-        0, ge=0, description="seed of the resampling: the same tables give the same intervals"
+        0, ge=0, description="has no effect any more: intervals are no longer resampled"
     )
 
 
@@ -293,8 +321,8 @@ class CheckSettings(Group):
         0.0,
         ge=0,
         le=1,
-        description="end the run as Failed if a larger share of the links is newly pending; links that "
-        "were pending in the last version do not count",
+        description="end the run as Failed if a larger share of the links is newly pending; "
+        "links that were pending in the last version do not count",
     )
     max_untagged_share: float = Field(
         0.2, ge=0, le=1, description="warn if a larger share of the images has no tag at all"
@@ -341,6 +369,9 @@ class PublishSettings(Group):
     keep_versions: int = Field(
         10, ge=2, description="published versions that are kept, the current one included"
     )
+    keep_runs: int = Field(
+        10, ge=1, description="runs whose staged files are kept for audit, this one included"
+    )
 
 
 class WorkSettings(Group):
@@ -354,7 +385,7 @@ class WorkSettings(Group):
     task_retries: int = Field(
         1, ge=0, description="how often a batch with transient failures is run again"
     )
-    task_retry_delay: float = Field(
+    task_retry_delay: Duration = Field(
         5.0, ge=0, description="seconds before the first retry of a batch; doubled each time"
     )
     runner: Literal["threads", "dask"] = Field(
@@ -379,7 +410,13 @@ class WorkSettings(Group):
         "image-tags-shard/shard",
         description="deployment of the shards; its workers need access to the store",
     )
-    shard_wait: float = Field(
+    store_wait: Duration = Field(
+        600.0,
+        ge=0,
+        description="seconds to wait for another run that works on the store; after that the run ends "
+        "as Cancelled, with nothing done",
+    )
+    shard_wait: Duration = Field(
         600.0,
         gt=0,
         description="seconds after which the run stops if no worker has started a shard",

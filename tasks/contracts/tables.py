@@ -128,9 +128,7 @@ ROWS = (
 
 
 def wide_columns(widths: dict[str, int]) -> tuple[Column, ...]:
-    """The columns of `tags_wide`; `widths`: how many of each kind in WIDE_KINDS (from settings,
-    never data).
-    """
+    """The columns of `tags_wide`: `widths[kind]` of each kind in WIDE_KINDS, from the settings."""
     columns = [Column("image_id", pa.string(), "the image")]
     for kind in WIDE_KINDS:
         for n in range(1, widths[kind] + 1):
@@ -143,21 +141,42 @@ TAG_EFFECTS = (
     Column(
         "kind", pa.string(), "kind of the tag, or `any` for has_image, has_text and has_celebrity"
     ),
-    Column("name", pa.string(), "the tag"),
+    Column("name", pa.string(), "the tag; words and lines in lower case without punctuation"),
     Column("metric", pa.string(), "the source's column"),
     Column("with_n", pa.int64(), "source rows that have it in any of their pictures"),
     Column("with_mean", pa.float64(), "mean of the metric over them"),
     Column(
         "without_n",
         pa.int64(),
-        "rows with a picture that do not have it; for has_image, rows without any link",
+        "rows with a picture that do not have it; for has_image, rows without any link; for labels, "
+        "only rows without a celebrity",
     ),
     Column("without_mean", pa.float64(), "mean of the metric over them"),
     Column("difference", pa.float64(), "with_mean - without_mean"),
-    Column("low", pa.float64(), "lower end of the 95% bootstrap interval of the difference"),
+    Column("low", pa.float64(), "lower end of the 95% interval of superiority"),
     Column("high", pa.float64(), "upper end"),
-    Column("p_value", pa.float64(), "two-sided Mann-Whitney rank test"),
-    Column("p_corrected", pa.float64(), "Benjamini-Hochberg over all rows of the same metric"),
+    Column("p_value", pa.float64(), "two-sided test that superiority is 0.5; agrees with interval"),
+    Column(
+        "p_corrected",
+        pa.float64(),
+        "Benjamini-Hochberg over all rows of the same kind, all metrics",
+    ),
+    Column(
+        "superiority",
+        pa.float64(),
+        "probability that a picture with it has a higher metric than one without; ties count half",
+    ),
+    Column("with_median", pa.float64(), "median of the metric over the rows that have it"),
+    Column("without_median", pa.float64(), "median over the rows that do not"),
+    Column(
+        "with_images",
+        pa.int64(),
+        "distinct pictures (sets of pictures where rows have several) that have it: what is compared",
+    ),
+    Column("without_images", pa.int64(), "those that do not have it"),
+    Column("with_clusters", pa.int64(), "independent clusters that have it (--effect-cluster)"),
+    Column("without_clusters", pa.int64(), "independent clusters that lack it"),
+    Column("also", pa.list_(pa.string()), "other tags of this kind on exactly the same pictures"),
 )
 
 PUBLISHED = ("images", "tags_long", "tags_dropped", "tags_wide", "tagged", "rows")

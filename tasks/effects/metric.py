@@ -1,5 +1,6 @@
 """Metrics: numeric columns of the source that are compared with and without each tag."""
 
+import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,14 +22,28 @@ NUMERIC = (
 Floats = npt.NDArray[np.float64]
 
 
-def check_metrics(source: pa.Table, metrics: Sequence[str]) -> None:
+def check_metrics(source: pa.Table, metrics: Sequence[str], cluster: str | None = None) -> None:
     """Check that tags can be compared by these columns, before anything is fetched.
 
     Raises:
-        UsageError: one is no column of the source, or not numeric.
+        UsageError: one is no column of the source, or a metric is not numeric.
     """
     for metric in metrics:
         read_metric(source, metric)
+    read_clusters(source, cluster)
+
+
+def read_clusters(source: pa.Table, column: str | None) -> list[object] | None:
+    """Read the label of each row's cluster, such as its author; None without a cluster column.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if column is None:
+        return None
+    place = _find_column(source, column, "to group rows by")
+    labels: list[object] = source.column(place).cast(pa.string()).to_pylist()
+    return labels
 
 
 def read_metric(source: pa.Table, metric: str) -> Floats:
@@ -39,13 +54,8 @@ def read_metric(source: pa.Table, metric: str) -> Floats:
     Raises:
         UsageError: there is no such column, or it is not numeric.
     """
-    places = source.schema.get_all_field_indices(metric)
-    if len(places) != 1:
-        raise UsageError(
-            f"The source has {'several columns' if places else 'no column'} called {metric!r} "
-            "to compare tags by."
-        )
-    column = source.column(places[0])
+    place = _find_column(source, metric, "to compare tags by")
+    column = source.column(place)
     kind = column.type
     if not any(fits(kind) for fits in NUMERIC):
         raise UsageError(
@@ -64,3 +74,14 @@ def read_metric(source: pa.Table, metric: str) -> Floats:
     return np.asarray(
         numbers.to_pandas().to_numpy(dtype="float64", na_value=np.nan), dtype="float64"
     )
+
+
+def _find_column(source: pa.Table, name: str, purpose: str) -> int:
+    places: list[int] = source.schema.get_all_field_indices(name)
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise UsageError(f"The source has several columns called {name!r} {purpose}.")
+    close = difflib.get_close_matches(name, source.column_names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UsageError(f"The source has no column called {name!r} {purpose}.{hint}")

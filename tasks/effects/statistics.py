@@ -1,54 +1,68 @@
-"""Does the picture matter? Each tag's source rows against the others, by a numeric column of the
-source.
+"""Does the picture matter? Each tag's pictures against the others, by a column of the source.
 
-What is found is association, never cause: rows with a tag may differ in anything else.
+What is found is association, never cause: posts with a tag may differ in anything else.
+docs/effects.md explains the method, its sources and its simulated error rates.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from scipy import sparse, special, stats
+from scipy import sparse, stats
 
-from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
-from image_tags.tasks.effects.metric import Floats, read_metric
+from image_tags.tasks.effects.metric import Floats, read_clusters, read_metric
+from image_tags.tasks.effects.posts import (
+    Posts,
+    add_rows_without_link,
+    cluster_units,
+    find_overlaps,
+    find_posts,
+    keep_rows,
+    rank_units,
+)
+from image_tags.tasks.effects.superiority import estimate_superiority
+from image_tags.tasks.effects.traits import (
+    Traits,
+    choose_traits,
+    find_traits,
+    give_to_units,
+    merge_identical,
+)
 
-CHUNK = 100
-"""Resamples that are in memory at the same time."""
+MAX_LINKS = 50
+"""Links behind one picture from which it counts as a placeholder, if nothing else is asked for."""
 
 
 @dataclass(frozen=True)
-class Having:
-    """Which source rows have what.
+class Comparison:
+    """Traits, and the posts among which they are compared.
 
-    Attributes:
-        rows: the source rows that can be compared.
-        traits: what they may have: `kind` and `name`.
-        has: rows x traits, 1 where the row has the trait.
+    `by_size`: rank rows only among rows with as many pictures.
     """
 
-    rows: npt.NDArray[np.int64]
-    traits: pd.DataFrame
-    has: sparse.csr_array
+    posts: Posts
+    traits: Traits
+    by_size: bool = True
 
 
-def tag_effects(
+def compare_tags(
     source: pa.Table,
     images: pa.Table,
     long: pa.Table,
     metrics: Sequence[str],
     settings: EffectSettings,
+    max_links: int = MAX_LINKS,
 ) -> pa.Table:
-    """Compare the rows that have a tag with those that do not, for every tag and metric.
+    """Compare the pictures that have a tag with those that do not, for every tag and metric.
 
-    A row has a tag if any of its pictures does; a row of whose pictures none was read takes no
-    part. Tags are compared among rows that have a picture, so that having one at all is not counted
-    as each tag's effect: that is `has_image`, which compares them with the rows that have no link.
+    Labels are compared among rows whose pictures show no recognised celebrity: the rule
+    `celebrity_only` removes the labels of the others, so that they would count as having none.
 
     Args:
         source: the source.
@@ -56,133 +70,120 @@ def tag_effects(
         long: `tags_long`, schema TAGS_LONG.
         metrics: numeric columns of the source; a row without a finite number in one takes no part
             in it.
-        settings: the least number of rows on either side; resamples and seed of the bootstrap.
+        settings: the smallest number of pictures on either side, the kinds, the cluster column.
+        max_links: a picture behind more links than this takes no part.
 
     Returns:
-        Schema TAG_EFFECTS: by metric, `any` first, then by p-value. The interval is the 95%
-            percentile bootstrap over
-        rows; the p-value that of the two-sided Mann-Whitney test (normal approximation, corrected
-        for ties and continuity); its correction is Benjamini-Hochberg over the metric.
+        Schema TAG_EFFECTS: by metric, `any` first, then by p-value. The correction is
+        Benjamini-Hochberg within a kind, over all metrics.
 
     Raises:
-        UsageError: a metric is no column of the source, or not numeric.
+        UsageError: a metric or the cluster column is no column of the source, or a metric is not
+            numeric.
     """
     schema = schema_of(TAG_EFFECTS)
-    found = []
-    for metric in dict.fromkeys(metrics):
-        values = read_metric(source, metric)
-        effects = pd.concat(
-            [
-                _compare(having, values, settings)
-                for having in (_by_image(images), _by_tag(images, long))
-            ]
+    labels = read_clusters(source, settings.effect_cluster)
+    comparisons = _plan_comparisons(images, long, settings.effect_kinds, max_links)
+    found = [
+        _compare_by_metric(comparison, read_metric(source, metric), labels, settings).assign(
+            metric=metric
         )
-        effects["metric"] = metric
-        effects["p_corrected"] = stats.false_discovery_control(
-            effects["p_value"].to_numpy(dtype="float64")
-        )
-        by = effects.assign(tag=effects["kind"] != "any").sort_values(
-            ["tag", "p_value", "kind", "name"]
-        )
-        found.append(
-            pa.Table.from_pandas(by[schema.names], schema=schema, preserve_index=False).cast(schema)
-        )
-    return pa.concat_tables([schema.empty_table(), *found]).replace_schema_metadata(None)
-
-
-def _by_image(images: pa.Table) -> Having:
-    """Rows with a picture that was read, and rows without any link."""
-    links = images.select(["row", "status"]).to_pandas()
-    rows = (
-        links[links["status"].isin([Status.TAGGED, Status.NO_LINK])]
-        .groupby("row")["status"]
-        .agg("max")
-    )
-    has = (rows == Status.TAGGED).to_numpy(dtype="float64")[:, None]
-    traits = pd.DataFrame({"kind": ["any"], "name": ["has_image"]})
-    return Having(rows.index.to_numpy(dtype="int64"), traits, sparse.csr_array(has))
-
-
-def _by_tag(images: pa.Table, long: pa.Table) -> Having:
-    """Rows with a picture that was read, and the tags of their pictures."""
-    links = images.select(["row", "image_id", "status"]).to_pandas()
-    links = links.loc[links["status"] == Status.TAGGED, ["row", "image_id"]].drop_duplicates()
-    rows = np.sort(links["row"].unique()).astype("int64")
-    tags = links.merge(long.select(["image_id", "kind", "name"]).to_pandas(), on="image_id")[
-        ["row", "kind", "name"]
+        for metric in dict.fromkeys(metrics)
+        for comparison in comparisons
     ]
-    any_of = {"word": "has_text", "line": "has_text", "celebrity": "has_celebrity"}
-    wider = tags[tags["kind"].isin(any_of)]
-    wider = wider.assign(name=wider["kind"].map(any_of).astype("str"), kind="any")
-    tags = pd.concat([tags, wider]).drop_duplicates()
-    traits = tags[["kind", "name"]].drop_duplicates().reset_index(drop=True)
-    place = tags.merge(traits.reset_index(names="trait"), on=["kind", "name"])
-    spots = (np.searchsorted(rows, place["row"].to_numpy()), place["trait"].to_numpy())
-    return Having(
-        rows, traits, sparse.csr_array((np.ones(len(place)), spots), shape=(len(rows), len(traits)))
+    effects = pd.concat([pd.DataFrame(columns=[*schema.names]), *found])
+    if effects.empty:
+        return schema.empty_table().replace_schema_metadata(None)
+    effects["p_corrected"] = effects.groupby("kind")["p_value"].transform(
+        lambda p_values: stats.false_discovery_control(p_values.to_numpy(dtype="float64"))
     )
+    place = {metric: number for number, metric in enumerate(metrics)}
+    effects = effects.assign(
+        place=effects["metric"].map(place), tag=effects["kind"] != "any"
+    ).sort_values(["place", "tag", "p_value", "kind", "name"])
+    columns = {field.name: pa.array(effects[field.name].tolist(), field.type) for field in schema}
+    return pa.table(columns, schema=schema).replace_schema_metadata(None)
 
 
-def _compare(having: Having, metric: Floats, settings: EffectSettings) -> pd.DataFrame:
-    """One row for each trait that enough rows have and enough lack."""
-    values = metric[having.rows]
-    there = np.isfinite(values)
-    values, has = values[there], having.has[there]
-    with_n = has.sum(axis=0)
-    enough = np.minimum(with_n, len(values) - with_n) >= settings.effect_min_rows
-    has, with_n = has[:, enough], with_n[enough]
-    without_n = len(values) - with_n
-    with_sum = values @ has
-    effects: pd.DataFrame = having.traits[enough].assign(
-        with_n=with_n.astype("int64"),
-        with_mean=with_sum / with_n,
-        without_n=without_n.astype("int64"),
-        without_mean=(values.sum() - with_sum) / without_n,
-        p_value=rank_test(values, has, with_n),
+def _plan_comparisons(
+    images: pa.Table, long: pa.Table, kinds: Sequence[str], max_links: int
+) -> list[Comparison]:
+    posts, image_ids = find_posts(images, max_links)
+    every = give_to_units(find_traits(long, image_ids, kinds), posts.pictures)
+    is_label = (every.names["kind"] == "label").to_numpy(dtype="bool")
+    comparisons = [Comparison(posts, choose_traits(every, ~is_label))]
+    if is_label.any():
+        stars = give_to_units(find_traits(long, image_ids, ["celebrity"]), posts.pictures)
+        without_star = stars.has.sum(axis=1) == 0
+        plain, left = keep_rows(posts, without_star[posts.unit])
+        labels = choose_traits(every, is_label)
+        comparisons.append(Comparison(plain, Traits(labels.names, labels.has[left])))
+    if "any" in kinds:
+        # Having a picture at all is compared with the rows that have no link; everything else
+        # only among rows with a picture, so that it is not counted as each tag's effect.
+        all_posts = add_rows_without_link(posts, images)
+        has = sparse.csr_array((all_posts.pictures.sum(axis=1) > 0).astype("float64")[:, None])
+        names = pd.DataFrame({"kind": ["any"], "name": ["has_image"]})
+        comparisons.append(Comparison(all_posts, Traits(names, has), by_size=False))
+    return comparisons
+
+
+def _compare_by_metric(
+    comparison: Comparison,
+    metric: Floats,
+    labels: Sequence[object] | None,
+    settings: EffectSettings,
+) -> pd.DataFrame:
+    """Compare one line per trait that enough units have and enough lack."""
+    posts, left = keep_rows(comparison.posts, np.isfinite(metric[comparison.posts.rows]))
+    traits = Traits(comparison.traits.names, comparison.traits.has[left])
+    units = len(left)
+    with_images = traits.has.sum(axis=0)
+    enough = np.minimum(with_images, units - with_images) >= settings.effect_min_rows
+    traits = merge_identical(choose_traits(traits, enough))
+    values = metric[posts.rows]
+    clusters = cluster_units(posts, labels)
+    estimates = estimate_superiority(
+        rank_units(posts, values, by_size=comparison.by_size),
+        traits.has,
+        clusters,
+        find_overlaps(posts, clusters),
     )
-    effects["difference"] = effects["with_mean"] - effects["without_mean"]
-    effects["low"], effects["high"] = bootstrap(
-        values, has, settings.effect_resamples, settings.effect_seed
+    with_images = traits.has.sum(axis=0).astype("int64")
+    effects = traits.names.assign(
+        **asdict(estimates), with_images=with_images, without_images=units - with_images
     )
-    return effects
+    described = _describe_rows(posts, traits.has, values)
+    effects = pd.concat([effects, described], axis=1)
+    # A side that is one cluster alone shows nothing but that cluster.
+    return effects[effects["p_value"].notna()]
 
 
-def rank_test(values: Floats, has: sparse.csr_array, with_n: Floats) -> Floats:
-    """Two-sided p-values of the Mann-Whitney U test, a trait each, by the normal approximation with
-    its two corrections.
+def _describe_rows(posts: Posts, has: sparse.csr_array, values: Floats) -> pd.DataFrame:
+    """Counts, means and medians of the source rows on both sides."""
+    row_has = sparse.csc_array(has[posts.unit])
+    with_n = row_has.sum(axis=0)
+    with_sum = values @ row_has
+    described = pd.DataFrame(
+        {
+            "with_n": with_n.astype("int64"),
+            "with_mean": with_sum / with_n,
+            "without_n": (len(values) - with_n).astype("int64"),
+            "without_mean": (values.sum() - with_sum) / (len(values) - with_n),
+        }
+    )
+    described["difference"] = described["with_mean"] - described["without_mean"]
+    ends = row_has.indptr
+    medians = [
+        _split_medians(values, row_has.indices[start:end])
+        for start, end in itertools.pairwise(ends)
+    ]
+    described["with_median"] = [one for one, _ in medians]
+    described["without_median"] = [other for _, other in medians]
+    return described
 
-    The formulas are those of `scipy.stats.mannwhitneyu(method="asymptotic")`, for all traits at
-    once.
-    """
-    n, without_n = len(values), len(values) - with_n
-    u = stats.rankdata(values) @ has - with_n * (with_n + 1) / 2
-    middle = with_n * without_n / 2
-    _, ties = np.unique(values, return_counts=True)
-    tied = (ties.astype("float64") ** 3 - ties).sum() / max(n * (n - 1), 1)
-    error = np.sqrt(with_n * without_n / 12 * (n + 1 - tied))
-    z = (np.abs(u - middle) - 0.5) / np.where(error > 0, error, np.inf)
-    return np.asarray(np.minimum(1.0, 2 * special.ndtr(-z)))
 
-
-def bootstrap(
-    values: Floats, has: sparse.csr_array, resamples: int, seed: int
-) -> tuple[Floats, Floats]:
-    """The 2.5th and 97.5th percentile of the difference of means over resampled rows, a trait each."""
-    random = np.random.default_rng(seed)
-    n, (_, traits) = len(values), has.shape
-    if not traits:
-        return np.empty(0), np.empty(0)
-    differences = np.empty((resamples, traits))
-    for start in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - start)
-        drawn = random.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
-        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype("float64")
-        weighted = weights * values
-        count, total = weights @ has, weighted @ has
-        with np.errstate(
-            invalid="ignore", divide="ignore"
-        ):  # a resample without any such row says nothing
-            others = (weighted.sum(axis=1, keepdims=True) - total) / (n - count)
-            differences[start : start + size] = total / count - others
-    low, high = np.nanpercentile(differences, [2.5, 97.5], axis=0)
-    return low, high
+def _split_medians(values: Floats, having: npt.NDArray[np.int32]) -> tuple[float, float]:
+    inside = np.zeros(len(values), dtype=bool)
+    inside[having] = True
+    return float(np.median(values[inside])), float(np.median(values[~inside]))

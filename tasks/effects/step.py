@@ -14,11 +14,18 @@ from image_tags.tasks.execution.task_options import timed
 @timed
 def measure_effects(resources: RunResources) -> int:
     """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
-    from image_tags.tasks.effects.statistics import tag_effects  # scipy.stats is slow to import
+    from image_tags.tasks.effects.statistics import compare_tags  # scipy.stats is slow to import
 
     store, run, settings = resources.store, resources.run, resources.settings
     source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
-    effects = tag_effects(source, images, long, settings.metric, settings.only(EffectSettings))
+    effects = compare_tags(
+        source,
+        images,
+        long,
+        settings.metric,
+        settings.only(EffectSettings),
+        settings.max_links_an_image,
+    )
     stage(store, run, "tag_effects", effects)
     get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
     return int(effects.num_rows)

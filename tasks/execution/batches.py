@@ -9,18 +9,13 @@ from typing import Any, Generic, TypeVar
 Item = TypeVar("Item")
 
 SCHEMA = 3
-"""Raised when what a task's persisted result says changes its meaning: older results are then not
-reused.
-"""
+"""To be raised when a persisted result changes its meaning: older results are not reused then."""
 
 TASK_RUNS = 200
-"""Mapped task runs a step should need at most: Prefect's server records some tens of them a second.
-"""
+"""Mapped task runs per step at most: Prefect's server records some tens of them per second."""
 
 LEAST = 25
-"""Items of a batch unless another size is asked for: a batch has threads of its own, so that small
-ones are no faster.
-"""
+"""Items per batch at least: a batch has threads of its own, so small ones are no faster."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +23,12 @@ class Batch(Generic[Item]):
     """The work of one mapped task run.
 
     Attributes:
-        step: what the task run's name says: `ingest`, or the operation.
+        step: `ingest`, or the operation; shown in the task run's name.
         number: 1.. within the step.
         of: how many batches the step has.
         items: links or pictures.
-        digest: sha256 (hex) of the items' ids, in order; names the batch's files and is part of its
-            cache key.
+        digest: sha256 (hex) of the items' ids, in order; in the names of the batch's files and in
+            its cache key.
     """
 
     step: str
@@ -66,12 +61,11 @@ def batches_of(
 
 
 def share_of(batches: Sequence[Batch[Item]], number: int, of: int) -> list[Batch[Item]]:
-    """The batches of shard `number` (1..) of `of`, in order: every batch falls to exactly one
-    shard, whoever works it out.
+    """The batches of shard `number` (1..) of `of`, in order.
 
-    The batches of a step are dealt out in the order of their digests, so by content, whatever order
-    they come in. No shard gets two more of a step than another: each has an even share of the rate
-    too.
+    The batches of a step are dealt out in the order of their digests: by content, in whatever order
+    they come, so that every process finds the same shares. The shares of a step differ by one
+    batch at most, as each shard has an equal share of the rate.
     """
     dealt: dict[str, list[str]] = {}
     for batch in sorted(batches, key=lambda batch: batch.digest):
@@ -90,7 +84,7 @@ def digest_of(ids: Sequence[str]) -> str:
 def batch_key(task: str, run: str, settings: str, batch: Batch[Any]) -> str:
     """The cache key of a mapped task run, which is also where the store keeps its result.
 
-    It names the run: within a run a retry finds what is done; from run to run the ledger and the
-    link records carry over, which know what has grown old and what is still missing.
+    The run is part of it: a retry of the run reuses results. From run to run, the ledger and the
+    link records carry over instead: they know which entries are outdated or missing.
     """
     return f"runs/{run}/results/{task}-{SCHEMA}-{settings}-{batch.step}-{batch.digest[:32]}"

@@ -1,4 +1,4 @@
-"""How far a step has come, on the flow run's page while it works."""
+"""The progress of a step, on the flow run's page while it runs."""
 
 import math
 import time
@@ -16,7 +16,7 @@ PROGRESS = {
     "ingest_images": ("progress-of-ingest", "distinct links"),
     "analyze_images": ("progress-of-analysis", "calls"),
 }
-"""The key of a step's progress, and what its items are."""
+"""The key of a step's progress artifact, and the noun for its items."""
 
 
 EVERY = 2.0
@@ -25,39 +25,51 @@ EVERY = 2.0
 
 @dataclass
 class Live:
-    """A progress artifact, if the server took it: items done of all, what failed of them, what an
-    earlier try had done.
+    """The progress artifact of a step.
+
+    Attributes:
+        noun: for the items.
+        total: items of the step.
+        artifact: its id; None if the server did not take it.
+        started: by the monotonic clock.
+        done: items of task runs that have ended.
+        failed: of them, items of task runs that failed.
+        reused: of them, items of task runs that an earlier attempt had done.
+        updated: when the artifact was last updated, by the monotonic clock.
+
     """
 
     noun: str
     total: int
     artifact: Any
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
     done: int = 0
     failed: int = 0
     reused: int = 0
-    said: float = 0.0
+    updated: float = 0.0
 
-    def add(self, items: int, state: str | None) -> None:
-        """So many more are done, by a task run in this state; said now and then."""
+    def count_items(self, items: int, state: str | None) -> None:
+        """Count the items of a task run in its final state; updates the artifact now and then."""
         self.done += items
         self.failed += items * (state == "Failed")
         self.reused += items * (state == "Cached")
-        if time.monotonic() - self.said >= EVERY:
-            self._say()
+        if time.monotonic() - self.updated >= EVERY:
+            self._update()
 
-    def end(self, states: Iterable[tuple[int, str | None]]) -> None:
-        """All is done: the items and the final state of each task run."""
+    def finish(self, states: Iterable[tuple[int, str | None]]) -> None:
+        """Show the end of the step, from the items and the final state of each task run."""
         self.done = self.failed = self.reused = 0
-        self.said = math.inf
+        self.updated = math.inf
         for items, state in states:
-            self.add(items, state)
-        self._say()
+            self.count_items(items, state)
+        self._update()
 
-    def _say(self) -> None:
-        self.said = time.monotonic()
-        seconds = self.said - self.begun
-        line = progress_line(self.noun, self.done, self.total, seconds, self.failed, self.reused)
+    def _update(self) -> None:
+        self.updated = time.monotonic()
+        seconds = self.updated - self.started
+        line = describe_progress(
+            self.noun, self.done, self.total, seconds, self.failed, self.reused
+        )
         if self.artifact:
             with ignore_unreachable_server():
                 update_progress_artifact(
@@ -65,12 +77,10 @@ class Live:
                 )
 
 
-def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
-    """Show a step's progress on the flow run's page while it works, as an artifact of its first
-    task run.
-    """
+def show_live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
+    """Show a step's progress on the flow run's page, as an artifact of its first task run."""
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
-    description = progress_line(noun, 0, total, 0, 0, 0)
+    description = describe_progress(noun, 0, total, 0, 0, 0)
     shown = ProgressArtifact(
         progress=0.0, key=key, description=description, task_run_id=task_run_id
     )
@@ -81,16 +91,14 @@ def live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
     return Live(noun, total, artifact)
 
 
-def progress_line(
+def describe_progress(
     noun: str, done: int, total: int, seconds: float, failed: int, reused: int
 ) -> str:
-    """How far a step has come: items done of all, their rate, what failed and what an earlier try
-    had done.
-    """
+    """One line: items done of all, their rate, and how many failed or were reused."""
     rate = done / seconds if seconds > 0 else 0.0
-    line = f"{done:,} of {total:,} {noun} gone through in {duration(seconds)}, {rate:.1f}/s"
+    line = f"{done:,} of {total:,} {noun} done in {duration(seconds)}, {rate:.1f}/s"
     if done < total and rate:
         line += f", {duration((total - done) / rate)} left"
     if reused:
-        line += f"; {reused:,} taken from an earlier try"
+        line += f"; {reused:,} reused from an earlier attempt"
     return line + (f"; {failed:,} in batches that failed" if failed else "")

@@ -13,7 +13,7 @@ from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import BatchDone
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.live_progress import live_progress
+from image_tags.tasks.execution.live_progress import show_live_progress
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shards import run_shards
 from image_tags.tasks.execution.step_log import log_step
@@ -54,14 +54,13 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
     place = choose_place(resources)
     started = time.monotonic()
     with progress.track_step(step.name, total), place.open():
-        # No tags on task runs: for each one Prefect would ask its server whether the tag has a
-        # place free.
+        # No tags on task runs: Prefect would ask its server for a slot per tag before each one.
         given = {"resources": unmapped(place.resources), "batch": list(batches)}
         futures: list[Any] = list(place.runner.map(configured, given))
-        live = live_progress(step.name, total, futures[0].task_run_id)
+        live = show_live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(futures):
-            live.add(sizes[future], str(future.state.name))
+            live.count_items(sizes[future], str(future.state.name))
             if not place.is_here:
                 progress.advance_step(step.name, sizes[future])
             if isinstance(_error_of(future.state), StopRun):
@@ -70,7 +69,7 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
                 break
         # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(futures)
-        live.end(
+        live.finish(
             (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
             for future in futures
         )
@@ -83,10 +82,8 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
     return len(errors)
 
 
-def threads_of_each(all_threads: int, batches: int) -> int:
-    """Threads that each of the task runs at the same time may have, so that together they have
-    about so many.
-    """
+def threads_per_batch(all_threads: int, batches: int) -> int:
+    """Threads per task run, so that all simultaneous task runs together have `all_threads`."""
     return max(1, -(-all_threads // min(WORKERS, max(1, batches))))
 
 

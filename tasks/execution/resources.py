@@ -24,7 +24,7 @@ from image_tags.tasks.contracts.settings import (
     WorkSettings,
 )
 from image_tags.tasks.execution.clock import Clock
-from image_tags.tasks.execution.run_folder import begun
+from image_tags.tasks.execution.run_folder import first_start
 
 T = TypeVar("T")
 
@@ -146,7 +146,9 @@ def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) 
 
 def answers_since(run: str, ask_again_after: float | None) -> datetime | None:
     """The oldest answer that a run reuses: counted from its beginning, so that all tries agree."""
-    return None if ask_again_after is None else begun(run) - timedelta(seconds=ask_again_after)
+    return (
+        None if ask_again_after is None else first_start(run) - timedelta(seconds=ask_again_after)
+    )
 
 
 _opened: SingleFlight[tuple[str, Settings], RunResources] = SingleFlight()

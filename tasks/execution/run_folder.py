@@ -1,6 +1,4 @@
-"""A run's folder, `runs/<run>/`: its JSON files and its staged tables, exactly as they will be
-checked and published.
-"""
+"""A run's folder, `runs/<run>/`: its JSON files, and its tables as they will be published."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -32,7 +30,7 @@ def name_of_run(started: datetime, flow_run_id: object) -> str:
     return f"{started.astimezone(UTC):{MOMENT}}-{str(flow_run_id).replace('-', '')[-12:]}"
 
 
-def begun(run: str) -> datetime:
+def first_start(run: str) -> datetime:
     """When a run first started, from its name; now for what has no such name."""
     try:
         return datetime.strptime(run.partition("-")[0], MOMENT).replace(tzinfo=UTC)
@@ -56,7 +54,7 @@ def save_settings(store: Store, run: str, settings: Settings) -> None:
 
 
 def load_json(store: Store, key: str) -> Any:
-    """Read it again; None if it is not there."""
+    """A JSON file's value; None if it does not exist."""
     try:
         return json.loads(store.read(key))
     except NotInStore:
@@ -64,12 +62,12 @@ def load_json(store: Store, key: str) -> Any:
 
 
 def save_fetched(store: Store, run: str, digest: str, fetched: list[Fetched]) -> None:
-    """Keep what became of a batch of links."""
+    """Save the outcomes of a batch of links."""
     store.write(run_key(run, f"fetched/{digest}.json"), FETCHED.dump_json(fetched), JSON)
 
 
 def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fetched]:
-    """What became of the links of some batches; a batch that never finished gives nothing."""
+    """The outcomes of the links of some batches; a batch that never finished has none."""
     for digest in digests:
         try:
             yield from FETCHED.validate_json(store.read(run_key(run, f"fetched/{digest}.json")))
@@ -78,14 +76,12 @@ def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fet
 
 
 def save_failures(store: Store, run: str, name: str, failures: list[Failure]) -> None:
-    """Keep why some images have no answer: an empty list after a better second try."""
+    """Save why some images have no answer; an empty list replaces those of an earlier attempt."""
     store.write(run_key(run, f"failures/{name}.json"), FAILURES.dump_json(failures), JSON)
 
 
-def forget_failures(store: Store, run: str) -> None:
-    """Drop what an earlier try of the run could not do: its batches need not be those of the next
-    try.
-    """
+def delete_failures(store: Store, run: str) -> None:
+    """Delete the failures of an earlier attempt, which may have had other batches."""
     for key in list(store.keys(run_key(run, "failures/"))):
         store.delete(key)
 
@@ -132,12 +128,12 @@ def stage(store: Store, run: str, name: str, table: pa.Table) -> None:
 
 
 def staged(store: Store, run: str, name: str) -> pa.Table:
-    """Read it again."""
+    """A staged table."""
     return parquet_table(store.read(staged_key(run, name)))
 
 
 def staged_key(run: str, name: str) -> str:
-    """Where a staged table lies in the store."""
+    """The key of a staged table."""
     return run_key(run, f"{name}.parquet")
 
 

@@ -1,6 +1,4 @@
-"""What a shard is handed: its batches, in the run's folder of the store; and the signs of life that
-it leaves there.
-"""
+"""The batches and the heartbeat of each shard, in the run's folder."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,16 +18,14 @@ STAGED: dict[str, TypeAdapter[Any]] = {
     "ingest_images": TypeAdapter(list[Batch[str]]),
     "analyze_images": TypeAdapter(list[Batch[Picture]]),
 }
-"""How the batches of each step that can be shared out lie in the store."""
+"""How batches are stored, for each step that shards can do."""
 
 BEAT = 10.0
-"""Seconds between two signs of life; fewer where the run would not wait so long for one."""
+"""Seconds between two signs of life, or fewer if the run's patience is short."""
 
 
 def shares_of(batches: Sequence[Batch[Any]], shards: int) -> list[list[Batch[Any]]]:
-    """Each shard's batches; fewer shards where some would have nothing to do, so that the others
-    get all of the rate.
-    """
+    """Each shard's batches; fewer shards if some would have none, as they share the rate."""
     shares = [share_of(batches, number, shards) for number in range(1, shards + 1)]
     return [share for share in shares if share]
 
@@ -42,10 +38,10 @@ def save_share(
 
 
 def load_share(store: Store, run: str, step: str, number: int, of: int) -> list[Batch[Any]]:
-    """Read them again, on another machine.
+    """Read a shard's batches, on another machine.
 
     Raises:
-        StopRun: that machine does not see the run's folder.
+        StopRun: that machine has no access to the run's folder.
 
     """
     key = _share_key(run, step, number, of)
@@ -53,23 +49,24 @@ def load_share(store: Store, run: str, step: str, number: int, of: int) -> list[
         found: list[Batch[Any]] = STAGED[step].validate_json(store.read(key))
     except NotInStore:
         raise StopRun(
-            f"A shard's machine does not see {store.locate(key)}: the workers of all shards need the same store, on S3 or "
-            "in a folder that they share."
+            f"A shard's machine does not see {store.locate(key)}: the workers of all shards "
+            "need the same store, on S3 or in a shared folder."
         ) from None
     return found
 
 
 @contextmanager
-def alive(store: Store, run: str, patience: float) -> Iterator[None]:
-    """Leave signs of life for the run that waits for this flow run, which gives it up after so many
-    seconds without.
+def leave_signs_of_life(store: Store, run: str, patience: float) -> Iterator[None]:
+    """Leave signs of life while the block runs.
+
+    Without any for `patience` seconds, the run that waits for this shard regards it as lost.
     """
     with send_heartbeats(store, _pulse_key(run, flow_run.id), min(BEAT, patience / 5)):
         yield
 
 
-def sign_of_life(store: Store, run: str, flow_run_id: object) -> bytes:
-    """What a shard left last: something else than before if it lives."""
+def read_sign_of_life(store: Store, run: str, flow_run_id: object) -> bytes:
+    """A shard's latest sign of life; it changes while the shard is alive."""
     return read_heartbeat(store, _pulse_key(run, flow_run_id))
 
 

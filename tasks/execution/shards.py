@@ -1,9 +1,8 @@
-"""Dividing a step among shards: flow runs of a deployment, on whatever machines its work pool has
-workers.
+"""Dividing a step among shards: flow runs of a deployment, on the machines of its work pool.
 
-A shard works under the name of the run: results, fetched records, failures and answers lie where
-the run itself would have put them. It is handed the settings and a number, and finds its batches in
-the run's folder.
+A shard works under the name of the run: its results, fetched records, failures and answers are
+stored where the run itself would have put them. Its parameters are the settings and a number; its
+batches are in the run's folder.
 """
 
 import time
@@ -24,19 +23,17 @@ from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.live_progress import live_progress
+from image_tags.tasks.execution.live_progress import show_live_progress
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key
-from image_tags.tasks.execution.shard_batches import save_share, shares_of, sign_of_life
+from image_tags.tasks.execution.shard_batches import read_sign_of_life, save_share, shares_of
 from image_tags.tasks.execution.task_runners import divide_settings
 
 POLL = 2.0
-"""Seconds between two looks at the shards."""
+"""Seconds between two requests for the states of the shards."""
 
 STOPPED = "Stopped"
-"""The state of a shard which found that nothing can go on; its message is the sentence for the
-whole run.
-"""
+"""The state of a shard that had to stop; its message is the sentence for the whole run."""
 
 AT_WORK = frozenset({StateType.RUNNING, StateType.CANCELLING})
 
@@ -46,8 +43,8 @@ class Shard:
     """A shard that was started.
 
     Attributes:
-        name: its flow run's.
-        task_run_id: what stands for it among the run's own task runs.
+        name: of its flow run.
+        task_run_id: the task run that represents it in the run itself.
         sizes: the items of each of its batches by the key of their result.
 
     """
@@ -58,12 +55,13 @@ class Shard:
 
 
 class Watch:
-    """What has not changed for long, by this process's own clock: clocks of two machines are never
-    compared.
+    """Notices what has not changed for long, by this process's own clock.
+
+    The clocks of two machines are never compared.
 
     Args:
         patience: seconds.
-        clock: seconds, never turned back.
+        clock: monotonic, in seconds.
 
     """
 
@@ -72,62 +70,60 @@ class Watch:
         self._clock = clock
         self._seen: dict[Hashable, tuple[Hashable, float]] = {}
 
-    def still(self, what: Hashable, sign: Hashable) -> bool:
-        """Whether each look at something has shown this sign, for as long as one has patience."""
+    def unchanged_for_long(self, subject: Hashable, sign: Hashable) -> bool:
+        """Whether the subject has had this same sign at every call for `patience` seconds."""
         now = self._clock()
-        if what not in self._seen or self._seen[what][0] != sign:
-            self._seen[what] = sign, now
-        return now - self._seen[what][1] >= self.patience
+        if subject not in self._seen or self._seen[subject][0] != sign:
+            self._seen[subject] = sign, now
+        return now - self._seen[subject][1] >= self.patience
 
 
 def run_shards(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources) -> int:
-    """Have shards do the batches and wait for all of them; a failed one does not hold up the
-    others.
+    """Start shards for the batches and wait for all; a failed one does not stop the others.
 
     Returns:
-        How many shards failed; what they left is pending.
+        How many shards failed; their unfinished items are pending.
 
     Raises:
-        StopRun: one of them found that nothing can go on, no worker takes them up, or the server is
-            gone.
+        StopRun: one of them had to stop, no worker starts them, or the server does not answer.
 
     """
-    # What an earlier try of this flow run left at work would do the same once more.
+    # Shards that an earlier attempt of this flow run left running would do the same work twice.
     shard_runs.cancel_shards(shard_runs.find_unfinished(str(flow_run.id)))
     total = sum(len(batch.items) for batch in batches)
     left: dict[UUID, Shard] = {}
     with progress.track_step(step.name, total):
         try:
-            left.update(_started(step, batches, resources))
-            live = live_progress(step.name, total, next(iter(left.values())).task_run_id)
+            left.update(_start_shards(step, batches, resources))
+            live = show_live_progress(step.name, total, next(iter(left.values())).task_run_id)
 
             def on_done(items: int) -> None:
-                live.add(items, None)
+                live.count_items(items, None)
                 progress.advance_step(step.name, items)
 
-            failed = _wait_for(left, resources, on_done)
-            live.end([(total, None)])
+            failed = _wait_for_shards(left, resources, on_done)
+            live.finish([(total, None)])
             return failed
         finally:
             shard_runs.cancel_shards(left)
 
 
-def settings_of_each(settings: Settings, of: int) -> Settings:
-    """What a shard works by: its share of every rate.
+def settings_per_shard(settings: Settings, of: int) -> Settings:
+    """The settings of each shard: its share of every rate.
 
-    What it costs was looked at for all, on the run's own machine.
+    The budget was checked for all of them by the run itself.
     """
     return divide_settings(settings, of).model_copy(
         update={"shards": 1, "max_cost": None, "price_list": None}
     )
 
 
-def _started(
+def _start_shards(
     step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources
 ) -> Iterator[tuple[UUID, Shard]]:
     store, run, settings = resources.store, resources.run, resources.settings
     shares = shares_of(batches, settings.shards)
-    own = settings_of_each(settings, len(shares)).model_dump(mode="json")
+    own = settings_per_shard(settings, len(shares)).model_dump(mode="json")
     for number, share in enumerate(shares, 1):
         save_share(store, run, step.name, number, len(shares), share)
         name = f"{step.name}: shard {number} of {len(shares)}"
@@ -143,23 +139,24 @@ def _started(
         yield made.id, Shard(name, made.parent_task_run_id, sizes)
 
 
-def _wait_for(
+def _wait_for_shards(
     left: dict[UUID, Shard], resources: RunResources, on_done: Callable[[int], None]
 ) -> int:
-    """Take each shard out of `left` as it ends or is lost; how many of them failed."""
+    """Take each shard out of `left` when it ends or is lost; returns how many failed."""
     store, run, settings = resources.store, resources.run, resources.settings
     watch, logger = Watch(settings.shard_wait), get_run_logger()
     shards, failed, counted = dict(left), 0, 0
     while left:
-        states = _looked_at(left, watch)
-        signs = {one: _sign(store, run, one, states.get(one)) for one in left}
+        states = _read_states(left, watch)
+        signs = {one: _read_sign(store, run, one, states.get(one)) for one in left}
         for one, sign in signs.items():
             state = states.get(one)
             if state and not state.is_final():
-                if state.type not in AT_WORK or not watch.still(one, sign):
+                if state.type not in AT_WORK or not watch.unchanged_for_long(one, sign):
                     continue
                 state = Crashed(
-                    message=f"No sign of life for {watch.patience:.0f} s: its worker or machine is gone."
+                    message=f"No sign of life for {watch.patience:.0f} s: "
+                    "its worker or machine is gone."
                 )
                 shard_runs.force_state(one, state)
             shard = left.pop(one)
@@ -167,44 +164,44 @@ def _wait_for(
                 raise StopRun(state.message or STOPPED)
             if not state or not state.is_completed():
                 failed += 1
-                said = f"{state.name}. {state.message or ''}" if state else "It was deleted."
-                logger.warning("%s: %s", shard.name, said)
-        done = _done(shards, left, set(store.keys(run_key(run, "results/"))))
+                message = f"{state.name}. {state.message or ''}" if state else "It was deleted."
+                logger.warning("%s: %s", shard.name, message)
+        done = _count_done(shards, left, set(store.keys(run_key(run, "results/"))))
         on_done(done - counted)
         counted = done
-        if watch.still("all", tuple(signs.items())):
+        if watch.unchanged_for_long("all", tuple(signs.items())):
             pool = shard_runs.find_work_pool(settings.shard_deployment)
             raise StopRun(
-                f"No worker took up a shard within {watch.patience:.0f} s: start one on a machine that sees the store "
-                f"(prefect worker start --pool {pool}), or one more if all are busy, and run the same again."
+                f"No worker started a shard within {watch.patience:.0f} s: start a worker on a "
+                f"machine with access to the store (prefect worker start --pool {pool}), or one "
+                "more if all are busy, and run the same command again."
             )
         if left:
             time.sleep(POLL)
     return failed
 
 
-def _looked_at(shards: Collection[UUID], watch: Watch) -> dict[UUID, State[Any]]:
-    """The shards' states, once the server says them; an outage shorter than one has patience
-    changes nothing.
-    """
+def _read_states(shards: Collection[UUID], watch: Watch) -> dict[UUID, State[Any]]:
+    """The shards' states; waits out an outage of the server that is not too long."""
     while (states := shard_runs.read_states(shards)) is None:
-        if watch.still("server", "gone"):
+        if watch.unchanged_for_long("server", "gone"):
             raise StopRun(
-                f"Prefect's server has not answered for {watch.patience:.0f} s: run the same again once it does."
+                f"Prefect's server has not answered for {watch.patience:.0f} s: "
+                "run the same command again once it does."
             )
         time.sleep(POLL)
-    watch.still("server", "there")
+    watch.unchanged_for_long("server", "back")
     return states
 
 
-def _sign(store: Store, run: str, flow_run_id: UUID, state: State[Any] | None) -> Hashable:
-    """What changes while a shard lives."""
+def _read_sign(store: Store, run: str, flow_run_id: UUID, state: State[Any] | None) -> Hashable:
+    """A value that changes while a shard is alive."""
     if state and state.type in AT_WORK:
-        return state.type, sign_of_life(store, run, flow_run_id)
+        return state.type, read_sign_of_life(store, run, flow_run_id)
     return state and state.type
 
 
-def _done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection[str]) -> int:
+def _count_done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection[str]) -> int:
     """Items of all batches that have a result, or whose shard has ended."""
     return sum(
         size
@@ -215,6 +212,6 @@ def _done(shards: dict[UUID, Shard], left: Collection[UUID], results: Collection
 
 
 def _result_key(step: Task[..., Any], batch: Batch[Any], resources: RunResources) -> str:
-    """Where a batch's result will lie, whoever makes it."""
-    assert step.cache_key_fn is not None  # noqa: S101 - every task that is mapped has one
+    """The key of a batch's result, whichever process produces it."""
+    assert step.cache_key_fn is not None  # noqa: S101 - every mapped task has one
     return str(step.cache_key_fn(None, {"resources": resources, "batch": batch}))  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 NAMED = 20
-"""Links or images that a failed batch's message names."""
+"""Links or images that the message of a failed batch lists."""
 
 
 def timed(
@@ -38,11 +38,9 @@ def timed(
 
 
 def cache_key_of(task: str, group: type[Group]) -> Callable[[TaskRunContext, dict[str, Any]], str]:
-    """A cache key function: the task, the settings that its outcome depends on, and the batch's
-    ids.
-    """
+    """A cache key function: the task, the settings its outcome depends on, the batch's ids."""
 
-    def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
+    def make_key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
         resources: RunResources = parameters["resources"]
         settings = resources.settings.only(group).outcome_json()
         return batch_key(
@@ -52,29 +50,27 @@ def cache_key_of(task: str, group: type[Group]) -> Callable[[TaskRunContext, dic
             parameters["batch"],
         )
 
-    return key
+    return make_key
 
 
 def may_succeed_later(_: "Task[..., Any]", __: TaskRun, state: State[Any]) -> bool:
-    """Run a batch again only when what it left may succeed: not when a person has to fix something
-    first.
-    """
+    """Retry a failed batch, unless a person has to fix something first."""
     try:
         state.result()
     except StopRun:
         return False
-    except Exception:  # noqa: BLE001 - whatever else broke the batch, its good results are saved: try once more
+    except Exception:  # noqa: BLE001 - any other failure may be transient; what succeeded is saved
         return True
     return False
 
 
-def batch_failed(
+def make_batch_error(
     left: Sequence[tuple[str, Reason, str]],
     noun: str,
     outcomes: Mapping[str, int] | None = None,
     unreachable: Mapping[str, int] | None = None,
 ) -> BatchFailed:
-    """The error of a batch that left something: how many, why, and which."""
+    """The error of a batch with pending items: how many, why, and which."""
     reasons = ", ".join(
         f"{n:,} {reason}" for reason, n in Counter(reason for _, reason, _ in left).most_common()
     )

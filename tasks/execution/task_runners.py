@@ -13,14 +13,14 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
 
 WORKERS = 16
-"""Mapped task runs at the same time in one process; each has a few threads of its own."""
+"""Simultaneous mapped task runs per process; each has a few threads of its own."""
 
 
 class Place(NamedTuple):
     """Where task runs run.
 
     Attributes:
-        runner: to be entered and given task runs.
+        runner: a context manager that takes task runs.
         resources: for each of the processes.
         is_here: whether they run in this process.
 
@@ -34,8 +34,7 @@ class Place(NamedTuple):
     def open(self) -> Iterator[None]:
         """Let the runner take task runs while the block runs.
 
-        Other processes get the address of this one's server: without, each would start one of its
-        own.
+        Other processes get the address of this one's server; otherwise each would start its own.
         """
         with ExitStack() as stack:
             if not self.is_here:
@@ -46,7 +45,7 @@ class Place(NamedTuple):
 
 
 def choose_place(resources: RunResources) -> Place:
-    """The place that the settings name. A Dask cluster is started once a run."""
+    """The place that the settings name. A Dask cluster is started once per run."""
     settings = resources.settings
     if settings.runner == "threads":
         return Place(ThreadPoolTaskRunner(max_workers=WORKERS), resources, is_here=True)
@@ -56,13 +55,11 @@ def choose_place(resources: RunResources) -> Place:
 
 
 def divide_settings(settings: Settings, of: int) -> Settings:
-    """The settings for one of several processes that work at the same time: its share of every rate
-    and cap.
-    """
+    """The settings of one of `of` simultaneous processes: its share of every rate and cap."""
     shares = {
         "rate_share": settings.rate_share / of,
         "fetch_threads": math.ceil(settings.fetch_threads / of),
-        # One request a host at least, or a process could fetch nothing from it.
+        # At least one request per host, or a process could fetch nothing from it.
         "per_host": max(1, settings.per_host // of),
         "analyzer_threads": settings.analyzer_threads and math.ceil(settings.analyzer_threads / of),
     }

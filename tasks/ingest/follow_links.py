@@ -147,13 +147,16 @@ def follow_links(
     follower: LinkFollower,
     threads: int,
     report_done: Callable[[Fetched], None],
+    *,
+    ignore_records: bool = False,
 ) -> list[Fetched]:
     """Return the outcome of each distinct URL, in the order of first appearance.
 
-    `report_done` is called in the caller's thread as links are done, in any order.
+    `report_done` is called in the caller's thread as links are done, in any order. With
+    `ignore_records`, links are fetched whatever is known of them.
     """
     distinct = list(dict.fromkeys(urls))
-    known = follower.link_log.find(distinct)
+    known = {} if ignore_records else follower.link_log.find(distinct)
     outcomes: dict[str, Fetched] = {}
     for outcome in _work_in_threads(
         lambda url: follower.follow(url, known.get(url)), distinct, threads

@@ -50,7 +50,7 @@ def restore_pictures(
     follower = LinkFollower(
         resources.web, resources.store, resources.link_log, settings, resources.run, time.time
     )
-    follow_links(missing, follower, settings.fetch_threads, lambda _: None, anew=True)
+    follow_links(missing, follower, settings.fetch_threads, lambda _: None, ignore_records=True)
     get_run_logger().warning(
         "%s gone from the store although known; fetched again.",
         f"{counted(len(missing), 'picture')} {'was' if len(missing) == 1 else 'were'}",

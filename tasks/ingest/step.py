@@ -22,10 +22,14 @@ from image_tags.tasks.execution.batches import (
     batches_of,
     digest_of,
 )
-from image_tags.tasks.execution.mapping import threads_of_each
+from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_links, save_fetched
-from image_tags.tasks.execution.task_options import batch_failed, cache_key_of, may_succeed_later
+from image_tags.tasks.execution.task_options import (
+    cache_key_of,
+    make_batch_error,
+    may_succeed_later,
+)
 from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 
 UNREACHABLE = frozenset({Reason.CONNECTION_FAILED, Reason.TIMEOUT})
@@ -133,7 +137,7 @@ def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
     done = follow_links(
         batch.items,
         LinkFollower(resources.web, store, link_log, settings, resources.run, time.time),
-        threads_of_each(settings.fetch_threads, batch.of),
+        threads_per_batch(settings.fetch_threads, batch.of),
         report_done,
     )
     save_fetched(store, resources.run, batch.digest, done)
@@ -151,7 +155,7 @@ def ingest_images(resources: RunResources, batch: Batch[str]) -> BatchDone:
     ]
     if pending:
         link_log.flush()  # so that another try finds what is done
-        raise batch_failed(pending, "link", outcomes, unreachable)
+        raise make_batch_error(pending, "link", outcomes, unreachable)
     return BatchDone(batch.step, len(done), dict(outcomes), dict(unreachable))
 
 

@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from image_tags.tasks.contracts.display import NAME, href, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.response_fields import as_list, box_of, clipped
+from image_tags.tasks.contracts.response_fields import as_list, box_of, clip_box
 from image_tags.tasks.report.pictures import Thumb
 from image_tags.tasks.report.view import ReportInput, to_records
 
@@ -221,7 +221,7 @@ def _find_places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
         if _has_several_instances(tag)
         else []
     )
-    return [tuple(clipped(box)[side] for side in SIDES) for box in boxes if box] or [first]
+    return [tuple(clip_box(box)[side] for side in SIDES) for box in boxes if box] or [first]
 
 
 def _has_several_instances(tag: Mapping[str, Any]) -> bool:

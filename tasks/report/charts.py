@@ -23,9 +23,6 @@ NAME_LIMIT = 22
 Vega must not shorten names itself: it can cut an emoji in half, and then fails.
 """
 
-SURE = 0.05
-"""Corrected p-value below which an effect is drawn filled."""
-
 _BIN = 5
 
 
@@ -49,7 +46,7 @@ def draw_funnel(stages: Sequence[Stage]) -> Markup:
         text="lost:N"
     )
     chart = (bars + names + lost).properties(width=WIDTH, height=alt.Step(46))
-    return _render_svg(
+    return render_svg(
         chart, "From rows to tagged images: " + ", ".join(f"{s.name} {number(s.n)}" for s in stages)
     )
 
@@ -62,7 +59,7 @@ def draw_confidence(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
     top = max(
         sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN)
     )
-    ticks = alt.Axis(values=sorted({0, top // 2, top}), format="~s", grid=True)
+    ticks = alt.Axis(values=sorted({0, top // 2, top}), format=",d", grid=True)
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar()
@@ -93,7 +90,7 @@ def draw_confidence(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
         )
         .properties(width=WIDTH - 60, height=110)
     )
-    return _render_svg(
+    return render_svg(
         chart, f"Confidence of {kind} tags, 0 to 100: {len(kept)} kept, {len(dropped)} removed"
     )
 
@@ -116,52 +113,9 @@ def draw_seconds(seconds: dict[str, float]) -> Markup:
     text = base.mark_text(align="left", dx=6, fontSize=13, color="var(--soft)").encode(
         text="text:N"
     )
-    return _render_svg(
+    return render_svg(
         (bars + text).properties(width=WIDTH - 40, height=alt.Step(28)), "Seconds by step"
     )
-
-
-def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
-    """Draw each tag's effect with its interval; filled where it survives the correction."""
-    import altair as alt
-
-    rows = [
-        {
-            "tag": shown(_name_effect(e["kind"], e["name"]), NAME_LIMIT),
-            "difference": _finite_or_none(e["difference"]),
-            "low": _finite_or_none(e["low"]),
-            "high": _finite_or_none(e["high"]),
-            "fill": "var(--accent)" if e["p_corrected"] < SURE else "var(--card)",
-        }
-        for e in effects
-    ]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("tag:N", sort=None, title=None))
-    axis = alt.Axis(format="~s", tickCount=4, grid=True)
-    zero = (
-        alt.Chart(alt.InlineData(values=[{"zero": 0}]))
-        .mark_rule(color="var(--soft)", strokeDash=[3, 3])
-        .encode(x="zero:Q")
-    )
-    span = base.mark_rule(color="var(--accent)", strokeWidth=2).encode(
-        x=alt.X("low:Q", axis=axis, title=shown(f"difference in {metric}", 45)), x2="high:Q"
-    )
-    points = base.mark_point(stroke="var(--accent)", strokeWidth=2, size=60, opacity=1).encode(
-        x="difference:Q", fill=alt.Fill("fill:N", scale=None)
-    )
-    chart = (zero + span + points).properties(width=WIDTH - 60, height=alt.Step(24))
-    return _render_svg(
-        chart, f"Difference in {shown(metric, 60)} with and without each tag, with 95% intervals"
-    )
-
-
-def _name_effect(kind: str, name: str) -> str:
-    if kind == "any":
-        return name.replace("_", " ")
-    return name if kind == "label" else f"{name} ({kind})"
-
-
-def _finite_or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _count_by_bin(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
@@ -173,7 +127,8 @@ def _count_by_bin(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _render_svg(chart: Any, label: str) -> Markup:
+def render_svg(chart: Any, label: str) -> Markup:
+    """Render a chart as a figure in the colours of the page."""
     import vl_convert
 
     # The page's font may be wider than the one Vega measures with: the padding absorbs that.

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from image_tags.tasks.contracts import display as text
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.tables import KINDS
-from image_tags.tasks.report import charts, facts, tops
+from image_tags.tasks.report import charts, effect_charts, facts, tops
 from image_tags.tasks.report.gallery import list_pictures, make_gallery, pick_striking
 from image_tags.tasks.report.pictures import (
     TINY,
@@ -137,22 +137,33 @@ def _read_confidences(view: ReportInput, name: str, kind: str) -> "np.ndarray[An
     return np.asarray(table.filter(pc.equal(table["kind"], kind))["confidence"].drop_null())
 
 
-def _draw_effects(view: ReportInput) -> list[tuple[str, Markup, list[dict[str, Any]]]]:
+def _draw_effects(view: ReportInput) -> list[dict[str, Any]]:
     if "tag_effects" not in view.tables:
         return []
+    effects = view.tables["tag_effects"].to_pandas()
     metrics = []
-    for metric, rows in list(view.tables["tag_effects"].to_pandas().groupby("metric", sort=True))[
-        :METRICS
-    ]:
+    for metric, rows in list(effects.groupby("metric", sort=True))[:METRICS]:
         whole = rows[rows["kind"] == "any"]
         strongest = (
             rows[rows["kind"] != "any"]
             .sort_values(["p_corrected", "p_value", "kind", "name"])
             .head(EFFECTS)
         )
-        by_size = strongest.sort_values(["difference", "name"], ascending=[False, True])
+        by_size = strongest.sort_values(["superiority", "name"], ascending=[False, True])
         ordered = to_records(pd.concat([whole, by_size]))
-        metrics.append((str(metric), charts.draw_effects(str(metric), ordered), ordered))
+        values = view.metrics.get(str(metric), np.empty(0))
+        metrics.append(
+            {
+                "metric": str(metric),
+                "chart": effect_charts.draw_effects(str(metric), ordered),
+                "rows": ordered,
+                "found": int((rows["p_corrected"] < effect_charts.SURE).sum()),
+                "compared": len(rows),
+                "distribution": effect_charts.draw_distribution(str(metric), values)
+                if len(values)
+                else "",
+            }
+        )
     return metrics
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -22,6 +23,8 @@ class ReportInput:
         previous: summary.json of the version published before this one; None if this is the first.
         thumbnail: the stored picture's bytes by image_id; None where it cannot be had. Called from
             several threads.
+        metrics: the finite values of each metric that tags are compared by.
+        methods: methods.md of this run.
 
     """
 
@@ -31,6 +34,8 @@ class ReportInput:
     plan: Mapping[str, Any] | None = None
     previous: Mapping[str, Any] | None = None
     thumbnail: Callable[[str], bytes | None] = field(default=lambda _: None)
+    metrics: Mapping[str, "np.ndarray[Any, Any]"] = field(default_factory=dict)
+    methods: str = ""
 
     def select_table(self, name: str, *columns: str) -> pa.Table:
         """Select some columns of a table."""

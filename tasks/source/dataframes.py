@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from image_tags.tasks.adapters.files.column_types import unique_names
 from image_tags.tasks.adapters.files.tables import parquet_bytes
-from image_tags.tasks.adapters.files.text_tables import unique_names
 from image_tags.tasks.contracts.errors import UsageError
 
 UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)

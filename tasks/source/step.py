@@ -1,22 +1,25 @@
 """Reading the source: the user's table, its URL column and the links in it."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from image_tags.tasks.adapters.files import files, tables
+from image_tags.tasks.adapters.files import files
+from image_tags.tasks.adapters.files.errors import EmptyFile
+from image_tags.tasks.adapters.files.tables import TableRead, read_table
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link, Source, SourceRead
+from image_tags.tasks.contracts.settings import SourceSettings
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_links, stage
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.source.concat_tables import concat_tables
-from image_tags.tasks.source.url_cells import is_attempt, links_in, looks_like_links
-
-SAMPLE = 1000
-"""Filled cells a column is judged by."""
+from image_tags.tasks.source.url_cells import links_in
+from image_tags.tasks.source.url_column import choose_url_column
 
 
 @task(task_run_name="read {resources.settings.source}", cache_policy=NO_CACHE)
@@ -26,92 +29,119 @@ def read_source(resources: RunResources) -> SourceRead:
     store, run, settings = resources.store, resources.run, resources.settings
     source = resources.take_source()
     if source is None:
-        source = load_source(settings.source, settings.url_column, settings.store)
-        check_metrics(source.table, settings.metric)
+        source = load_source_of(settings.only(SourceSettings), settings.store)
+        check_metrics(source.table, settings.metric, settings.effect_cluster)
     links = links_of(source.table, source.url_column)
     stage(store, run, "source", source.table)
     save_links(store, run, links)
-    found = " (found by looking at the values)" if source.guessed else ""
     logger = get_run_logger()
     logger.info(
-        "%d rows, %d links in column %r%s",
-        source.table.num_rows,
-        len(links),
-        source.url_column,
-        found,
+        "%d rows, %d links in column %r", source.table.num_rows, len(links), source.url_column
     )
-    return SourceRead(source.table.num_rows, len(links), source.url_column, source.guessed)
+    for remark in source.remarks:
+        logger.info("%s", remark)
+    return SourceRead(
+        source.table.num_rows, len(links), source.url_column, source.guessed, source.remarks
+    )
 
 
-def load_source(address: str, url_column: str | None, store: str | None = None) -> Source:
-    """Read the file, folder or pattern at the address; what lies in the store is no part of a
-    folder.
+def load_source_of(settings: SourceSettings, store: str | None) -> Source:
+    """Read the source that the settings name; see `load_source`."""
+    return load_source(
+        settings.source,
+        settings.url_column,
+        store,
+        header=settings.header,
+        delimiter=settings.delimiter,
+    )
+
+
+def load_source(
+    address: str,
+    url_column: str | None,
+    store: str | None = None,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+) -> Source:
+    """Read the file, folder or pattern at the address.
+
+    A source without rows, or without a link in any row, is a table like any other: scheduled
+    batches are empty at times.
+
+    Args:
+        address: of a file, a folder or a pattern; local or `s3://`.
+        url_column: None: found by looking.
+        store: files inside it are not part of a folder.
+        header: whether the first line of text tables holds names; None: found by looking.
+        delimiter: of text tables; None: found by looking.
 
     Raises:
-        UsageError: nothing there, not a table, no rows, no such column, or no links.
+        UsageError: nothing is there, it is not a table, or it is not clear which column is meant.
     """
-    table = concat_tables(_tables(files.expand_address(address, store)))
+    names = files.expand_address(address, store)
+    parts = _read_files(names, header=header, delimiter=delimiter)
+    table = concat_tables([part.table for part in parts.values()])
+    if not table.column_names:
+        table = pa.table({url_column or "url": pa.array([], pa.string())})
+    return source_from_table(table, url_column, _remarks_on_files(parts))
+
+
+def source_from_table(
+    table: pa.Table, url_column: str | None, remarks: Sequence[str] = ()
+) -> Source:
+    """Make a table a source: choose its column with the links.
+
+    Args:
+        table: with or without rows.
+        url_column: None: found by looking.
+        remarks: on how the table was read.
+
+    Raises:
+        UsageError: there is no such column, none that holds links, or several that may be meant.
+    """
+    column = choose_url_column(table, url_column)
+    sentences = [*remarks, *column.remarks]
     if table.num_rows == 0:
-        raise UsageError(f"The source {address!r} has column names but no rows.")
-    return Source(table, find_url_column(table, url_column), guessed=url_column is None)
-
-
-def find_url_column(table: pa.Table, wanted: str | None) -> str:
-    """The column with the links: the one asked for, or the one with the largest share of cells that
-    hold only links.
-
-    Raises:
-        UsageError: there is no such column, or no column with links.
-    """
-    names = table.column_names
-    listed = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    if wanted is not None:
-        if wanted not in names:
-            raise UsageError(f"There is no column {wanted!r} in the source; it has {listed}.")
-        if not any(is_attempt(link) for cell in _cells(table, wanted) for link in links_in(cell)):
-            raise UsageError(
-                f"There are no links in the column {wanted!r}: nothing in it starts with http:// or https://."
-            )
-        return wanted
-    shares = {name: _share_of_links(table, name) for name in names}
-    best = max(shares, key=lambda name: shares[name], default=None)
-    if best is None or shares[best] == 0:
-        raise UsageError(
-            f"No column of the source holds links; it has {listed}. Name one with --url-column."
-        )
-    return str(best)
+        sentences.append("The source has no rows: the tables are empty.")
+    return Source(table, column.name, url_column is None, tuple(sentences))
 
 
 def links_of(table: pa.Table, url_column: str) -> list[Link]:
-    """Every link of the column, in order of row and position."""
+    """List every link of the column, in order of row and position."""
     return [
         Link(row, position, url)
-        for row, cell in enumerate(_cells(table, url_column))
+        for row, cell in enumerate(table.column(url_column).to_pylist())
         for position, url in enumerate(links_in(cell))
     ]
 
 
-def _cells(table: pa.Table, name: str) -> list[object]:
-    return list(table.column(name).to_pylist())
-
-
-def _share_of_links(table: pa.Table, name: str) -> float:
-    column = table.column(name).drop_null()
-    cells = [cell for cell in column.slice(0, SAMPLE).to_pylist() if cell not in ("", [])]
-    return sum(looks_like_links(cell) for cell in cells) / len(cells) if cells else 0.0
-
-
-def _tables(names: list[str]) -> list[pa.Table]:
-    """Each file as a table; one that is empty, as it may have just been begun, says nothing beside
-    others.
-    """
-    parts: list[pa.Table] = []
+def _read_files(
+    names: Sequence[str], *, header: bool | None, delimiter: str | None
+) -> dict[str, TableRead]:
+    """Each file as a table. Empty ones, perhaps just being written, are left out if there are others."""
+    parts: dict[str, TableRead] = {}
     empty: UsageError | None = None
     for name in names:
         try:
-            parts.append(tables.table_from(name, files.read_bytes(name)))
-        except tables.EmptyFile as error:
+            data = files.read_bytes(name)
+            parts[name] = read_table(name, data, header=header, delimiter=delimiter)
+        except EmptyFile as error:
             empty = error
     if empty and not parts:
         raise empty
     return parts
+
+
+def _remarks_on_files(parts: dict[str, TableRead]) -> list[str]:
+    """What was guessed, each sentence once, with the file where there are several."""
+    places: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        for remark in part.remarks:
+            places.setdefault(remark, []).append(name)
+    if len(parts) == 1:
+        return list(places)
+    return [
+        f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}: {remark}"
+        for remark, found in places.items()
+    ]

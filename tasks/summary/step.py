@@ -6,23 +6,30 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from image_tags.tasks.adapters.files.table_files import TableFile, encode_column
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject, SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json, staged
+from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.summary.changes import compare_with_published, describe_changes
 
 TOP = 10
 """How many labels and people the summary names."""
+
+
+IMAGE_COLUMNS = ["row", "position", "url", "image_id", "status", "reason"]
+"""The columns of `images` that are counted."""
 
 
 @task(task_run_name="summarize the run", cache_policy=NO_CACHE)
@@ -46,7 +53,11 @@ def summarize_run(
 
     """
     store, run, settings = resources.store, resources.run, resources.settings
-    tables = {name: staged(store, run, name) for name in published_tables(settings.metric)}
+    with StagedTables(store, run) as staged:
+        files = {name: staged.open(name) for name in published_tables(settings.metric)}
+        images = files["images"].select(IMAGE_COLUMNS)
+        tags = read_names(files["tags_long"])
+        rows = {name: file.num_rows for name, file in files.items()}
     calls = load_calls(store, run)
     prices = prices_for(settings)
     billed = {operation: account.billed for operation, account in calls.items()}
@@ -63,18 +74,19 @@ def summarize_run(
         "analyzer": settings.analyzer,
         "operations": list(settings.operations),
         "rows": source.rows,
-        **count_links(tables["images"]),
-        "changes": compare_with_published(store, tables["images"], run),
+        **count_links(images),
+        "changes": compare_with_published(store, images, run),
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(resources.clock.seconds),
         "checks": checks,
         "findings": [finding for finding in findings if not finding["success"]],
-        "tables": {name: table.num_rows for name, table in tables.items()},
-        "top_labels": rank_names(tables["tags_long"], "label"),
-        "people": rank_names(tables["tags_long"], "celebrity"),
-        "remarks": [*remarks, *find_shared_pictures(tables["images"], settings.max_links_an_image)],
+        "tables": rows,
+        "top_labels": rank_names(tags, "label"),
+        "people": rank_names(tags, "celebrity"),
+        "remarks": [*remarks, *find_shared_pictures(images, settings.max_links_an_image)],
         "published": not stopped and not checks["critical"],
+        "nothing_new": False,
     }
     save_json(store, run_key(run, "summary.json"), summary)
     return summary
@@ -84,11 +96,7 @@ def collect_remarks(
     settings: Settings, source: SourceRead, renamed: Mapping[str, str]
 ) -> list[str]:
     """What a reader of the tables should know of how they were made."""
-    remarks = []
-    if source.guessed:
-        remarks.append(
-            f"Links were taken from the column {source.url_column!r}, found by looking at the values."
-        )
+    remarks = list(source.remarks)
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
     for was, now in renamed.items():
@@ -123,14 +131,22 @@ def count_links(images: pa.Table) -> JsonObject:
     }
 
 
+def read_names(tags: TableFile) -> pa.Table:
+    """Image, kind and name of each tag, as codes: millions of image ids are large as texts."""
+    names = ("image_id", "kind", "name")
+    return pa.table({name: tags.encode(name) for name in names})
+
+
 def rank_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
     """The names of a kind that most images have, with how many have them."""
-    of_kind = long.filter(pc.equal(long.column("kind"), kind))
-    pairs = set(
-        zip(of_kind.column("image_id").to_pylist(), of_kind.column("name").to_pylist(), strict=True)
-    )
-    names = Counter(name for _, name in pairs)
-    return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:most]
+    of_kind = long.filter(pc.equal(long.column("kind"), kind)).combine_chunks()
+    images, names = (encode_column(of_kind.column(name)) for name in ("image_id", "name"))
+    codes = {"image": images.indices.to_numpy(), "name": names.indices.to_numpy()}
+    pairs = pd.DataFrame(codes).drop_duplicates()
+    counted = pairs["name"].value_counts()
+    labels = names.dictionary.take(pa.array(counted.index)).to_pylist()
+    counts = list(zip(labels, counted.tolist(), strict=True))
+    return sorted(counts, key=lambda item: (-item[1], item[0]))[:most]
 
 
 def count_failed_checks(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:

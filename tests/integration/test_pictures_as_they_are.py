@@ -151,6 +151,7 @@ def test_every_picture_whose_pixels_are_all_there_is_tagged(run, server, monkeyp
         ("long", (12_000, 150)),
     ]:
         assert (of[name]["width"], of[name]["height"]) == size, name
+    assert "scaled from 12000 x 150 to 10000 x 125 px" in of["long"]["detail"]
     assert "metadata (iCCP)" in of["icc"]["detail"]
     assert "end marker was added" in of["no-end-marker"]["detail"]
 

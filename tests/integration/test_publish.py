@@ -39,8 +39,12 @@ def settings(store, metric=()):
     return Settings(source="x.csv", store=store.address, metric=metric, **widths)
 
 
-def checked_run(store, run, rows=3, **more):
-    """A run whose tables are staged and checked, ready to be published; returns its summary."""
+def checked_run(store, run, rows=None, **more):
+    """A run whose tables are staged and checked, ready to be published; returns its summary.
+
+    Each run has another number of rows, by its name, so that it has something new to publish.
+    """
+    rows = rows or 3 + sum(map(ord, run)) % 20
     summary = stage_run(store, run, Staged(rows=rows, **more))
     check_staged(store, run, settings(store, more.get("metrics", ())))
     return summary
@@ -94,6 +98,36 @@ def test_a_run_that_was_checked_against_an_older_version_does_not_publish_over_a
     assert store.read(CURRENT) == before
     check_staged(store, "early", settings(store))  # as a retry does
     assert publish_version(store, "early", early, PLAIN).pointer.version == "v-early"
+
+
+def test_a_run_with_the_same_tables_makes_no_new_version(store):
+    first = checked_run(store, "r1", rows=5, metrics=("likes",))
+    publish_version(store, "r1", first, PLAIN)
+    before = {key: store.read(key) for key in store.keys("published/")}
+    again = checked_run(store, "r2", rows=5, metrics=("likes",))
+    publication = publish_version(store, "r2", again, PLAIN)
+    assert (publication.nothing_new, publication.pointer.version) == (True, "v-r1")
+    assert {key: store.read(key) for key in store.keys("published/")} == before
+    other = checked_run(store, "r3", rows=6, metrics=("likes",))
+    assert not publish_version(store, "r3", other, PLAIN).nothing_new
+    assert [one.version for one in list_versions(store)] == ["v-r3", "v-r1"]
+
+
+def test_the_same_tables_are_published_where_readers_see_something_else(store):
+    for run, rows in (("r1", 3), ("r2", 4)):
+        publish_version(store, run, checked_run(store, run, rows=rows), PLAIN)
+    roll_back(store, "v-r1")
+    assert not publish_version(store, "r3", checked_run(store, "r3", rows=4), PLAIN).nothing_new
+    with_csv = PublishSettings(csv=True)
+    assert not publish_version(store, "r4", checked_run(store, "r4", rows=4), with_csv).nothing_new
+    assert publish_version(store, "r5", checked_run(store, "r5", rows=4), with_csv).nothing_new
+
+
+@pytest.mark.parametrize("lost", ["images.parquet", "content.json"])
+def test_a_version_that_lost_a_file_is_published_anew(store, lost):
+    publish_version(store, "r1", checked_run(store, "r1", rows=3), PLAIN)
+    store.delete(f"published/v-r1/{lost}")
+    assert not publish_version(store, "r2", checked_run(store, "r2", rows=3), PLAIN).nothing_new
 
 
 def test_publishing_again_changes_nothing(store):

@@ -265,7 +265,7 @@ def test_without_a_worker_the_run_stops_and_says_which_to_start(world):
     world.pool("nobody")
     result = image_tags(*world.words("waiting", "nobody", "--shard-wait", "3"), env=world.env)
     assert result.code == 1
-    assert "Stopped: No worker took up a shard within 3 s" in result.err
+    assert "Stopped: No worker started a shard within 3 s" in result.err
     assert "prefect worker start --pool nobody" in result.err
     parts = [run for run in flow_runs(world.server) if run["work_pool_name"] == "nobody"]
     assert [part["state_type"] for part in parts] == ["CANCELLED"] * 2

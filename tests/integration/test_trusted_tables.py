@@ -12,7 +12,7 @@ import pytest
 
 from image_tags.expectations import suite
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
-from image_tags.tasks.clean import rules as cleaning
+from image_tags.tasks.clean import step as cleaning
 from image_tags.tasks.read import read_tables
 from tests.support.command import image_tags
 from tests.support.every_type import SOURCE
@@ -71,13 +71,13 @@ def files_below(folder):
 def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp_path):
     assert run(["likes"], [[1], [2]]).code == 0
     before = files_below(tmp_path / "store" / "published")
-    clean = cleaning.clean
+    clean_part = cleaning.clean_part
 
-    def broken(long, settings):
-        kept, dropped = clean(long, settings)
+    def broken(long, settings, names):
+        kept, dropped = clean_part(long, settings, names)
         return kept.set_column(4, kept.schema.field(4), [[120.0] * kept.num_rows]), dropped
 
-    monkeypatch.setattr(cleaning, "clean", broken)
+    monkeypatch.setattr(cleaning, "clean_part", broken)
     result = run(["likes"], [[1], [2], [3]])
     assert result.code == 1
     assert "A confidence is between 0 and 100." in result.out

@@ -233,20 +233,27 @@ BREAKERS = {
         ),
         "Every comparison names its tag.": put_value("tag_effects", "name", None),
         "Every comparison has a difference.": put_value("tag_effects", "difference", None),
-        "Every difference has the lower end of its interval.": put_value(
+        "Every comparison has a probability of superiority.": put_value(
+            "tag_effects", "superiority", None
+        ),
+        "Every comparison has the lower end of its interval.": put_value(
             "tag_effects", "low", None
         ),
-        "Every difference has the upper end of its interval.": put_value(
+        "Every comparison has the upper end of its interval.": put_value(
             "tag_effects", "high", None
         ),
         "A kind is one of the closed list, or any.": put_value("tag_effects", "kind", "mood"),
         "A metric is one that was asked for.": put_value("tag_effects", "metric", "hearts"),
         "Metric, kind and name name one comparison.": repeat_first_row("tag_effects"),
-        "Enough rows have the tag.": put_value("tag_effects", "with_n", 2),
-        "Enough rows lack the tag.": put_value("tag_effects", "without_n", 0),
+        "Enough pictures have the tag.": put_value("tag_effects", "with_images", 2),
+        "Enough pictures lack the tag.": put_value("tag_effects", "without_images", 0),
         "A p-value is between 0 and 1.": put_value("tag_effects", "p_value", 1.1),
         "A corrected p-value is between 0 and 1.": put_value("tag_effects", "p_corrected", -0.1),
-        "An interval has its lower end below.": put_value("tag_effects", "low", 1e9),
+        "A probability of superiority is between 0 and 1.": put_value(
+            "tag_effects", "superiority", 1.5
+        ),
+        "An interval starts at or below its estimate.": put_value("tag_effects", "low", 1e9),
+        "An interval ends at or above its estimate.": put_value("tag_effects", "high", -1e9),
     },
     "tagged": {
         "The table has exactly the columns, types and order of its contract.": drop_column(

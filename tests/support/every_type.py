@@ -6,7 +6,7 @@ import uuid
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.files.tables import parquet_bytes, table_from
+from image_tags.tasks.adapters.files.tables import parquet_bytes, read_table
 
 NAN = float("nan")
 TENTHS = [decimal.Decimal("1.50"), None, decimal.Decimal("-2.00")]
@@ -52,5 +52,5 @@ COLUMNS = {
     "שלום <i>`'\"": pa.array(["\u202etfel ot thgir", None, "=1+1"]),
 }
 
-SOURCE = table_from("source.parquet", parquet_bytes(pa.table(COLUMNS)))
+SOURCE = read_table("source.parquet", parquet_bytes(pa.table(COLUMNS))).table
 """The columns as a source has them."""

@@ -37,6 +37,7 @@ OPTIONS: dict[str, Any] = {
     "operations": list(OPERATIONS),
     "analyzer_threads": 1,
     "allow_private_addresses": True,
+    "batch_size": 1,
 }
 
 

@@ -208,7 +208,11 @@ def made_effects():
                 {
                     "kind": kind, "name": name, "metric": metric, "with_n": rng.randrange(20, 400), "without_n": 500,
                     "with_mean": 100 + difference, "without_mean": 100.0, "difference": difference,
-                    "low": difference - half, "high": difference + half,
+                    "with_median": 80.0, "without_median": 70.0, "with_images": 20,
+                    "without_images": 400, "with_clusters": 20, "without_clusters": 400,
+                    "superiority": 0.5 + difference / 200,
+                    "low": 0.5 + (difference - half) / 200, "high": 0.5 + (difference + half) / 200,
+                    "also": [],
                     "p_value": 0.01 if abs(difference) > half else 0.3,
                     "p_corrected": 0.02 if abs(difference) > half else 0.5,
                 }

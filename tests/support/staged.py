@@ -17,7 +17,7 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
-from image_tags.tasks.effects.statistics import tag_effects
+from image_tags.tasks.effects.statistics import compare_tags
 from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
 from image_tags.tasks.reshape import tabulate_verdicts
 from image_tags.tasks.summary.step import count_links
@@ -166,8 +166,8 @@ class Staged:
         self.tables = dict(zip(PUBLISHED, made, strict=True))
 
         if metrics:
-            effects = EffectSettings(effect_min_rows=3, effect_resamples=100)
-            self.tables["tag_effects"] = tag_effects(self.source, images, long, metrics, effects)
+            effects = EffectSettings(effect_min_rows=3)
+            self.tables["tag_effects"] = compare_tags(self.source, images, long, metrics, effects)
 
     def change(self, table, column, values):
         """Put other values into a column: a function of the row number and the old value, or None

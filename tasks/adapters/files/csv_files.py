@@ -3,7 +3,8 @@
 import base64
 import io
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,20 +17,35 @@ FORMULA = r"^[=+\-@\t\r]"
 
 
 def csv_bytes(table: pa.Table, *, for_spreadsheets: bool = False) -> bytes:
-    """Encode the table as one CSV file: UTF-8, a header line, commas, quotes where needed.
+    """Encode a table in memory as one CSV file; see `write_csv`."""
+    sink = io.BytesIO()
+    write_csv(sink, [table], table.schema, for_spreadsheets=for_spreadsheets)
+    return sink.getvalue()
+
+
+def write_csv(
+    sink: IO[bytes], parts: Iterable[pa.Table], schema: pa.Schema, *, for_spreadsheets: bool = False
+) -> None:
+    """Write a table as CSV: UTF-8, a header line, commas, quotes where needed.
 
     Args:
-        table: any table, also with columns of the user's own.
+        sink: a file to write to.
+        parts: the table's rows, of which only a part is in memory.
+        schema: the table's; it may have columns of the user's own.
         for_spreadsheets: put an apostrophe before text that a spreadsheet would run as a formula.
             That changes the text, so it is not the default: programs read these files too.
     """
-    columns = [_encode_column(column, for_spreadsheets) for column in table.columns]
-    names = [_escape_formula(name) if for_spreadsheets else name for name in table.column_names]
-    sink = io.BytesIO()
-    pyarrow.csv.write_csv(
-        pa.table(columns, names=names), sink, pyarrow.csv.WriteOptions(quoting_style="needed")
-    )
-    return sink.getvalue()
+    names = [_escape_formula(name) if for_spreadsheets else name for name in schema.names]
+
+    def encode(part: pa.Table) -> pa.Table:
+        columns = [_encode_column(column, for_spreadsheets) for column in part.columns]
+        return pa.table(columns, names=names)
+
+    options = pyarrow.csv.WriteOptions(quoting_style="needed")
+    header = encode(schema.empty_table()).schema
+    with pyarrow.csv.CSVWriter(sink, header, write_options=options) as writer:
+        for part in parts:
+            writer.write_table(encode(part))
 
 
 def _encode_column(column: pa.ChunkedArray, for_spreadsheets: bool) -> pa.ChunkedArray:

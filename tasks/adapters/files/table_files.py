@@ -56,12 +56,7 @@ class TableFile:
     def _encode(self, name: str) -> pa.DictionaryArray:
         self._require([name])
         with self._open([name]) as file:
-            column = file.read(columns=[name])[name]
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        if column.num_chunks == 0:
-            return pa.array([], column.type)
-        return column.unify_dictionaries().combine_chunks()
+            return encode_column(file.read(columns=[name])[name])
 
     def iterate(
         self, names: Sequence[str] | None = None, rows: int | None = None
@@ -131,6 +126,15 @@ class TableWriter:
         self._file.write_table(whole.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
         self._waiting = [whole.slice(rows)]
         self._held -= rows
+
+
+def encode_column(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column in memory as codes into its distinct values."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if column.num_chunks == 0:
+        return pa.array([], column.type)
+    return column.unify_dictionaries().combine_chunks()
 
 
 @contextmanager

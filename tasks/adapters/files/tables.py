@@ -1,37 +1,51 @@
 """Tables as bytes: CSV, TSV, JSON Lines and Parquet in, Parquet out.
 
-Nothing in a cell is changed on the way.
+Nothing in a cell is changed on the way. docs/sources.md describes what is guessed.
 """
 
 import gzip
 import io
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from image_tags.tasks.adapters.files.text_tables import (
-    json_lines,
-    separated,
-    separator_in,
-    unique_names,
-)
+from image_tags.tasks.adapters.files.column_types import unique_names
+from image_tags.tasks.adapters.files.errors import EmptyFile
+from image_tags.tasks.adapters.files.json_tables import begins_like_json, is_json_name, read_json
+from image_tags.tasks.adapters.files.text_tables import read_delimited
 from image_tags.tasks.contracts.errors import UsageError
 
 UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-"""How files begin that are packed by what is not read here."""
+"""First bytes of files that are packed in a way that is not read here."""
+
+MAX_NULS = 0.2
+"""Share of NUL characters above which bytes are not text: in UTF-16 every other byte is one."""
 
 
-class EmptyFile(UsageError):
-    """A file with nothing in it."""
+@dataclass(frozen=True)
+class TableRead:
+    """A file's table, and what was guessed about it, as sentences."""
+
+    table: pa.Table
+    remarks: tuple[str, ...] = ()
 
 
-def table_from(name: str, data: bytes) -> pa.Table:
-    """One file as an Arrow table; the name's ending says what it should be, its bytes decide.
+def read_table(
+    name: str, data: bytes, *, header: bool | None = None, delimiter: str | None = None
+) -> TableRead:
+    """Read one file as an Arrow table; the name's ending is a hint, its bytes decide.
 
-    Text columns of CSV and TSV become numbers only where every number, written out again, is the
-    same text.
+    Text columns of CSV and TSV become numbers only where every number, written again, is the same
+    text.
+
+    Args:
+        name: of the file.
+        data: its bytes, perhaps packed by gzip.
+        header: whether the first row of a text table holds column names; None: found by looking.
+        delimiter: what separates the cells of a text table; None: found by looking.
 
     Raises:
         EmptyFile: nothing is in it.
@@ -41,16 +55,16 @@ def table_from(name: str, data: bytes) -> pa.Table:
     if not data.strip():
         raise EmptyFile(f"The file {name!r} is empty.")
     if data[:4] == b"PAR1":
-        return _parquet(name, data)
+        return TableRead(_parquet(name, data))
     plain = name.lower().removesuffix(".gz")
     if plain.endswith((".parquet", ".pq")):
         raise UsageError(f"The file {name!r} is not a Parquet file.")
     text = _text(name, data)
-    if plain.endswith((".jsonl", ".ndjson", ".json")) or (
-        not plain.endswith((".csv", ".tsv")) and text.lstrip()[:1] == "{"
-    ):
-        return json_lines(name, text)
-    return separated(name, text, separator_in(plain, text))
+    if is_json_name(plain) or (not plain.endswith((".csv", ".tsv")) and begins_like_json(text)):
+        table, remarks = read_json(name, text)
+    else:
+        table, remarks = read_delimited(name, text, header, delimiter)
+    return TableRead(table, tuple(remarks))
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -87,18 +101,18 @@ def _text(name: str, data: bytes) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:
+    if text.count("\0") > MAX_NULS * len(text):
         raise UsageError(
-            f"The file {name!r} is not a table: it is neither Parquet nor text in UTF-8 (save other encodings as that)."
+            f"The file {name!r} is not a table: it is neither Parquet nor text in UTF-8 "
+            "(save other encodings as that)."
         )
     return text
 
 
 def _parquet(name: str, data: bytes) -> pa.Table:
     try:
-        table = pq.ParquetFile(
-            io.BytesIO(data)
-        ).read()  # unlike read_table, it takes two columns of one name
+        # Unlike pq.read_table, it takes two columns of one name.
+        table = pq.ParquetFile(io.BytesIO(data)).read()
     except (pa.ArrowException, OSError):
         raise UsageError(f"The file {name!r} is a damaged Parquet file.") from None
     return pa.table(
@@ -107,9 +121,7 @@ def _parquet(name: str, data: bytes) -> pa.Table:
 
 
 def _rows_can_be_taken(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column with plain texts and bytes for views of them, which Arrow cannot yet take rows
-    from.
-    """
+    """The column with plain text and bytes instead of views: Arrow takes no rows from those yet."""
     plain = _without_views(column.type)
     return column if plain == column.type else column.cast(plain)
 

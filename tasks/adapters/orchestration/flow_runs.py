@@ -2,9 +2,23 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
+from prefect.states import Crashed
+
+UNFINISHED = [StateType.RUNNING, StateType.PENDING]
+"""States of task runs that a process which was killed can leave behind."""
 
 
 def replace_tags(old: Collection[str], new: Collection[str]) -> None:
@@ -21,3 +35,27 @@ def read_first_start() -> datetime:
     """
     with get_client(sync_client=True) as client:
         return client.read_flow_run(flow_run.id).start_time or datetime.now(UTC)
+
+
+def close_left_task_runs() -> int:
+    """Mark the task runs that an earlier try of the flow run left unfinished as Crashed.
+
+    A process that is killed cannot say how its task runs ended: their bars would grow on the flow
+    run's page for ever. At the start of a try, no task run of this try is there yet.
+
+    Returns:
+        How many there were.
+
+    """
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(str(flow_run.id))]))
+    unfinished = TaskRunFilter(
+        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))
+    )
+    with get_client(sync_client=True) as client:
+        left = client.read_task_runs(flow_run_filter=mine, task_run_filter=unfinished)
+        for task_run in left:
+            state: State[Any] = Crashed(
+                message="Its process was killed; a retry of the flow run closed it."
+            )
+            client.set_task_run_state(task_run.id, state, force=True)
+    return len(left)

@@ -34,7 +34,7 @@ def given(*words):
 def test_every_setting_is_an_option_and_a_parameter_of_the_same_name():
     names = list(list_settings())
     assert set(names) == set(Settings.model_fields)
-    assert names[:4] == ["source", "url_column", "store", "sse"]
+    assert names[:4] == ["source", "url_column", "store", "analyzer"]
     listed = {opt for parameter in read.params for opt in parameter.opts}
     assert {option_name(name) for name in names if name != "source"} <= listed
     signature = inspect.signature(flatten_parameters(lambda settings: settings))
@@ -114,3 +114,10 @@ def test_each_setting_has_a_group_and_a_sentence():
     for name, field in list_settings().items():
         assert find_group(name)
         assert field.description
+
+
+def test_the_help_shows_which_options_take_a_unit():
+    help_text = CliRunner().invoke(read, ["--help"]).output
+    for option in ("--fresh-for", "--ask-again-after", "--store-wait", "--deadline"):
+        assert f"{option} DURATION" in help_text
+    assert "--max-cost X" in help_text

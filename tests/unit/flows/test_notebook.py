@@ -21,9 +21,8 @@ FRAME = pd.DataFrame(
     [
         ([1, 2], None, {}, "takes a pandas DataFrame, not list"),
         (FRAME["media"], None, {}, "takes a pandas DataFrame, not Series"),
-        (FRAME.iloc[:0], None, {}, "no rows"),
+        (FRAME[[]], None, {}, "no columns"),
         (FRAME, "nope", {}, "no column 'nope'"),
-        (FRAME, "text", {}, "no links in the column 'text'"),
         (FRAME[["text"]], None, {}, "holds links"),
         (FRAME, None, {"metric": "text"}, "text that is no number"),
         (FRAME, None, {"max_cots": 1}, "no setting 'max_cots'; did you mean 'max_cost'"),

@@ -26,6 +26,7 @@ def summary():
         "checks": {"critical": 0, "warning": 0},
         "links": 11,
         "changes": {"since": None, "links_newly_pending": 3},
+        "nothing_new": False,
     }
 
 
@@ -90,6 +91,7 @@ def test_over_budget_the_command_pays_for_all_of_it(summary):
     assert outcome.ending.headline.startswith("Not published. The 60 calls left")
     assert "Retry" not in outcome.message, "a retry would stop at the same limit"
     assert outcome.ending.command.endswith("--max-cost 0.06")
+    assert outcome.tag is OutcomeTag.OVER_BUDGET
 
 
 def test_over_budget_survives_the_way_to_another_process():

@@ -49,14 +49,14 @@ def test_what_cannot_be_is_found_by_the_preflight(settings, changes, sentence):
 def test_the_source_is_read_once(settings, monkeypatch):
     reads = []
 
-    def load(address, *_):
-        reads.append(address)
+    def load(source_settings, *_):
+        reads.append(source_settings.source)
         return preflight.Source(pa.table({"link": ["https://example.org/1.png"]}), "link", True)
 
-    monkeypatch.setattr(preflight, "load_source", load)
+    monkeypatch.setattr(preflight, "load_source_of", load)
     passed = check_run(settings)
     assert reads == [settings.source]
-    monkeypatch.setattr(step, "load_source", load)
+    monkeypatch.setattr(step, "load_source_of", load)
     monkeypatch.setattr(step, "get_run_logger", lambda: logging.getLogger("test"))
     resources = RunResources("run", settings, passed.source)
     assert step.read_source.fn(resources).rows == 1

@@ -1,15 +1,14 @@
 """What is in the picture: probabilities of ImageNet's 1000 classes.
 
-Three looks at the picture (all of it, the middle square, the middle more closely) are averaged; on
+Three looks at the picture (all of it, the middle square, the middle more closely) are compared; on
 a wide scene a single look at the middle square takes the towers around a rocket for an oil rig.
 
-The scores are standardised over the 1000 classes and multiplied by SHARPNESS before the softmax.
-EfficientNet is trained with label smoothing, which leaves it underconfident (mean confidence 0.62
-where 91% are right), and it can be quite sure of what it has never seen (the moon is a roundworm).
-Measured against the spread of the picture's own scores both mend: it is low where the network knows
-what it sees (median 0.8) and high where it does not (1.2 to 1.4 for the moon, galaxies, microscope
-slides). SHARPNESS was chosen on 1,000 of ImageNet's own pictures, one a class: 97% of the labels at
-50 and above are right, and labels between 50 and 65 are right more often than they say.
+The scores of a look are standardised over the 1000 classes and multiplied by SHARPNESS before the
+softmax: the spread of a picture's own scores is low where the network knows what it sees (median
+0.8) and high where it does not (1.2 to 1.4 for the moon, galaxies, microscope slides). The looks'
+probabilities are averaged, not their scores, so that a label of which one look is sure and the
+others are not stays unsure. Both were chosen on half of the judged pictures that
+`benchmarks.label_precision` reports on; docs/local-analyzer.md has the figures.
 """
 
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from image_tags.tasks.adapters.analyzers.local.shared import run_once
 from image_tags.tasks.adapters.analyzers.local.torchfile import read_tensors
 from image_tags.tasks.adapters.analyzers.local.versions import classifier_version
 
-SHARPNESS = 1.3
+SHARPNESS = 0.95
 _GRAPH = 2
 """Raised whenever the graph is built differently: it is part of the cached file's name."""
 
@@ -60,10 +59,11 @@ def classify_picture(pixels: Rgb) -> Classification:
 
 def compute_probabilities(looks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Compute the probabilities (1000,) from the scores (looks, 1000) of each look."""
-    scores = looks.mean(axis=0).astype(np.float64)
-    scores = SHARPNESS * (scores - scores.mean()) / max(scores.std(), 1e-6)
-    weights: npt.NDArray[np.float64] = np.exp(scores - scores.max())
-    return np.asarray(weights / weights.sum())
+    scores = looks.astype(np.float64)
+    spread = np.maximum(scores.std(axis=1, keepdims=True), 1e-6)
+    scores = SHARPNESS * (scores - scores.mean(axis=1, keepdims=True)) / spread
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray((weights / weights.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
 def _crop_looks(pixels: Rgb) -> npt.NDArray[np.float32]:

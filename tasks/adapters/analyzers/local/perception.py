@@ -39,14 +39,10 @@ class Perception:
         return self._faces.get(
             picture.key,
             lambda: find_faces(
-                self.get_pixels(picture), shows_animal=lambda: self._shows_animal(picture)
+                self.get_pixels(picture),
+                shows_animal=lambda: shows_animal(self.get_classes(picture)),
             ),
         )
-
-    def _shows_animal(self, picture: Picture) -> bool:
-        known = load_taxonomy()
-        of_labels = known.sum_probabilities(self.get_classes(picture).probabilities)
-        return bool(of_labels[known.place["Animal"]] >= SURELY_ANIMAL)
 
     def _read_bytes(self, picture: Picture) -> bytes:
         try:
@@ -55,3 +51,9 @@ class Perception:
             raise Transient(
                 Reason.ANALYZER_UNAVAILABLE, f"the picture is gone from the store: {error}"
             ) from None
+
+
+def shows_animal(seen: Classification) -> bool:
+    """Whether the classifier takes the picture for one of an animal."""
+    known = load_taxonomy()
+    return bool(known.sum_probabilities(seen.probabilities)[known.place["Animal"]] >= SURELY_ANIMAL)

@@ -15,7 +15,13 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import batches_of
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shard_batches import STAGED, load_share, save_share, shares_of
-from image_tags.tasks.execution.shards import Shard, Watch, _done, _result_key, settings_of_each
+from image_tags.tasks.execution.shards import (
+    Shard,
+    Watch,
+    _count_done,
+    _result_key,
+    settings_per_shard,
+)
 
 IDS = st.lists(st.text("abcdef", min_size=1), unique=True, min_size=1, max_size=40)
 
@@ -45,7 +51,7 @@ def test_a_share_is_the_same_on_the_other_machine(tmp_path_factory, ids):
 
 def test_a_shard_shares_nothing_out_and_its_results_are_those_of_the_run():
     settings = Settings(source="feed.csv", shards=3, price_list="prices.json", max_cost=1)
-    own = settings_of_each(settings, 3)
+    own = settings_per_shard(settings, 3)
     assert (own.shards, own.rate_share, own.price_list, own.max_cost) == (
         1,
         pytest.approx(1 / 3),
@@ -63,7 +69,7 @@ def test_every_step_that_can_be_shared_out_is_one_that_shards_do():
     assert STAGED.keys() == STEPS.keys()
 
 
-def test_a_machine_that_does_not_see_the_store_is_told_apart(tmp_path):
+def test_a_machine_that_does_not_see_the_store_gets_a_sentence(tmp_path):
     with pytest.raises(StopRun, match="the workers of all shards need the same store"):
         load_share(FolderStore(str(tmp_path / "elsewhere")), "run", "ingest_images", 1, 2)
 
@@ -73,12 +79,12 @@ def test_what_changes_is_never_still_and_what_does_not_is_once_patience_ends():
     watch = Watch(10, lambda: now[0])
     for second in range(30):
         now[0] = float(second)
-        assert not watch.still("alive", second)
-        assert watch.still("dead", "?") == (second >= 10)
-    assert not watch.still("dead", "!"), "it lives after all"
-    assert watch.still("dead", "!") is False
+        assert not watch.unchanged_for_long("alive", second)
+        assert watch.unchanged_for_long("dead", "?") == (second >= 10)
+    assert not watch.unchanged_for_long("dead", "!"), "it lives after all"
+    assert watch.unchanged_for_long("dead", "!") is False
     now[0] += 10
-    assert watch.still("dead", "!")
+    assert watch.unchanged_for_long("dead", "!")
 
 
 def test_what_is_done_is_what_has_a_result_and_all_that_ended_shards_had():
@@ -87,6 +93,6 @@ def test_what_is_done_is_what_has_a_result_and_all_that_ended_shards_had():
         ended: Shard("1", None, {"a": 2, "b": 3}),
         working: Shard("2", None, {"c": 5, "d": 7}),
     }
-    assert _done(shards, shards.keys(), {"a", "c", "other"}) == 2 + 5
-    assert _done(shards, {working}, {"a", "c"}) == 2 + 3 + 5
-    assert _done(shards, set(), set()) == 17
+    assert _count_done(shards, shards.keys(), {"a", "c", "other"}) == 2 + 5
+    assert _count_done(shards, {working}, {"a", "c"}) == 2 + 3 + 5
+    assert _count_done(shards, set(), set()) == 17

@@ -7,7 +7,7 @@ from prefect.states import Failed
 
 from image_tags.tasks.contracts.errors import BatchFailed, OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.reasons import Reason
-from image_tags.tasks.execution.task_options import NAMED, batch_failed, may_succeed_later
+from image_tags.tasks.execution.task_options import NAMED, make_batch_error, may_succeed_later
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_batch_is_run_again_unless_a_person_has_to_fix_something_first(error, 
 def test_a_failed_batch_says_how_many_why_and_which():
     left = [(f"http://a.example/{n}", Reason.TIMEOUT, "slow") for n in range(NAMED)]
     left += [("http://a.example/x", Reason.SERVER_ERROR, "503")] * 2
-    first, *named = str(batch_failed(left, "link")).splitlines()
+    first, *named = str(make_batch_error(left, "link")).splitlines()
     assert (
         first
         == f"{NAMED + 2} links left pending ({NAMED} timeout, 2 server_error); everything else is saved."
@@ -37,7 +37,7 @@ def test_a_failed_batch_says_how_many_why_and_which():
 
 def test_it_shows_no_secret_of_a_link_and_nothing_that_turns_a_terminal_around():
     link = "https://user:pass@a.example/\x1b[2J\u202e.png?token=topsecret"
-    text = str(batch_failed([(link, Reason.TIMEOUT, "slow\r\n\x07")], "link"))
+    text = str(make_batch_error([(link, Reason.TIMEOUT, "slow\r\n\x07")], "link"))
     assert (
         text.splitlines()[1] == "- https://…@a.example/\ufffd[2J\ufffd.png?…: timeout: slow \ufffd"
     )

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
-from image_tags.tasks.execution.live_progress import progress_line
+from image_tags.tasks.execution.live_progress import describe_progress
 from image_tags.tasks.explain.markdown import (
     EXAMPLES,
     PENDING_SHOWN,
@@ -260,10 +260,10 @@ def test_the_addresses_say_where_to_look():
 
 def test_progress_says_how_far_how_fast_and_what_failed():
     assert (
-        progress_line("links", 50, 200, 10.0, 0, 0)
-        == "50 of 200 links gone through in 10.0 s, 5.0/s, 30.0 s left"
+        describe_progress("links", 50, 200, 10.0, 0, 0)
+        == "50 of 200 links done in 10.0 s, 5.0/s, 30.0 s left"
     )
-    assert progress_line("calls", 200, 200, 10.0, 4, 20) == (
-        "200 of 200 calls gone through in 10.0 s, 20.0/s; 20 taken from an earlier try; 4 in batches that failed"
+    assert describe_progress("calls", 200, 200, 10.0, 4, 20) == (
+        "200 of 200 calls done in 10.0 s, 20.0/s; 20 reused from an earlier attempt; 4 in batches that failed"
     )
-    assert progress_line("links", 0, 5, 0, 0, 0) == "0 of 5 links gone through in 0.0 s, 0.0/s"
+    assert describe_progress("links", 0, 5, 0, 0, 0) == "0 of 5 links done in 0.0 s, 0.0/s"

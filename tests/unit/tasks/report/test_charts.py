@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.report import charts
+from image_tags.tasks.report import charts, effect_charts
 from image_tags.tasks.report.facts import Stage
 from tests.support.made_run import HOSTILE, made_effects
 
@@ -32,7 +32,7 @@ def texts(figure):
 @example("😀" * 80)
 def test_any_name_can_be_drawn_and_is_text_only(name):
     effects = [{**effect, "name": name} for effect in made_effects().slice(0, 2).to_pylist()]
-    for figure in (charts.draw_effects(name, effects), charts.draw_seconds({name: 1.0})):
+    for figure in (effect_charts.draw_effects(name, effects), charts.draw_seconds({name: 1.0})):
         elements = {element.tag.rpartition("}")[2] for element in drawn(figure).iter()}
         assert elements <= ALLOWED | {"figure"}
 
@@ -43,7 +43,7 @@ def test_no_chart_has_a_style_attribute_or_an_identifier_that_another_could_shar
         charts.draw_funnel([Stage("Rows", 5, ""), Stage("Links", 3, "2 lost")]),
         charts.draw_confidence("label", confidences, confidences),
         charts.draw_seconds({"read": 0.0, "analyze": 12.5}),
-        charts.draw_effects("likes", made_effects().to_pylist()[:14]),
+        effect_charts.draw_effects("likes", made_effects().to_pylist()[:14]),
     ]
     for figure in figures:
         names = {name for element in drawn(figure).iter() for name in element.attrib}
@@ -61,7 +61,7 @@ def test_an_effect_without_an_interval_is_drawn_without_one():
         {**effect, "low": float("nan"), "high": float("nan")}
         for effect in made_effects().slice(0, 3).to_pylist()
     ]
-    said = texts(charts.draw_effects("likes", effects))
+    said = texts(effect_charts.draw_effects("likes", effects))
     assert {"has text", "has celebrity", "Person"} <= set(said)
 
 
@@ -74,3 +74,41 @@ def test_the_funnel_says_every_number_and_loss():
 def test_confidences_at_the_ends_are_counted(kept, dropped):
     figure = charts.draw_confidence("word", np.array(kept), np.array(dropped))
     assert str(figure).count('aria-roledescription="bar"') == len({*kept, *dropped})
+
+
+def test_tags_whose_shortened_names_agree_stay_apart():
+    long_name = "Personal protective equipment, "
+    effects = [
+        {**effect, "name": long_name + end}
+        for effect, end in zip(
+            made_effects().slice(2, 2).to_pylist(), ("gloves", "mask"), strict=True
+        )
+    ]
+    figure = effect_charts.draw_effects("likes", effects)
+    assert len([text for text in texts(figure) if text.startswith("Personal")]) == 2
+    names = effect_charts.distinguish_names([long_name + end for end in ("a", "b")] + ["c"])
+    assert len(set(names)) == 3
+    assert names[2] == "c"
+
+
+def test_axes_have_plain_numbers():
+    few = charts.draw_confidence("label", np.array([50.0]), np.array([]))
+    assert {"0", "1"} <= set(texts(few))
+    values = np.round(np.random.default_rng(1).lognormal(5, 2, 500))
+    drawn_texts = [
+        *texts(few),
+        *texts(effect_charts.draw_effects("likes", made_effects().to_pylist()[:14])),
+        *texts(effect_charts.draw_distribution("likes", values)),
+        *texts(effect_charts.draw_distribution("share", np.linspace(0, 0.004, 50))),
+    ]
+    assert {"0%", "50%", "100%", "1,000", "0.002"} <= set(drawn_texts)
+    assert not [text for text in drawn_texts if re.fullmatch(r"[\u2212\-\d.,]+[kMGmµun]", text)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[5.0], [0.0] * 9, [-3.0, 4.0], [0.0, 1e9], [1e-6, 2e-6], list(range(1000)), [0.0] * 900 + [7]],
+)
+def test_any_metric_has_a_distribution(values):
+    figure = effect_charts.draw_distribution("likes", np.array(values, dtype="float64"))
+    assert 'aria-roledescription="bar"' in figure

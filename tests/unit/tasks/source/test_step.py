@@ -10,41 +10,10 @@ from hypothesis import strategies as st
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Link, distinct_urls
 from image_tags.tasks.execution.run_folder import links_table
-from image_tags.tasks.source.step import find_url_column, links_of, load_source
+from image_tags.tasks.source.step import links_of, load_source
 from image_tags.tasks.source.url_cells import links_in
 
 URL = "http://a.example/1.jpg"
-
-
-def test_the_column_is_found_by_its_values():
-    table = pa.table(
-        {"id": [1, 2], "text": ["see http://x.example now", "hi"], "media": [None, f"{URL} {URL}"]}
-    )
-    assert find_url_column(table, None) == "media"
-
-
-def test_the_column_asked_for_wins():
-    table = pa.table({"a": [URL], "b": [URL]})
-    assert find_url_column(table, "b") == "b"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "sentence"),
-    [
-        ("nope", "no column 'nope'"),
-        ("text", "no links in the column 'text'"),
-        ("none", "no links in the column 'none'"),
-    ],
-)
-def test_columns_that_will_not_do(wanted, sentence):
-    table = pa.table({"text": ["just words", "more"], "none": [None, None], "url": [URL, URL]})
-    with pytest.raises(UsageError, match=sentence):
-        find_url_column(table, wanted)
-
-
-def test_no_column_with_links():
-    with pytest.raises(UsageError, match="--url-column"):
-        find_url_column(pa.table({"a": ["x"], "b": [1]}), None)
 
 
 @given(
@@ -127,7 +96,7 @@ def test_the_store_may_lie_in_the_folder_that_is_read(tmp_path):
     [
         ("missing.csv", None, "There is no file"),
         ("*.csv", None, "No file matches"),
-        ("t.csv", "u,v\n", "no rows"),
+        ("t.csv", "x,y\n1,2\n", "No column of the source holds links"),
     ],
 )
 def test_sources_that_will_not_do(tmp_path, name, text, sentence):
@@ -139,3 +108,49 @@ def test_sources_that_will_not_do(tmp_path, name, text, sentence):
     empty.mkdir()
     with pytest.raises(UsageError, match="no CSV"):
         load_source(str(empty), None)
+
+
+def test_a_source_without_rows_is_a_table_without_rows(tmp_path):
+    for name, text, columns in (
+        ("t.csv", "id,media,u\n", ["id", "media", "u"]),
+        ("t.json", "[]", ["url"]),
+        ("t.csv", "x,y\n", ["x", "y"]),
+    ):
+        (tmp_path / name).write_text(text)
+        source = load_source(str(tmp_path / name), None)
+        assert (source.table.num_rows, source.table.column_names) == (0, columns)
+        assert source.url_column in ("media", "url", "x")
+        assert source.remarks[-1] == "The source has no rows: the tables are empty."
+    (tmp_path / "t.json").write_text("[]")
+    assert load_source(str(tmp_path / "t.json"), "pics").table.column_names == ["pics"]
+
+
+def test_a_source_without_a_link_is_a_table_without_links(tmp_path):
+    (tmp_path / "t.csv").write_text("id,media,text\n1,,a\n2,n/a,b\n")
+    source = load_source(str(tmp_path / "t.csv"), None)
+    assert (source.url_column, links_of(source.table, "media")) == ("media", [])
+    assert "No row has a link" in source.remarks[0]
+    source = load_source(str(tmp_path / "t.csv"), "text")
+    assert source.remarks == ("No row has a link in the column 'text'.",)
+
+
+def test_guesses_are_sentences_with_the_file_where_there_are_several(tmp_path):
+    (tmp_path / "1.txt").write_text(f"{URL}\n{URL}\n")
+    alone = load_source(str(tmp_path / "1.txt"), None)
+    assert alone.table.to_pylist() == [{"url": URL}, {"url": URL}]
+    assert alone.remarks[0].startswith("The first line holds a link, so it is data")
+    (tmp_path / "2.txt").write_text(f"{URL}\n")
+    both = load_source(str(tmp_path), "url")
+    assert both.remarks[0].startswith(f"{tmp_path}/1.txt and 1 more: The first line holds")
+    assert len(both.remarks) == 1
+    named = load_source(str(tmp_path / "1.txt"), URL, header=True)
+    assert (named.table.num_rows, named.remarks) == (1, ())
+
+
+def test_header_and_delimiter_can_be_given(tmp_path):
+    (tmp_path / "t.csv").write_text(f"a;b\n1;{URL}\n")
+    source = load_source(str(tmp_path / "t.csv"), "column_2", header=False, delimiter="semicolon")
+    assert source.table.to_pylist() == [
+        {"column_1": "a", "column_2": "b"},
+        {"column_1": "1", "column_2": URL},
+    ]

@@ -109,9 +109,12 @@ def test_a_person_reads_what_happened():
 def test_what_a_reader_of_the_tables_should_know():
     settings = Settings(source="t.csv", allow_private_addresses=True)
     remarks = collect_remarks(
-        settings, SourceRead(1, 1, "media", guessed=True), {"url": "image_tags_url"}
+        settings,
+        SourceRead(1, 1, "media", True, ("Taken from 'media'.", "No header.")),
+        {"url": "image_tags_url"},
     )
-    assert all(word in " ".join(remarks) for word in ("'media'", "--allow-private-addresses"))
+    assert remarks[:2] == ["Taken from 'media'.", "No header."]
+    assert "--allow-private-addresses" in " ".join(remarks)
     assert (
         "Our column 'url' is called 'image_tags_url' in `tagged`: the source has one of that name."
         in remarks

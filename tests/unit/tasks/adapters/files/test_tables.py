@@ -14,13 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table, table_from
+from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table, read_table
 from image_tags.tasks.contracts.errors import UsageError
 
 DAMAGED = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)
 DAMAGED = DAMAGED[:12] + b"\xff" * 8 + DAMAGED[20:]
 
 CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=20)
+
+
+def table_from(name, data, **options):
+    return read_table(name, data, **options).table
 
 
 def written(rows, separator=","):
@@ -116,10 +120,12 @@ def test_a_file_that_is_cut_short_is_a_table_or_a_sentence(name, share):
 
 
 def test_json_keeps_what_arrow_would_bend_or_parquet_not_hold():
-    lines = """
-        {"mixed": true, "nested": [1.5, true], "geo": {}, "places": [{}], "half": "\\ud83d", "\\ud83d": ["\\ud83d"]}
-        {"mixed": 1.5, "nested": null, "geo": null, "places": [], "half": "\\ud83d\\ude00", "\\ud83d": null}
-    """
+    lines = (
+        '{"mixed": true, "nested": [1.5, true], "geo": {}, "places": [{}], '
+        '"half": "\\ud83d", "\\ud83d": ["\\ud83d"]}\n'
+        '{"mixed": 1.5, "nested": null, "geo": null, "places": [], '
+        '"half": "\\ud83d\\ude00", "\\ud83d": null}\n'
+    )
     table = parquet_table(parquet_bytes(table_from("t.jsonl", lines.encode())))
     assert table.to_pydict() == {
         "mixed": ["true", "1.5"],

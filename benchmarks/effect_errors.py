@@ -1,0 +1,271 @@
+"""How often `tag_effects` errs: `uv run python -m benchmarks.effect_errors [--draws 60]`.
+
+Made worlds in which no tag has any effect (how many are found all the same?), and worlds in which
+one tag has (does the interval cover it, is it found?). Each draw is a source of 1,000 rows with 50
+labels, compared by the function that a run uses (coverage: by its estimator).
+
+The bounds: without an effect, p < 0.05 for at most 6% of the labels and at most 2% after
+correction; the 95% interval covers the truth in at least 92% of the draws from ten pictures on; a
+label that doubles the likes of 100 of 1,000 posts is found in at least 90% of the draws.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy import sparse
+
+from image_tags.tasks.contracts.settings import EffectSettings
+from image_tags.tasks.effects.statistics import compare_tags
+from image_tags.tasks.effects.superiority import estimate_superiority
+
+ROWS, LABELS = 1_000, 50
+RAW, CORRECTED, COVERED, FOUND = 0.06, 0.02, 0.92, 0.90
+TRUTH_DRAWS = 300_000
+"""Pairs from which the true superiority of a world is known, to about 0.001."""
+
+Numbers = npt.NDArray[np.float64]
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A made source: the metric, the pictures of each row, which labels each picture has."""
+
+    likes: Numbers
+    pictures: list[list[int]]
+    has: npt.NDArray[np.bool_]
+    celebrities: frozenset[int] = frozenset()
+    authors: list[str] | None = None
+
+
+def compare(feed: Feed) -> list[dict[str, object]]:
+    """Compare the labels of a feed as a run does; pictures of celebrities keep no labels."""
+    sizes = [len(pictures) for pictures in feed.pictures]
+    links = {
+        "row": np.repeat(np.arange(len(sizes)), sizes),
+        "image_id": [f"i{picture}" for pictures in feed.pictures for picture in pictures],
+        "status": ["tagged"] * sum(sizes),
+    }
+    stars = sorted(feed.celebrities)
+    kept = feed.has.copy()
+    kept[stars] = False
+    tagged, labels = np.nonzero(kept)
+    tags = {
+        "image_id": [f"i{picture}" for picture in (*tagged.tolist(), *stars)],
+        "kind": ["label"] * len(tagged) + ["celebrity"] * len(stars),
+        "name": [f"L{label}" for label in labels] + ["Someone"] * len(stars),
+    }
+    source = {"likes": feed.likes} | ({"author": feed.authors} if feed.authors else {})
+    settings = EffectSettings(
+        effect_kinds=("label",), effect_cluster="author" if feed.authors else None
+    )
+    effects = compare_tags(
+        pa.table(source),
+        pa.table(links),
+        pa.table(tags, schema=pa.schema(dict.fromkeys(tags, pa.string()))),
+        ["likes"],
+        settings,
+    )
+    rows: list[dict[str, object]] = effects.to_pylist()
+    return rows
+
+
+def draw_labels(random: Random, pictures: int) -> npt.NDArray[np.bool_]:
+    """Labels by chance, from rare to frequent."""
+    shares = np.geomspace(12 / pictures, 0.4, LABELS)
+    return np.asarray(random.random((pictures, LABELS)) < shares)
+
+
+def single(likes: Numbers, has: npt.NDArray[np.bool_]) -> Feed:
+    """A picture of its own in each row."""
+    return Feed(likes, [[row] for row in range(len(likes))], has)
+
+
+def draw_celebrities(random: Random) -> Feed:
+    """Pictures of celebrities get ten times the likes and keep no labels."""
+    stars = frozenset(np.flatnonzero(random.random(ROWS) < 0.2).tolist())
+    likes = np.round(random.lognormal(3, 1, ROWS))
+    likes[list(stars)] *= 10
+    feed = single(likes, draw_labels(random, ROWS))
+    return Feed(feed.likes, feed.pictures, feed.has, stars)
+
+
+def draw_shared(random: Random, pictures: int, deviation: float, *, uneven: bool = False) -> Feed:
+    """Rows that share pictures, each of which has an effect of its own."""
+    weights = 1 / np.arange(1, pictures + 1) ** 0.5 if uneven else np.ones(pictures)
+    # At most 40 rows per picture: more would look like a placeholder.
+    slots = np.repeat(np.arange(pictures), 40)
+    odds = np.repeat(weights, 40) / (40 * weights.sum())
+    of_row = slots[random.choice(len(slots), ROWS, replace=False, p=odds)]
+    effects = random.normal(0, deviation, pictures)
+    likes = np.round(np.exp(3 + effects[of_row] + random.normal(0, 1, ROWS)))
+    return Feed(likes, [[one] for one in of_row.tolist()], draw_labels(random, pictures))
+
+
+def draw_authors(random: Random, deviation: float, habit: float) -> Feed:
+    """Authors with more or fewer followers, each with labels of their own: `habit` 0 is none."""
+    authors = 50
+    of_row = random.integers(0, authors, ROWS)
+    effects = random.normal(0, deviation, authors)
+    likes = np.round(np.exp(3 + effects[of_row] + random.normal(0, 1, ROWS)))
+    shares = np.geomspace(0.03, 0.4, LABELS)
+    often = random.beta(shares / habit, (1 - shares) / habit, (authors, LABELS))
+    has = np.asarray(random.random((ROWS, LABELS)) < often[of_row])
+    feed = single(likes, has)
+    names = [f"author {author}" for author in of_row]
+    return Feed(feed.likes, feed.pictures, feed.has, authors=names)
+
+
+def draw_albums(random: Random, pool: int | None) -> Feed:
+    """One to four pictures per row, and more likes for more; from a common pool, or all distinct."""
+    sizes = random.integers(1, 5, ROWS)
+    ends = np.cumsum(sizes)
+    if pool is None:
+        pictures = [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+    else:
+        pictures = [random.choice(pool, size, replace=False).tolist() for size in sizes]
+    total = pool or int(ends[-1])
+    effects = random.normal(0, 1, total)
+    mean = np.array([effects[chosen].mean() for chosen in pictures])
+    likes = np.round(np.exp(3 + 0.7 * sizes + mean + random.normal(0, 1, ROWS)))
+    return Feed(likes, pictures, draw_labels(random, total))
+
+
+def draw_skewed(random: Random, tail: str, size: int) -> Numbers:
+    """Likes as on the web: heavy tails, or mostly none."""
+    match tail:
+        case "lognormal 1":
+            return np.asarray(np.exp(3 + random.normal(0, 1, size)))
+        case "lognormal 1.5":
+            return np.asarray(np.exp(3 + random.normal(0, 1.5, size)))
+        case "lognormal 2":
+            return np.asarray(np.exp(3 + random.normal(0, 2, size)))
+        case "Pareto 1.5":
+            return np.asarray(10 * (1 + random.pareto(1.5, size)))
+        case _:
+            return np.asarray(
+                np.round(np.exp(2 + random.normal(0, 1.2, size))) * (random.random(size) < 0.5)
+            )
+
+
+TAILS = ("lognormal 1", "lognormal 1.5", "lognormal 2", "Pareto 1.5", "zero-inflated")
+
+NULL_WORLDS: dict[str, Callable[[Random], Feed]] = {
+    "celebrities get ten times the likes": draw_celebrities,
+    "100 shared pictures, sd 1": lambda random: draw_shared(random, 100, 1.0),
+    "100 shared pictures, sd 0.5": lambda random: draw_shared(random, 100, 0.5),
+    "300 shared pictures, sd 1": lambda random: draw_shared(random, 300, 1.0),
+    "300 shared pictures, uneven, sd 1": lambda random: draw_shared(random, 300, 1.0, uneven=True),
+    "50 authors, sd 1, weak habits": lambda random: draw_authors(random, 1.0, 0.3),
+    "50 authors, sd 1, strong habits": lambda random: draw_authors(random, 1.0, 2.0),
+    "50 authors, sd 0.5, strong habits": lambda random: draw_authors(random, 0.5, 2.0),
+    "albums of 1 to 4 pictures": lambda random: draw_albums(random, None),
+    "albums from 300 shared pictures": lambda random: draw_albums(random, 300),
+    **{
+        f"independent, {tail}": lambda random, tail=tail: single(
+            draw_skewed(random, tail, ROWS), draw_labels(random, ROWS)
+        )
+        for tail in TAILS
+    },
+}
+
+
+def measure_false_positives(draws: int, seed: int) -> Iterator[str]:
+    """Yield one line per world without any effect; `!` marks what is out of bounds."""
+    yield f"{'no true effect':38}{'p < .05':>9}{'corrected':>11}{'tables with any':>17}{'labels':>8}"
+    for number, (name, draw) in enumerate(NULL_WORLDS.items()):
+        random = np.random.default_rng([seed, number])
+        tables = [compare(draw(random)) for _ in range(draws)]
+        raw = np.array([row["p_value"] for rows in tables for row in rows], dtype="float64")
+        corrected = np.array([row["p_corrected"] for rows in tables for row in rows], "float64")
+        false = np.mean([any(float(str(r["p_corrected"])) < 0.05 for r in rows) for rows in tables])
+        shares = (raw < 0.05).mean(), (corrected < 0.05).mean()
+        bad = " !" if shares[0] > RAW or shares[1] > CORRECTED else ""
+        yield (
+            f"{name:38}{shares[0]:>9.2%}{shares[1]:>11.2%}{false:>17.1%}"
+            f"{len(raw) / draws:>8.0f}{bad}"
+        )
+
+
+def measure_coverage(draws: int, seed: int) -> Iterator[str]:
+    """Yield one line per tail and size: how often the interval covers the true superiority."""
+    yield f"{'interval covers, of 1,000 posts':38}" + "".join(f"{f'k={k}':>18}" for k in SIZES)
+    yield f"{'(no effect / twice / ten times the likes)':38}"
+    for number, tail in enumerate(TAILS):
+        random = np.random.default_rng([seed, 100 + number])
+        shares = [
+            [cover_share(random, tail, k, factor, draws) for factor in (1, 2, 10)] for k in SIZES
+        ]
+        bad = " !" if min(map(min, shares)) < COVERED else ""
+        yield (
+            f"{tail:38}"
+            + "".join(f"{' / '.join(f'{one:.0%}' for one in some):>18}" for some in shares)
+            + bad
+        )
+
+
+SIZES = (10, 20, 50, 100)
+
+
+def cover_share(random: Random, tail: str, having: int, factor: float, draws: int) -> float:
+    """Return how often the interval holds the truth, `factor` times the likes with the label."""
+    one, other = (draw_skewed(random, tail, TRUTH_DRAWS) for _ in range(2))
+    truth = (factor * one > other).mean() + (factor * one == other).mean() / 2
+    has = sparse.csr_array((np.arange(ROWS) < having).astype("float64")[:, None])
+    alone = sparse.csr_array(sparse.eye_array(ROWS))
+    covered = 0
+    for _ in range(draws):
+        likes = draw_skewed(random, tail, ROWS)
+        likes[:having] *= factor
+        found = estimate_superiority(likes, has, alone)
+        covered += bool(found.low[0] <= truth <= found.high[0])
+    return covered / draws
+
+
+def measure_power(draws: int, seed: int) -> Iterator[str]:
+    """Yield one line per tail: how often a label that doubles the likes of 100 posts is found."""
+    yield f"{'found after correction, 50 labels':38}"
+    for number, tail in enumerate(TAILS):
+        random = np.random.default_rng([seed, 200 + number])
+        found = 0
+        for _ in range(draws):
+            has = draw_labels(random, ROWS)
+            has[:, 0] = False
+            has[random.choice(ROWS, 100, replace=False), 0] = True
+            likes = draw_skewed(random, tail, ROWS) * np.where(has[:, 0], 2, 1)
+            rows = {row["name"]: row for row in compare(single(likes, has))}
+            found += float(str(rows["L0"]["p_corrected"])) < 0.05
+        share = found / draws
+        bad = " !" if tail == "lognormal 1" and share < FOUND else ""
+        yield f"{tail:38}{share:>9.0%}{bad}"
+
+
+def main() -> int:
+    """Print the tables; exit code 1 if anything is out of bounds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=60, help="of each world")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("false-positives", "coverage", "power"))
+    asked = parser.parse_args()
+    measures = {
+        "false-positives": measure_false_positives,
+        "coverage": measure_coverage,
+        "power": measure_power,
+    }
+    bad = False
+    for name, measure in measures.items():
+        if asked.only in (None, name):
+            for line in measure(asked.draws * (10 if name == "coverage" else 1), asked.seed):
+                print(line, flush=True)
+                bad |= line.endswith("!")
+            print()
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

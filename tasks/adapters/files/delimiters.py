@@ -1,0 +1,145 @@
+"""Guess what separates the cells of a text table, by looking at its first rows."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+
+from image_tags.tasks.adapters.link_text import WEB, is_picture_path
+from image_tags.tasks.contracts.errors import UsageError
+
+CANDIDATES = (",", "\t", ";", "|")
+NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
+"""Delimiters that have a name; `--delimiter` takes the names too, as a tab is hard to type."""
+
+NO_DELIMITER = "\x1f"
+"""Stands for "one column": the unit separator, which no text table contains."""
+
+SAMPLE = 200_000
+"""Characters that are looked at."""
+
+_SEP_LINE = re.compile(r'"?sep=(.)"?[ \t,;]*\r?\n', re.IGNORECASE)
+_QUOTED_NAMES = re.compile(r'"[^"]*"(?: "[^"]*")*')
+_CONTINUES_LINK = re.compile(r"[a-z]{1,4}_[\w.:~%-]|[^\s\"]*[/=&%]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Delimiter:
+    """What separates cells, where the table's text begins, and how that is known, as a sentence."""
+
+    character: str
+    begin: int = 0
+    remark: str | None = None
+
+
+def parse_delimiter(given: str) -> str:
+    """Return the character that `--delimiter` asks for: itself or its name.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    named = {name: character for character, name in NAMES.items()} | {"pipe": "|", r"\t": "\t"}
+    character = named.get(given.lower(), given)
+    if len(character) != 1 or character in '"\r\n\0':
+        names = ", ".join(NAMES.values())
+        raise UsageError(f"--delimiter takes one character or its name ({names}), not {given!r}.")
+    return character
+
+
+def find_delimiter(name: str, text: str, given: str | None) -> Delimiter:
+    """Find the delimiter: the one given, Excel's `sep=;` line, or the one that fits the first rows.
+
+    Args:
+        name: of the file; `.tsv` prefers tabs.
+        text: of the file.
+        given: by `--delimiter`.
+    """
+    declared = _SEP_LINE.match(text)
+    begin = declared.end() if declared else 0
+    if given is not None:
+        return Delimiter(parse_delimiter(given), begin)
+    remark: str | None
+    if declared:
+        remark = f"The delimiter is the {_named(declared.group(1))} that the first line names."
+        return Delimiter(declared.group(1), begin, remark)
+    sample = _whole_lines(text)
+    expected = "\t" if name.lower().removesuffix(".gz").endswith(".tsv") else ","
+    character = _best_fit(sample, expected)
+    remark = None
+    if character == NO_DELIMITER:
+        if any(candidate in sample for candidate in CANDIDATES):
+            remark = "Each line is one cell, as no delimiter fits the lines (see --delimiter)."
+    elif character != expected:
+        remark = f"The delimiter is the {_named(character)}, found by looking (see --delimiter)."
+    return Delimiter(character, 0, remark)
+
+
+def continues_link(before: str, after: str) -> bool:
+    """Whether a delimiter between two pieces of a line belongs to a link: `.../w_303,h_170/1.jpg`."""
+    if not WEB.match(before.lstrip()) or not after or WEB.match(after) or is_picture_path(before):
+        return False
+    return _CONTINUES_LINK.match(after) is not None
+
+
+def _best_fit(sample: str, expected: str) -> str:
+    """The candidate by which most rows have as many cells as the first; if none, one column."""
+    lines = [line for line in sample.splitlines() if line.strip()]
+    best, best_score = NO_DELIMITER, (0.0, 0)
+    for candidate in sorted(CANDIDATES, key=lambda one: one != expected):
+        if lines and all(_is_one_link(line, candidate) for line in lines):
+            continue
+        rows = _split(sample, candidate)
+        width = len(rows[0]) if rows else 1
+        if width == 1 and not _names_are_one_short(rows, lines):
+            continue
+        score = (_fitting_share(rows, width), width)
+        if score > best_score or best == NO_DELIMITER:
+            best, best_score = candidate, score
+    if best == NO_DELIMITER and lines and _QUOTED_NAMES.fullmatch(lines[0]):
+        rows = _split(sample, " ")  # R's write.table
+        if len(rows) > 1 and {len(row) - len(rows[0]) for row in rows[1:]} <= {1}:
+            return " "
+    return best
+
+
+def _names_are_one_short(rows: list[list[str]], lines: list[str]) -> bool:
+    """Whether a single quoted name stands above quoted pairs, as R writes a table of one column."""
+    return (
+        len(rows) > 1
+        and all(len(row) == 2 for row in rows[1:])
+        and all(line.startswith('"') for line in lines)
+    )
+
+
+def _fitting_share(rows: list[list[str]], width: int) -> float:
+    """The share of rows with as many cells as the first; for all with one more, it is as good."""
+    widths = [len(row) for row in rows[1:]]
+    if not widths or set(widths) == {width + 1}:
+        return 1.0
+    return sum(one == width for one in widths) / len(widths)
+
+
+def _is_one_link(line: str, candidate: str) -> bool:
+    """Whether the line is a single link, and the candidate only occurs inside it."""
+    first, *pieces = line.strip().split(candidate)
+    whole = first
+    for piece in pieces:
+        if not continues_link(whole, piece):
+            return False
+        whole += candidate + piece
+    return WEB.match(first) is not None and not re.search(r'[\s"]', line.strip())
+
+
+def _split(sample: str, candidate: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=candidate)
+    return [row for row in reader if row]
+
+
+def _whole_lines(text: str) -> str:
+    if len(text) <= SAMPLE:
+        return text
+    return text[: max(text.rfind("\n", 0, SAMPLE), 0)] or text[:SAMPLE]
+
+
+def _named(character: str) -> str:
+    return NAMES.get(character, repr(character))

@@ -1,0 +1,102 @@
+"""The tags that rows are compared by: their names, and which units have which."""
+
+import hashlib
+import itertools
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from scipy import sparse
+
+READ = ("word", "line")
+"""The kinds that are text."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What units may have.
+
+    Attributes:
+        names: one line per trait: `kind`, `name` and, once merged, `also` (names of the same
+            units).
+        has: units (or images) x traits, 1 where the unit has the trait.
+    """
+
+    names: pd.DataFrame
+    has: sparse.csr_array
+
+
+def fold_text(text: str) -> str:
+    """Fold case and punctuation of a word or line: `Vote!` and `VOTE` are the same word.
+
+    Text that is nothing but punctuation keeps it.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = "".join(c for c in folded if not unicodedata.category(c).startswith("P"))
+    return " ".join((letters if letters.strip() else folded).split())
+
+
+def find_traits(long: pa.Table, image_ids: Sequence[str], kinds: Sequence[str]) -> Traits:
+    """Find the tags of some images: images x traits.
+
+    Args:
+        long: `tags_long`.
+        image_ids: the images, in the order of the rows.
+        kinds: kinds of tags, and `any` for having text or a celebrity at all.
+    """
+    tags = long.select(["image_id", "kind", "name"]).to_pandas()
+    tags["image"] = pd.Index(image_ids).get_indexer(pd.Index(tags["image_id"]))
+    tags = tags.loc[tags["image"] >= 0, ["image", "kind", "name"]]
+    text = tags["kind"].isin(READ)
+    folded = {name: fold_text(name) for name in tags.loc[text, "name"].unique()}
+    tags.loc[text, "name"] = tags.loc[text, "name"].map(folded)
+    any_of = dict.fromkeys(READ, "has_text") | {"celebrity": "has_celebrity"}
+    wider = tags[tags["kind"].isin(list(any_of))]
+    wider = wider.assign(name=wider["kind"].map(any_of), kind="any")
+    tags = pd.concat([tags, wider])
+    tags = tags[tags["kind"].isin(list(kinds))].drop_duplicates()
+    names = tags[["kind", "name"]].drop_duplicates().sort_values(["kind", "name"])
+    names = names.reset_index(drop=True)
+    spots = tags.merge(names.reset_index(names="trait"), on=["kind", "name"])
+    has = sparse.csr_array(
+        (np.ones(len(spots)), (spots["image"].to_numpy(), spots["trait"].to_numpy())),
+        shape=(len(image_ids), len(names)),
+    )
+    return Traits(names, has)
+
+
+def give_to_units(traits: Traits, pictures: sparse.csr_array) -> Traits:
+    """A unit has a trait if any of its pictures does: units x traits."""
+    has = sparse.csr_array(pictures @ traits.has)
+    has.data[:] = 1
+    return Traits(traits.names, has)
+
+
+def choose_traits(traits: Traits, chosen: npt.NDArray[np.bool_]) -> Traits:
+    """Choose some of the traits."""
+    return Traits(traits.names[chosen].reset_index(drop=True), traits.has[:, chosen])
+
+
+def merge_identical(traits: Traits) -> Traits:
+    """Make one trait of those of one kind that exactly the same units have.
+
+    They are one comparison under several names: counting it several times would only make the
+    correction stricter, and the table longer.
+    """
+    columns = sparse.csc_array(traits.has)
+    columns.sort_indices()
+    ends = columns.indptr
+    prints = [
+        hashlib.sha256(columns.indices[start:end].tobytes()).digest()
+        for start, end in itertools.pairwise(ends)
+    ]
+    marked = traits.names.assign(units=prints)
+    first = ~marked.duplicated(["kind", "units"])
+    groups = marked.groupby(["kind", "units"], sort=False)["name"].agg(list)
+    names = traits.names[first].reset_index(drop=True)
+    names["also"] = pd.Series([names[1:] for names in groups], dtype=object)
+    return Traits(names, traits.has[:, first.to_numpy()])

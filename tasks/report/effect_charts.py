@@ -1,0 +1,148 @@
+"""The charts of a metric: how it is distributed, and how it goes with each tag."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from image_tags.tasks.contracts.display import number, shown
+from image_tags.tasks.report.charts import NAME_LIMIT, WIDTH, render_svg
+
+SURE = 0.05
+"""Corrected p-value below which an effect is drawn filled."""
+
+BINS = 24
+"""Bars of a distribution at most."""
+
+SKEWED = 20
+"""A metric whose mean is this many times its median, or more, is drawn on a logarithmic axis."""
+
+
+def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
+    """Draw each tag's superiority with its interval; filled where it survives the correction."""
+    import altair as alt
+
+    names = distinguish_names([_name_effect(e["kind"], e["name"]) for e in effects])
+    rows = [
+        {
+            "tag": name,
+            **{end: _finite_or_none(e[end]) for end in ("superiority", "low", "high")},
+            "fill": "var(--accent)" if e["p_corrected"] < SURE else "var(--card)",
+        }
+        for name, e in zip(names, effects, strict=True)
+    ]
+    base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("tag:N", sort=None, title=None))
+    axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True)
+    even = (
+        alt.Chart(alt.InlineData(values=[{"even": 0.5}]))
+        .mark_rule(color="var(--soft)", strokeDash=[3, 3])
+        .encode(x="even:Q")
+    )
+    span = base.mark_rule(color="var(--accent)", strokeWidth=2).encode(
+        x=alt.X(
+            "low:Q",
+            axis=axis,
+            scale=alt.Scale(domain=[0, 1]),
+            title=shown(f"probability of more {metric} with it", 45),
+        ),
+        x2="high:Q",
+    )
+    points = base.mark_point(stroke="var(--accent)", strokeWidth=2, size=60, opacity=1).encode(
+        x="superiority:Q", fill=alt.Fill("fill:N", scale=None)
+    )
+    chart = (even + span + points).properties(width=WIDTH - 60, height=alt.Step(24))
+    return render_svg(
+        chart,
+        f"Probability that a picture with the tag has more {shown(metric, 60)} than one without, "
+        "with 95% intervals",
+    )
+
+
+def draw_distribution(metric: str, values: "np.ndarray[Any, Any]") -> Markup:
+    """Draw how many rows have which values of a metric.
+
+    A skewed metric without negative values is drawn on a logarithmic axis that starts at 0.
+    """
+    import altair as alt
+
+    logarithmic = bool(values.min() >= 0 and values.max() >= SKEWED * max(np.median(values), 1))
+    edges = _choose_edges(values, logarithmic=logarithmic)
+    counts, _ = np.histogram(values, edges)
+    rows = [
+        {"from": float(start), "to": float(end), "n": int(n)}
+        for start, end, n in zip(edges[:-1], edges[1:], counts, strict=True)
+        if n
+    ]
+    top = max(1, int(counts.max()))
+    ends = [float(edges[0]), float(edges[-1])]
+    scale = alt.Scale(domain=ends, type="symlog" if logarithmic else "linear", nice=False)
+    ticks = _choose_ticks(ends[1]) if logarithmic else alt.Undefined
+    chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_bar(color="var(--accent)")
+        .encode(
+            x=alt.X(
+                "from:Q",
+                scale=scale,
+                title=shown(metric, 45),
+                axis=alt.Axis(format=",.12~g", values=ticks, tickCount=5, labelFlush=True),
+            ),
+            x2="to:Q",
+            y=alt.Y(
+                "n:Q",
+                title=None,
+                scale=alt.Scale(domain=[0, top], nice=False),
+                axis=alt.Axis(values=sorted({0, top // 2, top}), format=",d", grid=True),
+            ),
+        )
+        .properties(width=WIDTH - 60, height=110)
+    )
+    low, middle, high = (number(float(value)) for value in (*ends[:1], np.median(values), ends[1]))
+    return render_svg(
+        chart,
+        f"Distribution of {shown(metric, 60)} over {number(len(values))} rows: "
+        f"from {low} to {high}, median {middle}",
+    )
+
+
+def distinguish_names(names: Sequence[str]) -> list[str]:
+    """Shorten names, and number those that would then be the same: each needs a line of its own."""
+    short = [shown(name, NAME_LIMIT) for name in names]
+    counts = Counter(short)
+    taken: Counter[str] = Counter()
+    distinct = []
+    for name in short:
+        taken[name] += 1
+        suffix = f" ({taken[name]})" if counts[name] > 1 else ""
+        distinct.append(shown(name, NAME_LIMIT - len(suffix)) + suffix)
+    return distinct
+
+
+def _choose_edges(values: "np.ndarray[Any, Any]", *, logarithmic: bool) -> "np.ndarray[Any, Any]":
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return np.array([low - 0.5, high + 0.5])
+    if logarithmic:
+        edges: np.ndarray[Any, Any] = np.expm1(np.linspace(0, np.log1p(high), BINS + 1))
+        edges[-1] = np.nextafter(max(edges[-1], high), np.inf)
+        return edges
+    return np.histogram_bin_edges(values, bins=min(BINS, max(5, int(np.sqrt(len(values))))))
+
+
+def _choose_ticks(high: float) -> list[float]:
+    """Choose up to about five: 0 and powers of ten."""
+    powers = range(int(np.log10(max(high, 1))) + 1)
+    step = max(1, -(-len(powers) // 5))
+    return [0.0, *(float(10**power) for power in powers[::step])]
+
+
+def _name_effect(kind: str, name: str) -> str:
+    if kind == "any":
+        return name.replace("_", " ")
+    return name if kind == "label" else f"{name} ({kind})"
+
+
+def _finite_or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
