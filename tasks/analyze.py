@@ -1,9 +1,7 @@
-"""Asking the analyzer: the ledger first, then the call, the response saved the moment it arrives."""
+"""Asking the analyzer for what is not in the ledger."""
 
-import threading
+import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 
 from prefect import task
@@ -13,10 +11,11 @@ from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.ledger.settling import Settled, Settling
 from image_tags.tasks.contracts.display import counted, shown
-from image_tags.tasks.contracts.errors import LinkError, StopRun
+from image_tags.tasks.contracts.errors import ImageTagsError, LinkError
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
+from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_per_batch
@@ -27,6 +26,8 @@ from image_tags.tasks.execution.task_options import (
     make_batch_error,
     may_succeed_later,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         threads=threads_per_batch(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
-    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
+    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
     logger.debug(
@@ -91,6 +92,30 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
     return BatchDone(batch.step, len(batch.items), counts)
 
 
+def answer_picture(analyzer: Analyzer, operation: str, picture: Picture) -> Answer:
+    """Ask the analyzer; an unexpected error is tried once more.
+
+    Raises:
+        LinkError: `refused_by_analyzer` with the cause, if that fails too. Not Rejected: the ledger
+            would keep it, and a later version of the program may do better.
+        ImageTagsError: whatever else the analyzer raises.
+
+    """
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception:
+        log.exception("Unexpected error, trying once more: %s of %s", operation, picture.image_id)
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception as error:
+        cause = f"unexpected error, twice: {type(error).__name__}: {shown(str(error))}"
+        raise LinkError(Reason.REFUSED_BY_ANALYZER, cause) from error
+
+
 def ask_for(
     pictures: Sequence[Picture],
     operation: str,
@@ -103,48 +128,35 @@ def ask_for(
 ) -> Outcome:
     """Ask one operation of each picture, a few at a time.
 
-    A picture that fails is in the outcome; the others go on. `on_done` is told of each, in the
-    thread that asked.
+    A picture that fails is in the outcome; the others go on. `on_done` is called for each, in the
+    caller's thread, once its answer is durable.
 
     Raises:
         StopRun: nothing can go on; pictures not yet begun are left alone.
+
     """
-    stopped = threading.Event()
+    asked = found = 0
+    failures: list[Failure] = []
 
-    def one(picture: Picture) -> bool | Failure:
-        if stopped.is_set():
-            return Failure(
-                picture.image_id,
-                operation,
-                Reason.ANALYZER_UNAVAILABLE,
-                "The run was stopped before this call.",
-            )
-        said = "no answer"
-        try:
-            with interruption.call():
-                settled = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture))
-            asked = settled.asked
-            said = "asked" if asked else "found in the ledger"
-            return asked
-        except LinkError as error:
-            said = str(error)
-            return Failure(picture.image_id, operation, error.reason, error.detail)
-        except StopRun:
-            stopped.set()
-            raise
-        finally:
-            on_done(picture, said)
+    def report(picture: Picture, settled: Settled) -> None:
+        nonlocal asked, found
+        if isinstance(settled, LinkError):
+            failures.append(Failure(picture.image_id, operation, settled.reason, settled.detail))
+            on_done(picture, str(settled))
+        elif settled:
+            asked += 1
+            on_done(picture, "asked")
+        else:
+            found += 1
+            on_done(picture, "found in the ledger")
 
-    with (
-        closing(ledger),
-        ThreadPoolExecutor(
-            max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation
-        ) as pool,
-    ):
-        results = list(pool.map(one, pictures))
-    failures = [result for result in results if isinstance(result, Failure)]
-    return Outcome(
-        sum(result is True for result in results),
-        sum(result is False for result in results),
-        failures,
-    )
+    def ask(picture: Picture) -> Answer:
+        interruption.check()
+        return answer_picture(analyzer, operation, picture)
+
+    threads = max(1, min(threads, len(pictures)))
+    settling = Settling(ledger, run, ask, threads, report, wait=interruption.wait)
+    with interruption.call():  # until the last answer is durable
+        settling.settle(pictures)
+    places = {picture.image_id: place for place, picture in enumerate(pictures)}
+    return Outcome(asked, found, sorted(failures, key=lambda one: places[one.image_id]))

@@ -20,7 +20,7 @@ from image_tags.tasks.execution.run_folder import load_failures, load_fetched, s
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 
-CHUNK = 500
+CHUNK = 5_000
 """Images whose responses are in memory at the same time."""
 
 LONG_SCHEMA = schema_of(TAGS_LONG)
@@ -137,7 +137,8 @@ def decide_verdict(
         elif entry.refusal is not None:
             problems.append((operation, entry.refusal.reason, entry.refusal.detail))
     if not problems:
-        return Verdict(image_id, Status.TAGGED)
+        remarks = [entry.remark for entry in answered.values() if entry and entry.remark]
+        return Verdict(image_id, Status.TAGGED, detail="; ".join(dict.fromkeys(remarks)) or None)
     problems.sort(key=lambda problem: problem[1].status is not Status.PENDING)
     detail = " ".join(f"{operation}: {text}" for operation, _, text in problems)
     return Verdict(image_id, problems[0][1].status, problems[0][1], detail)
@@ -186,7 +187,7 @@ def _read_by_image(
     for at in range(0, len(image_ids), CHUNK):
         chunk = image_ids[at : at + CHUNK]
         found = {
-            op: {entry.image_id: entry for entry in ledger.read_many(chunk)}
+            op: {entry.image_id: entry for entry in ledger.read_entries(chunk)}
             for op, ledger in ledgers.items()
         }
         yield {image_id: {op: found[op].get(image_id) for op in ledgers} for image_id in chunk}
