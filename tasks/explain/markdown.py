@@ -1,8 +1,6 @@
-"""What a flow run's page says, as Markdown: how the run ended and what to do, what is not tagged
-and why, what was checked.
+"""The texts of a flow run's page, as Markdown.
 
-Text from outside (links, details, cells) stands in it with no markup of its own, and cut where it
-is long.
+Text from outside (links, details, cells) is escaped, so that none of it is markup, and cut if long.
 """
 
 import shlex
@@ -12,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from image_tags.tasks.contracts.display import link_address, markdown, percent
+from image_tags.tasks.contracts.display import counted, link_address, markdown, percent, shown
 from image_tags.tasks.contracts.reasons import REASONS, Status
 
 EXAMPLES = 3
@@ -22,7 +20,7 @@ PENDING_SHOWN = 50
 """Pending links listed; the rest is counted."""
 
 DETAIL, MESSAGE = 200, 2_000
-"""Characters of a detail, and of a sentence of our own."""
+"""Characters of a detail, and of a sentence of this program."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        headline: a sentence or two.
+        headline: one or two sentences.
         advice: what to do now; empty if there is nothing to do.
-        command: what runs it again; it follows the advice.
+        command: runs it again; it follows the advice.
 
     """
 
@@ -42,13 +40,11 @@ class Ending:
 
     @property
     def message(self) -> str:
-        """In one line."""
+        """All of it in one line."""
         return " ".join(part for part in (self.headline, self.advice, self.command) if part)
 
     def as_markdown(self) -> str:
-        """What to do, the command in lines of its own; the headline is the artifact's description,
-        which stands above.
-        """
+        """The advice, and the command as a block; the page shows the headline above them."""
         parts = [markdown(self.advice, MESSAGE)] if self.advice else []
         if self.command:
             parts.append(_code_block(_one_option_per_line(self.command)))
@@ -62,10 +58,15 @@ def describe_run(
     findings: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
     console: Callable[[str], str | None],
+    changed_settings: Mapping[str, Any] | None = None,
 ) -> str:
-    """The whole run on one page: what to do first, then what led there."""
+    """The whole run on one page: what to do, what is new, how it ran, and what led there."""
     parts = [
         ending.as_markdown(),
+        "### What is new",
+        describe_news(summary),
+        "### How it ran",
+        describe_conditions(summary, changed_settings or {}, console),
         "### From rows to tagged links",
         describe_funnel(summary, images),
     ]
@@ -85,8 +86,69 @@ def describe_run(
     return "\n\n".join(part for part in parts if part)
 
 
+def describe_news(summary: Mapping[str, Any]) -> str:
+    """What changed since the last version, one line per kind of change."""
+    changes = summary["changes"]
+    if changes["since"] is None:
+        return "No earlier version to compare with."
+    lines = [f"Since version {_inline_code(changes['since'])}:", ""]
+    for noun in ("row", "link", "image"):
+        new, gone = changes[f"{noun}s_new"], changes[f"{noun}s_gone"]
+        if new or gone:
+            lines.append(f"- {noun}s: +{new:,}, -{gone:,}")
+    for what in ("changed", "newly_dead", "newly_pending"):
+        if count := changes.get(f"links_{what}"):
+            lines.append(f"- {counted(count, 'link')} {what.replace('_', ' ')}")
+    return "\n".join(lines if len(lines) > 2 else [lines[0][:-1] + ": nothing new."])
+
+
+def describe_conditions(
+    summary: Mapping[str, Any],
+    changed_settings: Mapping[str, Any],
+    console: Callable[[str], str | None],
+) -> str:
+    """Retries, throttling and slow hosts; settings that are not the defaults; software; report."""
+    retries, throttled = summary["retries"], summary["throttled"]
+    lines = [
+        f"- requests tried again: {_list_counts(retries)}",
+        f"- throttled: {_list_counts(throttled)}",
+    ]
+    for one in summary["slow_hosts"]:
+        requests = counted(one["requests"], "slow request")
+        lines.append(f"- slow host {markdown(one['host'])}: {requests} of {one['seconds']:.1f} s")
+    settings = ", ".join(
+        _inline_code(f"{name}={_show_setting(value)}") for name, value in changed_settings.items()
+    )
+    lines.append(f"- settings that are not the default: {settings or 'none'}")
+    versions = summary["software"]
+    lines.append(
+        f"- software: image-tags {versions['image_tags']}, Prefect {versions['prefect']}, "
+        f"Python {versions['python']}"
+    )
+    key = f"{_folder_of(summary)}/report.html"
+    page = console(key)
+    place = _inline_code(f"{summary['store']}/{key}")
+    lines.append(f"- report: {place}" + (f" ([open]({page}))" if page else ""))
+    return "\n".join(lines)
+
+
+def _list_counts(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    named = ", ".join(f"{n:,} {markdown(which)}" for which, n in counts.items())
+    return f"{total:,} ({named})" if total else "none"
+
+
+def _show_setting(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return shown(text, DETAIL)
+
+
+def _folder_of(summary: Mapping[str, Any]) -> str:
+    return f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
+
+
 def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
-    """From rows to tagged links, and what a reader of the tables should know."""
+    """Counts from rows to tagged links, and remarks for readers of the tables."""
     statuses, links = summary["statuses"], summary["links"]
     steps = [
         ("rows in the source", summary["rows"], ""),
@@ -111,7 +173,7 @@ def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
 
 
 def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
-    """Each reason with how many links have it, what it means, and a few of them."""
+    """Each reason with the number of its links, its meaning, and a few of the links."""
     links: dict[str, list[Mapping[str, Any]]] = {}
     for image in images.select(["reason", "url", "detail"]).to_pylist():
         if image["reason"] is not None:
@@ -129,7 +191,7 @@ def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
 
 
 def list_pending(images: pa.Table, ending: Ending) -> str | None:
-    """The links that wait for another try and the command that tries them; None if there are none."""
+    """The pending links and the command that tries them again; None if there are none."""
     columns = images.select(["url", "reason", "detail", "status"]).to_pylist()
     left = [image for image in columns if image["status"] == Status.PENDING]
     if not left:
@@ -143,7 +205,7 @@ def list_pending(images: pa.Table, ending: Ending) -> str | None:
 
 
 def list_checks(findings: Sequence[Mapping[str, Any]]) -> str:
-    """Every expectation, what was not met first."""
+    """Every expectation, those that failed first."""
     ordered = sorted(
         findings, key=lambda finding: (finding["success"], finding["severity"] != "critical")
     )
@@ -155,7 +217,7 @@ def list_checks(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def describe_costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
-    """What was planned and what was done, by operation."""
+    """Planned and made calls by operation, and their cost."""
     planned = plan["operations"] if plan else {}
     rows = []
     for operation, account in summary["calls"].items():
@@ -187,16 +249,17 @@ def describe_costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -
 
 
 def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
-    """Where the tables and the report are; `console` gives the page of a key in a browser, where it
-    has one.
+    """Addresses of the tables and the report.
+
+    `console` returns the web page of a key, or None if it has none.
     """
-    folder = f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
+    folder = _folder_of(summary)
     files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
     files |= {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
     lines = [
         "Published; readers see them now."
         if summary["published"]
-        else "Not published; kept for a look.",
+        else "Not published; kept for inspection.",
         "",
     ]
     for name, what in files.items():
@@ -227,7 +290,7 @@ def _one_option_per_line(command: str) -> str:
 
 
 def _code_block(text: str) -> str:
-    """A block of code, whatever backticks are in it."""
+    """A block of code, also of text with backticks."""
     fence = "`" * max(3, 1 + max(map(len, _find_backtick_runs(text)), default=0))
     return f"{fence}\n{text}\n{fence}"
 
