@@ -119,7 +119,7 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
 def _read_files(
     names: Sequence[str], *, header: bool | None, delimiter: str | None
 ) -> dict[str, TableRead]:
-    """Each file as a table. Empty ones, perhaps just being written, are left out if there are others."""
+    """Each file as a table; empty ones, perhaps just being written, are left out beside others."""
     parts: dict[str, TableRead] = {}
     empty: UsageError | None = None
     for name in names:
