@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.orchestration.dask import Dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
 from image_tags.tasks.adapters.single_flight import SingleFlight
@@ -84,6 +85,11 @@ class RunResources:
     def web(self) -> Web:
         """The web client; its limits per host hold for all threads of this process."""
         return self._once("web", lambda: Web(self.settings.only(FetchSettings), tally=self.tally))
+
+    @property
+    def link_log(self) -> LinkLog:
+        """What is known of links; read once, and written to while links are fetched."""
+        return self._once("link_log", lambda: LinkLog(self.store))
 
     @property
     def analyzer(self) -> Analyzer:
