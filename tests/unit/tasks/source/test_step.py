@@ -149,7 +149,7 @@ def test_guesses_are_sentences_with_the_file_where_there_are_several(tmp_path):
 
 def test_a_column_that_is_not_there_because_of_a_guess(tmp_path):
     (tmp_path / "t.csv").write_text(f"a,{URL}\nb,{URL}\n")
-    with pytest.raises(UsageError, match="it has 'column_1', 'column_2'. The first line holds a"):
+    with pytest.raises(UsageError, match=r"it has 'column_1', 'column_2'\. The first line holds a"):
         load_source(str(tmp_path / "t.csv"), "url")
 
 
