@@ -50,7 +50,9 @@ def test_rows_say_what_the_responses_say(labels, words):
         LABELS: entry(ONE, LABELS, labels_response(*labels)),
         TEXT: entry(ONE, TEXT, text_response(*words)),
     }
-    rows = read_rows(ONE, answered, "local")
+    rows = [
+        dict(zip(LONG_SCHEMA.names, row, strict=True)) for row in read_rows(ONE, answered, "local")
+    ]
     assert [row["name"] for row in rows if row["kind"] == "label"] == labels
     assert [row["name"] for row in rows if row["kind"] == "word"] == words
     for kind in ("label", "word"):
