@@ -20,7 +20,7 @@ NAME = "plan"
 """The name of the run that only plans."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned:
     """A plan and the counts behind it.
 
@@ -66,6 +66,10 @@ class Planned:
                 f"That is {self.over:.2f} USD over --max-cost: a run would stop before paying."
             )
         return lines
+
+    def __repr__(self) -> str:
+        """The sentences, for a notebook."""
+        return "\n".join(self.lines)
 
     def as_json(self) -> dict[str, Any]:
         """Counts and costs for a program."""

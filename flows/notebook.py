@@ -2,21 +2,27 @@
 
 import hashlib
 import html
+import inspect
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from image_tags.flows.cli_options import read_keywords
+from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 
 if TYPE_CHECKING:
+    from image_tags.flows.dry_run import Planned
     from image_tags.flows.outcome import Outcome
     from image_tags.flows.preflight import Preflight
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +57,10 @@ class Result:
         """The closing summary."""
         return "\n".join(self.lines)
 
+    def show_report(self, height: int = 800) -> "Report":
+        """Show the report in the notebook, `height` px high."""
+        return Report(self.report, height)
+
     def _repr_html_(self) -> str:
         """The closing summary, for a notebook."""
         *lines, how_it_ended = (html.escape(line) for line in self.lines)
@@ -60,11 +70,48 @@ class Result:
         )
 
 
+@dataclass(frozen=True, repr=False)
+class Report:
+    """A report as a notebook shows it: a frame of its own in the cell's output."""
+
+    page: str
+    height: int
+
+    def __repr__(self) -> str:
+        """What shows where there is no notebook."""
+        return "The report shows in a notebook; result.report is the page."
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, so that neither its style nor its script reaches the notebook."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.page)}" title="image-tags report" '
+            f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
+        )
+
+
+def _with_settings(function: Callable[..., Value]) -> Callable[..., Value]:
+    """Give a function of a frame one keyword for each setting, so that editors complete them."""
+    own = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    listed = inspect.signature(flatten_parameters(lambda settings: settings)).parameters
+    settings = [
+        parameter.replace(default=None) if parameter.default is parameter.empty else parameter
+        for name, parameter in listed.items()
+        if name not in ("source", "url_column")
+    ]
+    function.__signature__ = inspect.Signature([*own, *settings])  # type: ignore[attr-defined]
+    return function
+
+
+@_with_settings
 def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **options: Any) -> Result:
     """Tag the pictures behind the links in a DataFrame, publish the tables, and return them.
 
     The frame is kept in the store as a Parquet file, and the same flow runs on it as `image-tags
-    run` starts.
+    run` starts. An interrupted cell loses nothing: run it again.
 
     Args:
         frame: any DataFrame with links in a column; it is not changed.
@@ -82,15 +129,8 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
         StopRun: nothing was published; the sentence says why, and what to do.
 
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"tag_images takes a pandas DataFrame, not {type(frame).__name__}.")
-    if not len(frame.columns):
-        raise UsageError("The frame has no columns.")
-    for name in ("source", "frame"):
-        if name in options:
-            raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
-    given = read_keywords({**options, "source": "the frame"})
-    with quiet_prefect():
+    given = _read_options(frame, options, "tag_images")
+    with quiet_prefect(), _one_sentence():
         preflight = _store_frame(frame, url_column, given)
         settings = preflight.settings
         from image_tags.flows.launch import launch_run
@@ -104,6 +144,56 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     if outcome.exit_code:
         warnings.warn(outcome.message, stacklevel=2)
     return result
+
+
+@_with_settings
+def plan_images(
+    frame: pd.DataFrame, url_column: Hashable | None = None, *, fetch: bool = True, **options: Any
+) -> "Planned":
+    """Work out what `tag_images` would fetch, call and cost; makes no paid call.
+
+    Args:
+        frame: as for `tag_images`.
+        url_column: as for `tag_images`.
+        fetch: fetch new links first, so that the plan is exact; the run need not do it again.
+        options: as for `tag_images`.
+
+    Returns:
+        The plan: it shows as sentences; `plan.as_json()` has its counts and costs.
+
+    Raises:
+        UsageError: the request is not possible.
+
+    """
+    given = _read_options(frame, options, "plan_images")
+    with quiet_prefect(), _one_sentence():
+        preflight = _store_frame(frame, url_column, given)
+        from image_tags.flows.dry_run import plan_run
+        from image_tags.tasks.adapters import progress
+
+        progress.show_progress()
+        return plan_run(preflight.settings, fetch)
+
+
+def _read_options(frame: pd.DataFrame, options: Mapping[str, Any], function: str) -> Settings:
+    """Read the settings, after a look at what they are for."""
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"{function} takes a pandas DataFrame, not {type(frame).__name__}.")
+    if not len(frame.columns):
+        raise UsageError("The frame has no columns.")
+    for name in ("source", "frame"):
+        if name in options:
+            raise UsageError(f"There is no setting {name!r} here: the frame is the source.")
+    return read_keywords({**options, "source": "the frame"})
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn an interrupted cell into one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StopRun("Interrupted. Nothing is lost; run the cell again.") from None
 
 
 def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> "Preflight":

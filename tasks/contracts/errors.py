@@ -37,6 +37,13 @@ from image_tags.tasks.contracts.reasons import Reason, Status
 class ImageTagsError(Exception):
     """Base of every error that image-tags raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook: IPython asks for this before it prints a traceback.
+
+        The sentence is written for the person who runs the cell; the frames below it are not.
+        """
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(ImageTagsError):
     """The request is not possible; the message is one sentence that tells what to change."""

@@ -9,6 +9,7 @@ has 0, with a note in its details.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from image_tags.tasks.contracts.faces import join_faces
 from image_tags.tasks.contracts.records import JsonObject, Tag
 from image_tags.tasks.contracts.response_fields import (
     Box,
@@ -129,9 +130,9 @@ def read_faces(response: JsonObject) -> list[Tag]:
 def merge_tags(readings: Iterable[list[Tag]]) -> list[Tag]:
     """The tags of one image from several operations, ranked again within each kind.
 
-    Two operations may both report faces; the details of each tag name its operation.
+    Each tag's details name the operation it came from; a face that two operations report is one.
     """
-    return _rank_tags([tag for tags in readings for tag in tags])
+    return _rank_tags(join_faces([tag for tags in readings for tag in tags]))
 
 
 def _make_face(face: JsonObject) -> Tag:

@@ -12,7 +12,7 @@ from image_tags.tasks.contracts.operations import read_all
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
 
-CHUNK = 500
+CHUNK = 2_000
 """Images whose responses are in memory at the same time."""
 
 LONG_SCHEMA = schema_of(TAGS_LONG)
@@ -28,7 +28,7 @@ def read_images(
     for at in range(0, len(image_ids), CHUNK):
         chunk = image_ids[at : at + CHUNK]
         found = {
-            op: {entry.image_id: entry for entry in ledger.read_many(chunk)}
+            op: {entry.image_id: entry for entry in ledger.read_entries(chunk)}
             for op, ledger in ledgers.items()
         }
         yield {image_id: {op: found[op].get(image_id) for op in ledgers} for image_id in chunk}

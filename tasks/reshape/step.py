@@ -17,13 +17,14 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.sorted_tables import read_in_order
 from image_tags.tasks.adapters.files.table_files import write_table_file
-from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.ledger.ledger import Ledger, fingerprint
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Calls, Verdict, distinct_pictures
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_failures, load_fetched, save_calls
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
+from image_tags.tasks.reshape import reading
 from image_tags.tasks.reshape.derived import DerivedTags, make_stamp
 from image_tags.tasks.reshape.reading import LONG_SCHEMA, read_images, tabulate_tags
 from image_tags.tasks.reshape.verdicts import (
@@ -78,7 +79,7 @@ def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
         resources.settings.analyzer,
         run,
     )
-    prints = {name: ledger.fingerprint for name, ledger in answers.ledgers.items()}
+    prints = {name: fingerprint(ledger.settings) for name, ledger in answers.ledgers.items()}
     derived = DerivedTags(store, answers.analyzer, prints)
     with StagedTables(store, run) as tables:
         try:
@@ -113,6 +114,9 @@ def stage_reshaped(tables: StagedTables, derived: DerivedTags | None, answers: A
     stamps = {image_id: _stamp(heard, image_id) for image_id in answers.image_ids}
     known = derived.find(stamps, tables.folder) if derived else {}
     left = [image_id for image_id in answers.image_ids if image_id not in known]
+    # The ledger's larger segments are in the order of the ids: each is then read once, not per part.
+    in_parts = len(left) > reading.CHUNK
+    left = sorted(left) if in_parts else left
     fresh = tables.folder / "fresh.parquet"
     verdicts = {
         image_id: decide_verdict(image_id, _of_image(heard, image_id), answers.failures)
@@ -123,7 +127,7 @@ def stage_reshaped(tables: StagedTables, derived: DerivedTags | None, answers: A
             writer.append(tags)
             verdicts.update(decided)
     tables.stage("verdicts", tabulate_verdicts([verdicts[one] for one in answers.image_ids]))
-    if known:
+    if known or in_parts:
         _stage_in_order(tables, answers.image_ids, known, fresh)
     else:
         tables.put_file("all_tags", fresh)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.ledger.entry import Refusal
 from image_tags.tasks.adapters.ledger.ledger import Ledger
-from image_tags.tasks.contracts.reasons import Reason, Status
+from image_tags.tasks.contracts.reasons import REASONS, Reason, Status
 from image_tags.tasks.contracts.records import Calls, Failure, Verdict
 
 VERDICTS = pa.schema(
@@ -48,10 +48,18 @@ class HasRefusal(Protocol):
 
 def find_answers(ledger: Ledger, image_ids: Sequence[str]) -> dict[str, Heard]:
     """The answers of one operation to those of the images that it has answered."""
-    return {
-        entry.image_id: Heard(entry.time, entry.run, entry.refusal)
-        for entry in ledger.read_many(image_ids)
-    }
+    found: dict[str, Heard] = {}
+    for table in ledger.read_answers(image_ids, ["answered", "run", "refusal"]):
+        columns = (table[name].to_pylist() for name in ("image_id", "answered", "run", "refusal"))
+        for image_id, answered, run, refusal in zip(*columns, strict=True):
+            found[image_id] = Heard(answered, run, refusal and read_refusal(refusal))
+    return found
+
+
+def read_refusal(given: Mapping[str, str]) -> Refusal:
+    """A refusal as the ledger keeps it; one with an unknown reason is a plain refusal."""
+    reason = REASONS.get(given["reason"], Reason.REFUSED_BY_ANALYZER)
+    return Refusal(reason, str(given["detail"]))
 
 
 def index_failures(failures: Iterable[Failure]) -> CallFailures:

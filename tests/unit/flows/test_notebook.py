@@ -1,15 +1,17 @@
 """What `tag_images` says before anything is run, and how a result looks."""
 
+import inspect
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
-from image_tags import tag_images
+from image_tags import plan_images, tag_images
 from image_tags.flows.cli_options import read_keywords
 from image_tags.flows.notebook import Result
-from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.errors import StopRun, UsageError
 
 FRAME = pd.DataFrame(
     {"media": ["http://127.0.0.1/a.png", None], "likes": [1, 2], "text": ["a", "b"]}
@@ -25,6 +27,7 @@ FRAME = pd.DataFrame(
         (FRAME, "nope", {}, "no column 'nope'"),
         (FRAME[["text"]], None, {}, "holds links"),
         (FRAME, None, {"metric": "text"}, "text that is no number"),
+        (FRAME, None, {"metric": "like"}, "Did you mean 'likes'"),
         (FRAME, None, {"max_cots": 1}, "no setting 'max_cots'; did you mean 'max_cost'"),
         (FRAME, None, {"max_cost": "much"}, r"max_cost: .*\(given: 'much'\)"),
         (FRAME, None, {"operations": [1]}, "operations: "),
@@ -79,3 +82,53 @@ def test_importing_flows_imports_nothing_slow():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_an_interrupted_cell_gets_one_sentence(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("image_tags.flows.launch.launch_run", interrupt)
+    with pytest.raises(StopRun, match="Nothing is lost; run the cell again") as raised:
+        tag_images(FRAME, "media", store=str(tmp_path))
+    assert raised.value._render_traceback_() == [
+        "StopRun: Interrupted. Nothing is lost; run the cell again."
+    ]
+
+
+def test_a_notebook_shows_an_error_as_one_line():
+    shell = InteractiveShell.instance()
+    with pytest.raises(UsageError) as raised:
+        tag_images(FRAME, nope=1)
+    shown = []
+    shell._showtraceback = lambda _type, _value, lines: shown.extend(lines)
+    shell.showtraceback((raised.type, raised.value, raised.tb))
+    assert shown == ["UsageError: There is no setting 'nope'."]
+
+
+def test_every_setting_is_a_keyword_with_its_type():
+    for function in (tag_images, plan_images):
+        signature = inspect.signature(function)
+        assert list(signature.parameters)[:2] == ["frame", "url_column"]
+        assert {"store", "metric", "max_cost", "effect_cluster"} <= set(signature.parameters)
+        assert "source" not in signature.parameters
+        assert signature.parameters["store"].annotation is str
+        assert signature.parameters["store"].default == "image-tags-store"
+
+
+def test_a_plan_makes_no_run_and_reads_as_sentences(tmp_path):
+    store = tmp_path / "store"
+    planned = plan_images(FRAME, "media", fetch=False, store=str(store))
+    assert repr(planned).startswith("2 rows, 1 link")
+    assert planned.as_json()["links"] == 1
+    assert not (store / "runs").exists()
+    assert not (store / "published").exists()
+
+
+def test_a_report_shows_in_a_frame_of_its_own():
+    page = '<script>alert("1")</script>'
+    result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, page, ("Done.",))
+    shown = result.show_report(height=500)._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "height: 500px" in shown
+    assert "<script" not in shown

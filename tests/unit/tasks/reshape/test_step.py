@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.ledger.ledger import Ledger, fingerprint
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer, Calls, Failure
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.reshape import derived as derived_tags
+from image_tags.tasks.reshape import reading
 from image_tags.tasks.reshape.derived import DerivedTags
 from image_tags.tasks.reshape.reading import LONG_SCHEMA, read_rows
 from image_tags.tasks.reshape.step import Answers, stage_reshaped
@@ -40,9 +41,12 @@ class Reshaping:
 
     def __init__(self, folder, *, keeps=True):
         self.store, self.analyzer = FolderStore(str(folder)), MadeAnalyzer()
-        self.ledgers = {op: Ledger.of(self.store, self.analyzer, op) for op in (LABELS, TEXT)}
-        prints = {op: ledger.fingerprint for op, ledger in self.ledgers.items()}
+        self.ledgers = {op: self.open_ledger(op) for op in (LABELS, TEXT)}
+        prints = {op: fingerprint(ledger.settings) for op, ledger in self.ledgers.items()}
         self.derived = DerivedTags(self.store, "rekognition", prints) if keeps else None
+
+    def open_ledger(self, operation, since=None):
+        return Ledger.of(self.store, self.analyzer, operation, since, interval=None)
 
     def answer(self, name, run, *, labels=("Cat",), words=("hi",)):
         """Have an image answered by both operations; None: not by that one."""
@@ -144,7 +148,8 @@ FEEDS = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True), min_size=1,
 def test_tags_that_were_read_before_give_the_same_tables(tmp_path_factory, feeds, data):
     reshaping = Reshaping(tmp_path_factory.mktemp("store"))
     answered = set()
-    with mock.patch.object(derived_tags, "MOST", 2):
+    chunk = data.draw(st.integers(1, 4))
+    with mock.patch.object(derived_tags, "MOST", 2), mock.patch.object(reading, "CHUNK", chunk):
         for number, names in enumerate(feeds):
             run = f"r{number}"
             new = set(names) - answered
@@ -166,8 +171,8 @@ def test_an_answer_that_is_new_is_read_again(tmp_path):
     reshaping.answer("a", "r1", labels=["Cat"])
     reshaping.answer("b", "r1", labels=["Dog"])
     reshaping.run("ab")
-    for ledger in reshaping.ledgers.values():
-        ledger.__init__(reshaping.store, ledger.operation, ledger.settings, since=datetime.now(UTC))
+    now = datetime.now(UTC)
+    reshaping.ledgers = {op: reshaping.open_ledger(op, now) for op in reshaping.ledgers}
     reshaping.answer("a", "r2", labels=["Tiger"])
     reshaping.answer("b", "r2", labels=["Dog"])
     tables, did = reshaping.run("ab", "r2")
