@@ -20,6 +20,9 @@ VERDICTS = pa.schema(
 )
 """The staged table `verdicts`: one row per image, in order of first appearance."""
 
+COLUMNS = ("answered", "run", "refusal", "remark")
+"""The columns of the ledger that are read of every answer."""
+
 CallFailures = Mapping[tuple[str, str], Failure]
 """Why an image has no answer to an operation, by image and operation."""
 
@@ -31,28 +34,34 @@ class Heard(NamedTuple):
         answered: when; another time means another answer.
         run: the run that asked.
         refusal: why there is no response and will not be.
+        remark: what was done to the picture to make it fit, if anything.
     """
 
     answered: object
     run: str
     refusal: Refusal | None
+    remark: str | None
 
 
-class HasRefusal(Protocol):
+class Answered(Protocol):
     """An answer, of which only this matters for the verdict."""
 
     @property
     def refusal(self) -> Refusal | None:
         """Why there is no response and will not be."""
 
+    @property
+    def remark(self) -> str | None:
+        """What was done to the picture to make it fit, if anything."""
+
 
 def find_answers(ledger: Ledger, image_ids: Sequence[str]) -> dict[str, Heard]:
     """The answers of one operation to those of the images that it has answered."""
     found: dict[str, Heard] = {}
-    for table in ledger.read_answers(image_ids, ["answered", "run", "refusal"]):
-        columns = (table[name].to_pylist() for name in ("image_id", "answered", "run", "refusal"))
-        for image_id, answered, run, refusal in zip(*columns, strict=True):
-            found[image_id] = Heard(answered, run, refusal and read_refusal(refusal))
+    for table in ledger.read_answers(image_ids, COLUMNS):
+        columns = (table[name].to_pylist() for name in ("image_id", *COLUMNS))
+        for image_id, answered, run, refusal, remark in zip(*columns, strict=True):
+            found[image_id] = Heard(answered, run, refusal and read_refusal(refusal), remark)
     return found
 
 
@@ -68,7 +77,7 @@ def index_failures(failures: Iterable[Failure]) -> CallFailures:
 
 
 def decide_verdict(
-    image_id: str, answered: Mapping[str, HasRefusal | None], failures: CallFailures
+    image_id: str, answered: Mapping[str, Answered | None], failures: CallFailures
 ) -> Verdict:
     """One image's status.
 
@@ -85,7 +94,8 @@ def decide_verdict(
         elif heard.refusal is not None:
             problems.append((operation, heard.refusal.reason, heard.refusal.detail))
     if not problems:
-        return Verdict(image_id, Status.TAGGED)
+        remarks = [heard.remark for heard in answered.values() if heard and heard.remark]
+        return Verdict(image_id, Status.TAGGED, detail="; ".join(dict.fromkeys(remarks)) or None)
     problems.sort(key=lambda problem: problem[1].status is not Status.PENDING)
     detail = " ".join(f"{operation}: {text}" for operation, _, text in problems)
     return Verdict(image_id, problems[0][1].status, problems[0][1], detail)
