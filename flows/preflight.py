@@ -11,6 +11,7 @@ from prefect.settings import get_current_settings
 from image_tags.tasks.adapters.files.confinement import Confinement
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store_format import check_format
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
@@ -76,7 +77,7 @@ def check_request(settings: Settings) -> None:
 
     Raises:
         UsageError: a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
-            written, an unreadable price list, or an analyzer that is not installed or has no
+            written or has another format, an unreadable price list, or an analyzer that is not installed or has no
             region.
 
     """
@@ -91,6 +92,7 @@ def check_request(settings: Settings) -> None:
         check_dask_installed()
     store = open_store(settings.only(StoreSettings))
     store.check_writable()
+    check_format(store)
     prices_for(settings)
     analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:

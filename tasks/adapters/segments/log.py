@@ -106,6 +106,10 @@ class SegmentLog:
         """
         return self._commits.add(dict(entry))
 
+    def add_together(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Append many entries as one segment, durable on return."""
+        self._commit([dict(entry) for entry in entries])
+
     def refresh(self) -> None:
         """List the segments and read keys and times of those that appeared since the last time."""
         with self._refreshing:
