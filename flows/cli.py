@@ -1,4 +1,4 @@
-"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback | upgrade."""
+"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback | upgrade | forget."""
 
 import sys
 from importlib import import_module
@@ -18,6 +18,7 @@ COMMANDS = {
     "policy": "Print the least-privilege IAM policy for a bucket.",
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
+    "forget": "Remove the answers for images; a run that meets them pays for them again.",
     "upgrade": "Convert STORE, of an older version of image-tags, to this version's format.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""

@@ -95,7 +95,6 @@ class SegmentLog:
             self._read_whole,
             self._keep_newest,
             self._set_aside,
-            self._metadata,
         )
         self._merging: threading.Thread | None = None
 
@@ -150,6 +149,16 @@ class SegmentLog:
         with self._lock:
             self._fresh.clear()
         return replaced
+
+    def remove(self, keys: Collection[str]) -> int:
+        """Remove every entry of some keys; how many there were. No other process may use the log."""
+        wanted = pa.array(keys, self.schema.field(self._key).type)
+        removed = self._merger.remove(
+            lambda table: pc.is_in(table[self._key], value_set=wanted).combine_chunks()
+        )
+        with self._lock:
+            self._fresh.clear()
+        return removed
 
     def close(self) -> None:
         """Commit what waits; if anything was committed since the last time, merge."""

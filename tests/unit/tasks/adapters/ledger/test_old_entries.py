@@ -8,6 +8,7 @@ from image_tags.flows.commands.upgrade import upgrade
 from image_tags.tasks.adapters.ledger import old_entries
 from image_tags.tasks.adapters.ledger.ledger import Ledger, fingerprint
 from image_tags.tasks.adapters.ledger.old_entries import convert_entries
+from image_tags.tasks.adapters.segments.parquet_segments import read_metadata
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.adapters.store.store_format import FORMAT, read_format
@@ -64,6 +65,10 @@ def check_answers(store):
         }
         assert {entry.model_version for entry in entries.values()} == {"3.0"}
     left = list(store.keys("responses/"))
+    for key in left:
+        about = read_metadata(store.read(key))
+        assert about["settings"] == SETTINGS
+        assert about["operation"] in key
     assert all(key.endswith(".parquet") for key in left)
     return len(left)
 
