@@ -117,7 +117,7 @@ class Merger:
                 rest = encode_segment(kept, read_metadata(data))
                 self._store.write(self._key(target), rest, PARQUET)
             self._store.delete_all([self._key(name)])
-        return table.num_rows - kept.num_rows
+        return int(table.num_rows - kept.num_rows)
 
     def _merge_levels(self, claim: Claim) -> int:
         replaced = level = 0
