@@ -1,4 +1,4 @@
-"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback | upgrade | forget."""
+"""The command line; COMMANDS lists the commands."""
 
 import sys
 from importlib import import_module
@@ -18,7 +18,8 @@ COMMANDS = {
     "policy": "Print the least-privilege IAM policy for a bucket.",
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
-    "forget": "Remove the answers for images; a run that meets them pays for them again.",
+    "verify": "Read everything in a store and name what is damaged; --repair fixes what it can.",
+    "discard": "Remove the answers for images; a run that meets them pays for them again.",
     "upgrade": "Convert STORE, of an older version of image-tags, to this version's format.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""

@@ -1,4 +1,4 @@
-"""`image-tags forget`."""
+"""`image-tags discard`."""
 
 import re
 
@@ -15,7 +15,7 @@ from image_tags.tasks.contracts.settings import StoreSettings
 @click.command()
 @click.argument("image_ids", metavar="IMAGE_ID...", nargs=-1, required=True)
 @store_option
-def forget(image_ids: tuple[str, ...], store: str) -> int:
+def discard(image_ids: tuple[str, ...], store: str) -> int:
     """Remove the answers for images from the ledger; a run that meets them pays for them again.
 
     No run may use the store meanwhile.

@@ -1,7 +1,7 @@
 import pytest
 from click.testing import CliRunner
 
-from image_tags.flows.commands.forget import forget
+from image_tags.flows.commands.discard import discard
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import UsageError
@@ -10,7 +10,7 @@ from tests.support.made import LABELS, TEXT, labels_response, picture
 
 
 def run(*words):
-    done = CliRunner().invoke(forget, list(words), standalone_mode=False)
+    done = CliRunner().invoke(discard, list(words), standalone_mode=False)
     if done.exception:
         raise done.exception
     return done.output
