@@ -3,6 +3,7 @@
 import click
 
 from image_tags.tasks.adapters.ledger.old_entries import convert_entries
+from image_tags.tasks.adapters.link_records.old_records import convert_link_records
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store_format import FORMAT, mark_format, read_format
 from image_tags.tasks.contracts.errors import UsageError
@@ -29,6 +30,10 @@ def upgrade(store: str, region: str | None) -> int:
         click.echo(f"The store {store!r} has format {FORMAT} already.")
         return 0
     answers = convert_entries(place)
+    links = convert_link_records(place)
     mark_format(place)
-    click.echo(f"The store {store!r} has format {FORMAT} now: {answers:,} answers converted.")
+    click.echo(
+        f"The store {store!r} has format {FORMAT} now: {answers:,} answers converted, "
+        f"and the records of {links:,} links."
+    )
     return 0

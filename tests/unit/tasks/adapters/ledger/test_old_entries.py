@@ -128,7 +128,7 @@ def test_what_is_no_answer_is_moved_not_lost(store):
 def test_the_command_converts_once_and_says_how_many(store):
     result = CliRunner().invoke(upgrade, [store.address], standalone_mode=False)
     assert result.exception is None
-    assert "20 answers converted" in result.output
+    assert "20 answers converted, and the records of 0 links" in result.output
     assert read_format(store) == FORMAT
     check_answers(store)
     again = CliRunner().invoke(upgrade, [store.address], standalone_mode=False)
