@@ -25,7 +25,9 @@ from image_tags.tasks.execution.retention import prune_runs
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
+from image_tags.tasks.published.codebook import CODEBOOK
 from image_tags.tasks.published.manifests import write_manifests
+from image_tags.tasks.published.methods import METHODS
 from image_tags.tasks.published.pointer import (
     FILES,
     Pointer,
@@ -41,6 +43,8 @@ EXTRA_FILES = {
     "report.html": "text/html; charset=utf-8",
     "profile.json": JSON,
     "findings.json": JSON,
+    METHODS: "text/markdown; charset=utf-8",
+    CODEBOOK: "text/csv; charset=utf-8",
 }
 """What is published next to the tables, if the run has it."""
 

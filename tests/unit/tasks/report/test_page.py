@@ -153,7 +153,7 @@ def test_a_picture_that_is_stored_but_not_tagged_says_why():
 def test_pictures_that_cannot_be_read_are_listed_without_a_thumbnail():
     html = render_report(made_run(5, thumbnail=lambda _: None))
     assert "0 of 5 pictures are shown" in html
-    assert "a search also covers 5 of the others" in html
+    assert "a search covers all of them" in html
     assert "<img" not in html
 
 
