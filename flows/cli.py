@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from image_tags.flows.prefect_setup import set_defaults
+from image_tags.flows.signals import listen
 from image_tags.tasks.contracts.errors import ImageTagsError, UsageError
 
 COMMANDS = {
@@ -46,7 +47,8 @@ class LazyGroup(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Run the command; exit with its code, or with one sentence and the code of its error."""
         try:
-            code = super().invoke(context)
+            with listen():
+                code = super().invoke(context)
         except UsageError as error:
             click.echo(f"Error: {error}", err=True)
             code = 2

@@ -4,6 +4,7 @@ import functools
 import math
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ from prefect.states import Cancelled, Completed, Failed
 from image_tags.flows.cli_options import option_name
 from image_tags.flows.flow_parameters import list_settings
 from image_tags.flows.prefect_setup import log_errors_once
+from image_tags.flows.signals import listen
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun, StoreBusy
@@ -184,6 +186,11 @@ def report_failures(
 
     @functools.wraps(flow_function)
     def run(settings: Settings) -> State[Any]:
+        # A worker's process; the command line listens by itself, and a notebook's kernel goes on.
+        with listen() if deployment.id else nullcontext():
+            return run_and_report(settings)
+
+    def run_and_report(settings: Settings) -> State[Any]:
         try:
             state = flow_function(settings)
         except StoreBusy as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect.settings import get_current_settings
 
+from image_tags.tasks.adapters.files.confinement import Confinement
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
@@ -23,6 +24,9 @@ from image_tags.tasks.contracts.settings import (
 from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.source.step import load_source_of
+
+PLACES = ("source", "store", "people", "confusions", "price_list")
+"""The settings that name a file, a folder or a bucket."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,12 @@ def check_request(settings: Settings) -> None:
     """Check what can be checked without reading the source.
 
     Raises:
-        UsageError: an unknown operation, people who cannot be enrolled, a store that cannot be
+        UsageError: a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
             written, an unreadable price list, or an analyzer that is not installed or has no
             region.
 
     """
+    check_confinement(settings)
     unknown = [name for name in settings.operations if name not in OPERATIONS]
     if unknown or not settings.operations:
         names = ", ".join(map(repr, unknown))
@@ -90,6 +95,20 @@ def check_request(settings: Settings) -> None:
     analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:
         analyzer.settings_of(operation)
+
+
+def check_confinement(settings: Settings) -> None:
+    """Check that the worker's environment allows every place that the settings name.
+
+    Raises:
+        UsageError: one is outside; see `Confinement`.
+
+    """
+    confinement = Confinement.from_environment()
+    for name in PLACES:
+        address = getattr(settings, name)
+        if address is not None:
+            confinement.check(name, address)
 
 
 def check_shards(settings: Settings) -> None:

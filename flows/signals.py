@@ -40,6 +40,10 @@ CloseRun = Callable[[int], None]
 """Marks the flow run as ended on the Prefect server, given the signal's number."""
 
 
+_listeners: list["Listener"] = []
+"""The listener of this process, if there is one: signals concern a process, not a run."""
+
+
 class Listener:
     """What a signal does while `listen` lasts."""
 
@@ -96,10 +100,11 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
         announce: shows the sentence to the user; by default on standard error.
 
     """
-    if threading.current_thread() is not threading.main_thread() or _is_listening():
+    if threading.current_thread() is not threading.main_thread() or _listeners:
         yield None
         return
     listener = Listener(announce or _print_sentence)
+    _listeners.append(listener)
     here, there = socket.socketpair()
     here.setblocking(False)
     before = {number: signal.signal(number, _leave_to_listener) for number in SIGNALS}
@@ -112,6 +117,13 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
         for number, handler in before.items():
             signal.signal(number, handler)
         here.close()
+        _listeners.remove(listener)
+
+
+def close_on_signal(close_run: CloseRun) -> None:
+    """Have a signal close this flow run on the server, if anybody listens in this process."""
+    for listener in _listeners:
+        listener.close_run = close_run
 
 
 def end_now(number: int) -> None:
@@ -161,11 +173,6 @@ def _next_signal(wakeups: socket.socket) -> int | None:
 
 def _leave_to_listener(number: int, frame: FrameType | None) -> None:
     """Keep Python's own handler from acting: the wake-up has reached the listener already."""
-
-
-def _is_listening() -> bool:
-    # Not SIGTERM: Prefect puts a handler of its own there while a flow runs.
-    return signal.getsignal(signal.SIGHUP) is _leave_to_listener
 
 
 def _print_sentence(sentence: str) -> None:

@@ -8,10 +8,13 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
 from image_tags.flows.preflight import check_paths, check_request, check_shards, take_over
+from image_tags.flows.signals import close_on_signal
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.files.files import short_name
+from image_tags.tasks.adapters.interruption import SENTENCE
 from image_tags.tasks.adapters.orchestration.flow_runs import (
     close_left_task_runs,
+    closer_of_flow_run,
     read_first_start,
     replace_tags,
 )
@@ -73,6 +76,7 @@ def begin_run(settings: Settings) -> RunResources:
             deployment for shards.
 
     """
+    close_on_signal(closer_of_flow_run(SENTENCE))
     clear_page()
     close_left_task_runs()
     preflight = take_over(settings)

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import LinkError, StopRun
@@ -120,7 +121,9 @@ def ask_for(
             )
         said = "no answer"
         try:
-            asked = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture)).asked
+            with interruption.call():
+                settled = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture))
+            asked = settled.asked
             said = "asked" if asked else "found in the ledger"
             return asked
         except LinkError as error:

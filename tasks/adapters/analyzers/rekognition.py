@@ -22,6 +22,7 @@ from image_tags.tasks.adapters.aws.client import (
     status_of,
     stop_for,
 )
+from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink_picture
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import LinkError, Rejected, StopRun, Transient
@@ -229,7 +230,8 @@ class Rekognition:
         return Transient(Reason.ANALYZER_UNAVAILABLE, f"No answer ({code}{status}).")
 
     def _go_on(self) -> None:
-        """Raise what stopped another thread's call."""
+        """Raise what stopped another thread's call, or Interrupted once the process shall end."""
+        interruption.check()
         if self._stopped:
             raise type(self._stopped)(str(self._stopped))
 

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
+from image_tags.tasks.adapters.files.confinement import Confinement
 from image_tags.tasks.adapters.files.file_names import (
     WILD,
     fixed_folder,
@@ -65,8 +66,9 @@ def read_bytes(address: str) -> bytes:
     """Read one file that `expand_address` listed.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: it cannot be read, or a symbolic link leads where this worker may not go.
     """
+    Confinement.from_environment().check("source", address)
     if address.startswith("s3://"):
         from image_tags.tasks.adapters.files.s3_files import read_s3
 

@@ -1,6 +1,8 @@
 """The current flow run, as Prefect's server knows it."""
 
-from collections.abc import Collection
+import signal
+from collections.abc import Callable, Collection
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 UNFINISHED = [StateType.RUNNING, StateType.PENDING]
 """States of task runs that a process which was killed can leave behind."""
@@ -35,6 +37,29 @@ def read_first_start() -> datetime:
     """
     with get_client(sync_client=True) as client:
         return client.read_flow_run(flow_run.id).start_time or datetime.now(UTC)
+
+
+def closer_of_flow_run(message: str) -> Callable[[int], None]:
+    """A function that ends the current flow run on the server, given a signal's number.
+
+    It may be called from any thread. The run is Cancelled if a person asked for it (Ctrl-C, or
+    Cancel on the server), else Crashed.
+    """
+    run_id, context = UUID(str(flow_run.id)), copy_context()
+
+    def close(number: int) -> None:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run_id).state
+            if state is not None and state.is_final():
+                return
+            cancelling = state is not None and state.type == StateType.CANCELLING
+            by_person = number == signal.SIGINT or cancelling
+            final: State[Any] = (
+                Cancelled(message=message) if by_person else Crashed(message=message)
+            )
+            client.set_flow_run_state(run_id, final, force=True)
+
+    return lambda number: context.copy().run(close, number)
 
 
 def close_left_task_runs() -> int:

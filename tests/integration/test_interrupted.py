@@ -1,0 +1,153 @@
+"""INT, TERM and HUP, at any moment: no call begins any more, nothing is lost, and it ends in seconds."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+
+from image_tags.tasks.adapters.interruption import SENTENCE
+from tests.support.command import image_tags
+from tests.support.prefect_client import flow_runs
+from tests.support.processes import until
+from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
+from tests.support.site import Site
+
+PICTURES = 6
+OPERATIONS = ("detect_labels", "detect_text")
+PROGRAM = "from image_tags.flows.cli import main; main()"
+
+
+class Run:
+    """One `image-tags run` in a process of its own, to be interrupted."""
+
+    def __init__(self, folder, environment):
+        self.site, self.endpoint = Site(), RekognitionEndpoint()
+        self.folder, self.store, self.log = folder, folder / "store", folder / "log"
+        links = [self.site.picture(f"/{n}.png", n) for n in range(PICTURES)]
+        (folder / "feed.csv").write_text("link\n" + "\n".join(links) + "\n")
+        self.environment = {**environment, **self.endpoint.environment()}
+        self.words = ["run", str(folder / "feed.csv"), "--store", str(self.store)]
+        self.words += ["--url-column", "link", "--analyzer", "rekognition", "--batch-size", "2"]
+        self.words += ["--operations", ",".join(OPERATIONS), "--allow-private-addresses"]
+
+    @contextmanager
+    def started(self):
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *self.words],
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    @property
+    def requests(self):
+        return sum(self.endpoint.seen.requests.values())
+
+
+@pytest.fixture
+def run(tmp_path, prefect_server, request):
+    embedded = getattr(request, "param", "server") == "embedded"
+    environment = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": ""}
+    run = Run(tmp_path, environment if embedded else prefect_server.env)
+    with closing(run.site), run.endpoint.running():
+        yield run
+
+
+def interrupt(process, number):
+    """Send the signal; returns the seconds until the end, and the processes that should be gone."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    begun = time.monotonic()
+    process.send_signal(number)
+    process.wait(60)
+    return time.monotonic() - begun, family
+
+
+def check_end(run, process, number, seconds, family):
+    log = run.log.read_text()
+    assert process.returncode == 128 + number, log[-3000:]
+    assert log.count(SENTENCE) == 1, log[-3000:]
+    assert "Traceback" not in log
+    assert seconds < 5, log[-3000:]
+    assert not [one for one in family if one.is_running()]
+    assert [one.name for one in run.store.rglob(".*.*")] == []
+
+
+def listens(process):
+    """Whether the process has set up its handlers (SigCgt in Linux' /proc/PID/status)."""
+    with open(f"/proc/{process.pid}/status") as status:  # noqa: PTH123
+        caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt"))
+    return bool(caught >> (signal.SIGHUP - 1) & 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "run"),
+    [
+        (signal.SIGINT, "server"),
+        (signal.SIGTERM, "server"),
+        (signal.SIGHUP, "server"),
+        (signal.SIGINT, "embedded"),
+    ],
+    indirect=["run"],
+)
+def test_while_calls_are_in_flight(run, number, prefect_server):
+    run.endpoint.faults.append(Fault(HOLD, times=None))
+    with run.started() as process:
+        until(lambda: run.endpoint.seen.held == len(OPERATIONS), 120, run.log.read_text)
+        before = run.requests
+        threading.Timer(0.5, run.endpoint.release.set).start()
+        seconds, family = interrupt(process, number)
+        check_end(run, process, number, seconds, family)
+        assert run.requests == before, "calls began after the signal"
+    if run.environment["PREFECT_API_URL"]:
+        mine = [
+            one["state_type"]
+            for one in flow_runs(prefect_server)
+            if one["parameters"]["store"] == str(run.store)
+        ]
+        assert mine == ["CANCELLED" if number == signal.SIGINT else "CRASHED"]
+    run.endpoint.faults.clear()
+    done = image_tags(*run.words, env={**run.environment, "PREFECT_API_URL": prefect_server.api})
+    assert done.code == 0, done.err
+    assert set(run.endpoint.seen.billed.values()) == {1}, "an answer in flight was not saved"
+
+
+@pytest.mark.parametrize("run", ["embedded"], indirect=True)
+def test_while_a_slow_host_is_asked(run):
+    never = threading.Event()
+    for answer in run.site.answers.values():
+        answer.when = never
+    with run.started() as process:
+        until(lambda: sum(run.site.asked.values()) > 0, 120, run.log.read_text)
+        seconds, family = interrupt(process, signal.SIGTERM)
+        check_end(run, process, signal.SIGTERM, seconds, family)
+    never.set()
+    assert run.requests == 0
+
+
+def test_while_it_starts(run):
+    with run.started() as process:
+        until(lambda: listens(process), 120, run.log.read_text)
+        seconds, family = interrupt(process, signal.SIGTERM)
+        check_end(run, process, signal.SIGTERM, seconds, family)
+    assert run.requests == 0
+
+
+def test_while_tables_are_checked(run):
+    with run.started() as process:
+        until(lambda: list(run.store.glob("runs/*/tags_wide.parquet")), 120, run.log.read_text)
+        seconds, family = interrupt(process, signal.SIGTERM)
+        check_end(run, process, signal.SIGTERM, seconds, family)
+    assert set(run.endpoint.seen.billed.values()) == {1}
+    assert len(run.endpoint.seen.billed) == PICTURES * len(OPERATIONS)
