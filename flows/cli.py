@@ -1,4 +1,4 @@
-"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback."""
+"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback | forget."""
 
 import sys
 from importlib import import_module
@@ -18,6 +18,7 @@ COMMANDS = {
     "policy": "Print the least-privilege IAM policy for a bucket.",
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
+    "forget": "Remove a person's rows, pictures and answers from everything that the store keeps.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""
 
