@@ -2,14 +2,14 @@
 
 Each row names the package and the file in it, the first 16 digits of the picture's sha256, what the
 picture shows, and for some with one main object its box (left, top, right and bottom in % of width
-and height, read off a grid, so exact to some 3 %). `shows` are the labels that are true, without their
-parents in the taxonomy; words that the taxonomy lacks are there too. `half` says whether
+and height, read off a grid, so exact to some 3 %). `shows` are the labels that are true, without
+their parents in the taxonomy; words that the taxonomy lacks are there too. `half` tells whether
 thresholds were chosen on the picture or only reported with it.
 
-Rights: scikit-image's are in the public domain or CC0 (its `data/README.txt`), matplotlib's portrait
-is a work of the US Navy. Those of the Debian package `gcompris-qt-data` are photos and drawings under
-CC BY-SA, CC0 and GPL-3+ or in the public domain (its `copyright` file); it holds them in Qt resource
-files:
+Rights: scikit-image's are in the public domain or CC0 (its `data/README.txt`), matplotlib's
+portrait is a work of the US Navy. Those of the Debian package `gcompris-qt-data` are photos and
+drawings under CC BY-SA, CC0 and GPL-3+ or in the public domain (its `copyright` file); it holds
+them in Qt resource files:
 
     apt-get download gcompris-qt-data && dpkg-deb -x gcompris-qt-data_*.deb FOLDER
 """

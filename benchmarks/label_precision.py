@@ -1,13 +1,15 @@
-"""How often labels, people and boxes are right: `uv run python -m benchmarks.label_precision [FOLDER]`.
+"""How often labels, people and boxes are right.
 
-FOLDER holds the unpacked Debian package `gcompris-qt-data` (see `benchmarks.judged_pictures`); without
-it only the pictures of installed Python packages are judged.
+`uv run python -m benchmarks.label_precision FOLDER` judges them. FOLDER holds the unpacked Debian
+package `gcompris-qt-data` (see `benchmarks.judged_pictures`); without it only the pictures of
+installed Python packages are judged.
 
 Prints, for the half that thresholds were not chosen on, at three confidences: how many of the
-labels were right, how many of the most specific ones (those that no other answered label is a kind of),
-and on how many pictures at least one was. Person, which faces give, is counted apart, over all photos
-(not drawings), of people whose face shows, of other people, and of nobody. Last, boxes of main objects that
-overlap the judged one by at least half (intersection over union). `--wrong` lists what was wrong.
+labels were right, how many of the most specific ones (those that no other answered label is a kind
+of), and on how many pictures at least one was. Person, which faces give, is counted apart, over all
+photos (not drawings), of people whose face shows, of other people, and of nobody. Last, boxes of
+main objects that overlap the judged one by at least half (intersection over union). `--wrong` lists
+what was wrong.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""How fast the local analyzer is, and how well it reads at which setting: `uv run python -m
-benchmarks.local_analyzer`.
+"""How fast the local analyzer is, and how well it reads.
 
-Prints two tables. The first compares sizes at which lines of text are looked for (the module
-`text`): milliseconds an image with and without text, words read right of all, wrong ones on
-pictures with text, and words invented on pictures without any. The second takes the settings as
-they are: milliseconds of the three operations on each picture. Milliseconds are those of one core
-(CPU time), whatever else the machine does; pictures are 1024 px (`benchmarks.printed_pictures`).
-`--fast` leaves out the other sizes.
+`uv run python -m benchmarks.local_analyzer` prints three tables. The first compares sizes at which
+lines of text are looked for (the module `text`): milliseconds per image with and without text,
+words read right of all, wrong ones on pictures with text, and words invented on pictures without
+any. The second takes the settings as they are: milliseconds of labels, text and faces on each
+picture, and how much of that the models take themselves. The third compares one thread with two.
+Milliseconds are those of one core (CPU time), whatever else the machine does; pictures are 1024 px
+(`benchmarks.printed_pictures`). `--fast` leaves out the other sizes.
 """
 
 import argparse
@@ -15,18 +15,24 @@ import statistics
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from PIL import Image
+import onnxruntime as ort
 
-from benchmarks.printed_pictures import HOPPER, Sample, printed, without_text
+from benchmarks.printed_pictures import Sample, make_printed, make_textless
 from image_tags.tasks.adapters.analyzers.local import text
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
+ASKED = ("detect_labels", "detect_text", "detect_faces")
 SIZES = (480, 576, 640, 736, 960)
 
 
@@ -36,16 +42,18 @@ def main() -> None:
     )
     parser.add_argument("--fast", action="store_true", help="only the settings as they are")
     fast = parser.parse_args().fast
-    samples = [*printed(), *without_text()]
-    reading((text.DETECTION_SIDE,) if fast else SIZES, samples)
-    operations(samples)
+    samples = [*make_printed(), *make_textless()]
+    compare_sizes((text.DETECTION_SIDE,) if fast else SIZES, samples)
+    measure_operations(samples)
+    measure_threads(samples)
 
 
-def reading(sizes: tuple[int, ...], samples: list[Sample]) -> None:
-    """One row a size."""
+def compare_sizes(sizes: tuple[int, ...], samples: list[Sample]) -> None:
+    """Print one row per size."""
     known = sum(len(sample.words) for sample in samples)
     print(
-        f"lines looked for at | ms with text | ms without | words right of {known} | wrong | invented"
+        f"lines looked for at | ms with text | ms without | words right of {known}"
+        " | wrong | invented"
     )
     for size in sizes:
         reader = text.Reader(size)
@@ -68,37 +76,75 @@ def reading(sizes: tuple[int, ...], samples: list[Sample]) -> None:
         print(*row, wrong[True], wrong[False], sep=" | ")
 
 
-def operations(samples: list[Sample]) -> None:
-    """One row a picture, then the mean of all."""
-    asked = ("detect_labels", "detect_text", "recognize_celebrities")
-    rows: list[list[float]] = []
+def measure_operations(samples: list[Sample]) -> None:
+    """Print one row per picture, then the mean and the largest of all."""
     with tempfile.TemporaryDirectory() as folder:
-        people = Path(folder) / "people"
-        people.mkdir()
-        with Image.open(HOPPER) as image:
-            image.resize((256, 300)).save(people / "Grace_Hopper.jpg")
-        store = FolderStore(folder)
-        analyzer = LocalAnalyzer(AnalysisSettings(people=str(people)), store)
-        print("\npicture", *asked, "together (ms of one core)", sep=" | ")
-        for number, sample in enumerate(
-            [samples[0], *samples]
-        ):  # the first loads the models and is not counted
-            file = io.BytesIO()
-            sample.image.save(file, "JPEG", quality=85)
-            picture = Picture("", f"images/{number}.jpg", file.tell(), *sample.image.size)
-            store.write(picture.key, file.getvalue(), "image/jpeg")
+        analyzer, pictures = prepare_analyzer(Path(folder), samples)
+        print("\npicture", *ASKED, "together", "in the models (ms of one core)", sep=" | ")
+        rows: list[list[float]] = []
+        for sample, picture in pictures:
             took = []
-            for operation in asked:
-                start = time.process_time()
-                analyzer.answer(operation, picture)
-                took.append(1000 * (time.process_time() - start))
-            if number:
-                rows.append([*took, sum(took)])
-                print(sample.name, *(f"{ms:.0f}" for ms in rows[-1]), sep=" | ")
-    print(
-        "mean", *(f"{statistics.mean(column):.0f}" for column in zip(*rows, strict=True)), sep=" | "
-    )
-    print("most", *(f"{max(column):.0f}" for column in zip(*rows, strict=True)), sep=" | ")
+            with time_models() as in_models:
+                for operation in ASKED:
+                    start = time.process_time()
+                    analyzer.answer(operation, picture)
+                    took.append(1000 * (time.process_time() - start))
+            rows.append([*took, sum(took), 1000 * sum(in_models)])
+            print(sample.name, *(f"{ms:.0f}" for ms in rows[-1]), sep=" | ")
+    columns = list(zip(*rows, strict=True))
+    print("mean", *(f"{statistics.mean(column):.0f}" for column in columns), sep=" | ")
+    print("most", *(f"{max(column):.0f}" for column in columns), sep=" | ")
+
+
+def measure_threads(samples: list[Sample]) -> None:
+    """Print pictures per second with one thread and with two: only true of a quiet machine."""
+    print("\nthreads | pictures per second")
+    for threads in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            analyzer, pictures = prepare_analyzer(Path(folder), samples)
+
+            def answer_all(pair: tuple[Sample, Picture], analyzer=analyzer) -> None:
+                for operation in ASKED:
+                    analyzer.answer(operation, pair[1])
+
+            start = time.perf_counter()
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(answer_all, pictures))
+            print(threads, f"{len(pictures) / (time.perf_counter() - start):.2f}", sep=" | ")
+
+
+def prepare_analyzer(
+    folder: Path, samples: list[Sample]
+) -> tuple[LocalAnalyzer, list[tuple[Sample, Picture]]]:
+    """Store the pictures as JPEG files, and load every model by asking about the first."""
+    store = FolderStore(str(folder))
+    analyzer = LocalAnalyzer(AnalysisSettings(), store)
+    pictures = []
+    for number, sample in enumerate([samples[0], *samples]):
+        file = io.BytesIO()
+        sample.image.save(file, "JPEG", quality=85)
+        picture = Picture("", f"images/{number}.jpg", file.tell(), *sample.image.size)
+        store.write(picture.key, file.getvalue(), "image/jpeg")
+        pictures.append((sample, picture))
+    for operation in ASKED:
+        analyzer.answer(operation, pictures[0][1])
+    return analyzer, pictures[1:]
+
+
+@contextmanager
+def time_models() -> Iterator[list[float]]:
+    """Collect the seconds of one core that each run of a model takes, without what is around it."""
+    run, seconds = ort.InferenceSession.run, []
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.thread_time()
+        try:
+            return run(*args, **kwargs)
+        finally:
+            seconds.append(time.thread_time() - start)
+
+    with patch.object(ort.InferenceSession, "run", timed):
+        yield seconds
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Pictures whose words are known, and pictures without any, as they travel: 1024 px, through a
-JPEG.
+"""Pictures whose words are known, and pictures without any: 1024 px, through a JPEG.
 
-Real ones out of packages; the page of print is also turned six ways, and lines are printed over
-photos and on white.
+They are real ones out of packages; the page of print is also turned six ways, and lines are printed
+over photos and on white.
 """
 
 import io
@@ -20,9 +19,10 @@ MATPLOTLIB = Path(matplotlib.get_data_path())
 HOPPER = MATPLOTLIB / "sample_data" / "grace_hopper.jpg"
 
 PAGE = (
-    "Region-based segmentation Let us first determine markers of the coins and the background. These markers are pixels "
-    "that we can label unambiguously as either object or background. Here, the markers are found at the two extreme parts "
-    "of the histogram of grey values: >> markers = np.zeros_like(coins)"
+    "Region-based segmentation Let us first determine markers of the coins and the background. "
+    "These markers are pixels that we can label unambiguously as either object or background. "
+    "Here, the markers are found at the two extreme parts of the histogram of grey values: "
+    ">> markers = np.zeros_like(coins)"
 )
 WITHOUT_TEXT = (
     *(
@@ -122,7 +122,7 @@ class Sample:
     words: list[str]
 
 
-def without_text() -> list[Sample]:
+def make_textless() -> list[Sample]:
     """Pictures in which nothing is written."""
     files = [
         *(f"{name}.png" for name in WITHOUT_TEXT),
@@ -130,34 +130,36 @@ def without_text() -> list[Sample]:
         "retina.jpg",
         "rocket.jpg",
     ]
-    return [Sample(file, as_posted(SKIMAGE / file), []) for file in files]
+    return [Sample(file, post_picture(SKIMAGE / file), []) for file in files]
 
 
-def printed() -> list[Sample]:
+def make_printed() -> list[Sample]:
     """Pictures with text, and its words."""
     with Image.open(SKIMAGE / "page.png") as image:
         page = image.convert("RGB")
-    turned = {f"page, {angle} degrees": page.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=(180,) * 3)
-              for angle in (0, 90, 180, 270, 10, -20)}  # fmt: skip
+    turned = {}
+    for angle in (0, 90, 180, 270, 10, -20):
+        turned[f"page, {angle} degrees"] = page.rotate(
+            angle, Image.Resampling.BICUBIC, expand=True, fillcolor=(180,) * 3
+        )
+    motorcycle = post_picture(SKIMAGE / "motorcycle_left.png")
     return [
-        *(Sample(name, as_posted(image), PAGE.split()) for name, image in turned.items()),
+        *(Sample(name, post_picture(image), PAGE.split()) for name, image in turned.items()),
         Sample("page, 384 px", page, PAGE.split()),
-        Sample("name plate", as_posted(HOPPER), ["COMO", "HOPPER"]),
-        Sample(
-            "motorcycle", as_posted(SKIMAGE / "motorcycle_left.png"), ["YAMAHA", "MAXIM", "YAMAHA"]
-        ),
+        Sample("name plate", post_picture(HOPPER), ["COMO", "HOPPER"]),
+        Sample("motorcycle", motorcycle, ["YAMAHA", "MAXIM", "YAMAHA"]),
         *(
-            Sample(name, poster(background, lines), words(lines))
+            Sample(name, print_poster(background, lines), list_words(lines))
             for name, (background, lines) in POSTERS.items()
         ),
     ]
 
 
-def words(lines: list[Print]) -> list[str]:
+def list_words(lines: list[Print]) -> list[str]:
     return " ".join(line[0] for line in lines).split()
 
 
-def as_posted(source: Path | Image.Image) -> Image.Image:
+def post_picture(source: Path | Image.Image) -> Image.Image:
     """At 1024 px and through a JPEG, as pictures travel."""
     image = (Image.open(source) if isinstance(source, Path) else source).convert("RGB")
     scale = SIDE / max(image.size)
@@ -169,10 +171,10 @@ def as_posted(source: Path | Image.Image) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def poster(background: str, lines: list[Print]) -> Image.Image:
+def print_poster(background: str, lines: list[Print]) -> Image.Image:
     """Lines printed over a photo, each with an outline, or on white."""
     image = (
-        as_posted(SKIMAGE / background) if background else Image.new("RGB", (SIDE, 600), "white")
+        post_picture(SKIMAGE / background) if background else Image.new("RGB", (SIDE, 600), "white")
     )
     for line, size, place, angle, colour in lines:
         face = "DejaVuSans-Bold.ttf" if size > 30 else "DejaVuSerif.ttf"
@@ -188,4 +190,4 @@ def poster(background: str, lines: list[Print]) -> Image.Image:
         )
         layer = layer.rotate(angle, Image.Resampling.BICUBIC, expand=True)
         image.paste(layer, place, layer)
-    return as_posted(image)
+    return post_picture(image)

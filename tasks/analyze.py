@@ -1,9 +1,6 @@
-"""Asking the analyzer: the ledger first, then the call, the response saved the moment it arrives."""
+"""Asking the analyzer for what is not in the ledger."""
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 
 from prefect import task
@@ -13,10 +10,11 @@ from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.ledger.settling import Settled, Settling
 from image_tags.tasks.contracts.display import counted, shown
-from image_tags.tasks.contracts.errors import LinkError, StopRun
-from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import BatchDone, Failure, Picture
+from image_tags.tasks.contracts.errors import LinkError
+from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
 from image_tags.tasks.execution.mapping import threads_per_batch
@@ -103,48 +101,35 @@ def ask_for(
 ) -> Outcome:
     """Ask one operation of each picture, a few at a time.
 
-    A picture that fails is in the outcome; the others go on. `on_done` is told of each, in the
-    thread that asked.
+    A picture that fails is in the outcome; the others go on. `on_done` is called for each, in the
+    caller's thread, once its answer is durable.
 
     Raises:
         StopRun: nothing can go on; pictures not yet begun are left alone.
+
     """
-    stopped = threading.Event()
+    asked = found = 0
+    failures: list[Failure] = []
 
-    def one(picture: Picture) -> bool | Failure:
-        if stopped.is_set():
-            return Failure(
-                picture.image_id,
-                operation,
-                Reason.ANALYZER_UNAVAILABLE,
-                "The run was stopped before this call.",
-            )
-        said = "no answer"
-        try:
-            with interruption.call():
-                settled = ledger.settle(picture, run, lambda: analyzer.answer(operation, picture))
-            asked = settled.asked
-            said = "asked" if asked else "found in the ledger"
-            return asked
-        except LinkError as error:
-            said = str(error)
-            return Failure(picture.image_id, operation, error.reason, error.detail)
-        except StopRun:
-            stopped.set()
-            raise
-        finally:
-            on_done(picture, said)
+    def report(picture: Picture, settled: Settled) -> None:
+        nonlocal asked, found
+        if isinstance(settled, LinkError):
+            failures.append(Failure(picture.image_id, operation, settled.reason, settled.detail))
+            on_done(picture, str(settled))
+        elif settled:
+            asked += 1
+            on_done(picture, "asked")
+        else:
+            found += 1
+            on_done(picture, "found in the ledger")
 
-    with (
-        closing(ledger),
-        ThreadPoolExecutor(
-            max_workers=max(1, min(threads, len(pictures))), thread_name_prefix=operation
-        ) as pool,
-    ):
-        results = list(pool.map(one, pictures))
-    failures = [result for result in results if isinstance(result, Failure)]
-    return Outcome(
-        sum(result is True for result in results),
-        sum(result is False for result in results),
-        failures,
-    )
+    def ask(picture: Picture) -> Answer:
+        interruption.check()
+        return analyzer.answer(operation, picture)
+
+    threads = max(1, min(threads, len(pictures)))
+    settling = Settling(ledger, run, ask, threads, report, wait=interruption.wait)
+    with interruption.call():  # until the last answer is durable
+        settling.settle(pictures)
+    places = {picture.image_id: place for place, picture in enumerate(pictures)}
+    return Outcome(asked, found, sorted(failures, key=lambda one: places[one.image_id]))

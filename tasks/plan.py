@@ -1,7 +1,9 @@
 """Planning the analysis: distinct images, what the ledger already has, the calls left, their cost."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -10,10 +12,11 @@ from prefect.logging import get_run_logger
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.ledger.partitions import group_by_partition
 from image_tags.tasks.contracts.errors import OverBudget
 from image_tags.tasks.contracts.prices import PriceList, prices_for
 from image_tags.tasks.contracts.records import Failure, JsonObject, Picture, distinct_pictures
-from image_tags.tasks.execution.batches import Batch, batch_size, batches_of
+from image_tags.tasks.execution.batches import Batch, batch_size, number_batches
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import (
     delete_failures,
@@ -109,7 +112,7 @@ def make_plan(
     refusals: list[Failure] = []
     counts: dict[str, tuple[int, int]] = {}
     for operation, ledger in ledgers.items():
-        had = ledger.have(picture.image_id for picture in pictures)
+        had = ledger.find_answered([picture.image_id for picture in pictures])
         missing = [picture for picture in pictures if picture.image_id not in had]
         refused = {
             p.image_id: why for p in missing if (why := analyzer.refusal(operation, p)) is not None
@@ -149,17 +152,38 @@ def check_budget(plan: Plan, max_cost: float | None) -> None:
 def analysis_batches(
     todo: Mapping[str, Sequence[Picture]], wanted: int | None
 ) -> list[Batch[Picture]]:
-    """Batches of operation x images, the operations in turn so that each one's quota is used all
-    the time.
+    """Batches of operation x images, the operations in turn so that each one's quota is always used.
+
+    Batches are cut along the partitions of the ledger, so that each is claimed by one batch. With
+    few images, or a wanted size, a partition may be divided: batches of one process share its claim.
     """
-    size = batch_size(sum(len(left) for left in todo.values()), wanted)
+    calls = sum(len(left) for left in todo.values())
+    size = batch_size(calls, wanted)
+    may_divide = wanted is not None or size == 1
     by_operation = [
-        batches_of(op, left, [p.image_id for p in left], size) for op, left in todo.items()
+        number_batches(
+            operation,
+            [(group, [p.image_id for p in group]) for group in _cut(pictures, size, may_divide)],
+        )
+        for operation, pictures in todo.items()
     ]
     return sorted(
         (batch for batches in by_operation for batch in batches),
         key=lambda batch: batch.number / batch.of,
     )
+
+
+def _cut(pictures: Sequence[Picture], size: int, may_divide: bool) -> list[list[Picture]]:
+    """Whole partitions, as many as fit into the size; larger ones divided evenly, or left whole."""
+    cut: list[list[Picture]] = []
+    for partition in group_by_partition(pictures).values():
+        if cut and len(cut[-1]) + len(partition) <= size:
+            cut[-1] += partition
+            continue
+        pieces = math.ceil(len(partition) / size) if may_divide else 1
+        bounds = [len(partition) * piece // pieces for piece in range(pieces + 1)]
+        cut += [partition[start:end] for start, end in pairwise(bounds)]
+    return cut
 
 
 def plan_sentences(plan: Plan) -> list[str]:

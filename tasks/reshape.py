@@ -20,7 +20,7 @@ from image_tags.tasks.execution.run_folder import load_failures, load_fetched, s
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 
-CHUNK = 500
+CHUNK = 5_000
 """Images whose responses are in memory at the same time."""
 
 LONG_SCHEMA = schema_of(TAGS_LONG)
@@ -186,7 +186,7 @@ def _read_by_image(
     for at in range(0, len(image_ids), CHUNK):
         chunk = image_ids[at : at + CHUNK]
         found = {
-            op: {entry.image_id: entry for entry in ledger.read_many(chunk)}
+            op: {entry.image_id: entry for entry in ledger.read_entries(chunk)}
             for op, ledger in ledgers.items()
         }
         yield {image_id: {op: found[op].get(image_id) for op in ledgers} for image_id in chunk}

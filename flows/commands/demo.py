@@ -6,7 +6,7 @@ import click
 
 from image_tags.flows.cli_options import json_option, read_settings
 from image_tags.flows.commands.run import run_flow
-from image_tags.flows.demo import serve_feed
+from image_tags.flows.demo import OPERATIONS, serve_feed
 from image_tags.tasks.contracts.errors import UsageError
 
 
@@ -24,6 +24,7 @@ def demo(store: str, as_json: bool) -> int:
                 "url_column": "media",
                 "store": store,
                 "people": str(people),
+                "operations": ",".join(OPERATIONS),
                 # The feed is served from the loopback address.
                 "allow_private_addresses": True,
             }

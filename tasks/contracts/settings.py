@@ -373,6 +373,12 @@ class WorkSettings(Group):
         gt=0,
         description="links or images per task run; by default chosen from the number of items",
     )
+    commit_interval: Annotated[float, PACE] = Field(
+        0.5,
+        ge=0,
+        description="seconds between two writes of new answers or link records to the store; what "
+        "is not written yet is lost if the process is killed",
+    )
     task_retries: int = Field(
         1, ge=0, description="how often a batch with transient failures is run again"
     )

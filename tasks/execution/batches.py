@@ -52,11 +52,17 @@ def batches_of(
 ) -> list[Batch[Item]]:
     """Cut the items into batches of a size; `ids` names each item."""
     starts = range(0, len(items), size)
+    groups = [(items[at : at + size], ids[at : at + size]) for at in starts]
+    return number_batches(step, groups)
+
+
+def number_batches(
+    step: str, groups: Sequence[tuple[Sequence[Item], Sequence[str]]]
+) -> list[Batch[Item]]:
+    """One batch for each group of items with their ids."""
     return [
-        Batch(
-            step, number, len(starts), tuple(items[at : at + size]), digest_of(ids[at : at + size])
-        )
-        for number, at in enumerate(starts, 1)
+        Batch(step, number, len(groups), tuple(items), digest_of(ids))
+        for number, (items, ids) in enumerate(groups, 1)
     ]
 
 

@@ -91,13 +91,17 @@ class RunResources:
         )
 
     def ledger(self, operation: str) -> Ledger:
-        """The ledger of one operation, as it is now."""
+        """The ledger of one operation: one for all threads, so that answers are saved together."""
         since = answers_since(self.run, self.settings.ask_again_after)
-        return Ledger.of(self.store, self.analyzer, operation, since)
+        interval = self.settings.commit_interval
+        return self._once(
+            f"ledger {operation}",
+            lambda: Ledger.of(self.store, self.analyzer, operation, since, interval),
+        )
 
     @property
     def ledgers(self) -> dict[str, Ledger]:
-        """The ledgers of all operations, as they are now."""
+        """The ledgers of all operations."""
         return {operation: self.ledger(operation) for operation in self.settings.operations}
 
     def take_source(self) -> Source | None:

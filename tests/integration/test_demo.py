@@ -12,7 +12,7 @@ BILLED = "billed"
 
 @pytest.fixture(scope="module")
 def two_demos(tmp_path_factory):
-    """Two runs of `demo` on one store, with Prefect's own embedded server, in a home of their own."""
+    """Two runs of `demo` on one store, with Prefect's embedded server, in a home of their own."""
     home = tmp_path_factory.mktemp("demo")
     env = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}
     first = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
@@ -43,11 +43,11 @@ def test_it_publishes_and_says_so(two_demos):
     summary = first.summary
     assert summary["published"]
     assert summary["checks"]["critical"] == 0
-    assert (summary["rows"], summary["links"]) == (16, 17)
-    assert summary["statuses"] == {"tagged": 14, "rejected": 3, "pending": 0, "no_link": 1}
+    assert (summary["rows"], summary["links"]) == (20, 21)
+    assert summary["statuses"] == {"tagged": 18, "rejected": 3, "pending": 0, "no_link": 1}
     assert summary["reasons"] == {"not_found": 1, "not_an_image": 1, "too_small": 1}
     for words in (
-        "16 rows, 17 links",
+        "20 rows, 21 links",
         "not_found",
         "Top labels: ",
         "People: Grace Hopper",
@@ -62,11 +62,11 @@ def test_it_publishes_and_says_so(two_demos):
 def test_a_second_demo_asks_the_analyzer_nothing_and_says_what_it_reused(two_demos):
     first, second, _ = two_demos
     assert second.code == 0, second.err
-    assert sum(account[BILLED] for account in first.summary["calls"].values()) == 33
+    assert sum(account[BILLED] for account in first.summary["calls"].values()) == 60
     assert second.summary["calls"] == {
-        op: {"billed": 0, "reused": 11, "failed": 0} for op in second.summary["operations"]
+        op: {"billed": 0, "reused": 15, "failed": 0} for op in second.summary["operations"]
     }
-    assert "0 calls made, 33 answers reused" in second.out
+    assert "0 calls made, 60 answers reused" in second.out
 
 
 def test_two_links_with_the_same_picture_share_an_image(two_demos):
@@ -106,6 +106,42 @@ def test_another_face_stays_without_a_name(tags_of):
     boxes = [tag for tag in tags if tag["name"] in ("Person", "Face") and tag["kind"] == "label"]
     assert len(boxes) == 2
     assert all(0 <= tag["left"] <= 1 and tag["instances"] == 1 for tag in boxes)
+
+
+@pytest.mark.parametrize(
+    ("path", "faces"), [("/selfie.jpg", 1), ("/photographer.png", 1), ("/wall.jpg", 4)]
+)
+def test_faces_tilted_in_profile_and_of_a_group_are_people(tags_of, path, faces):
+    tags = tags_of(path, "tags_dropped") + tags_of(path)
+    (person,) = [tag for tag in tags if tag["kind"] == "label" and tag["name"] == "Person"]
+    assert person["instances"] == faces
+    assert person["parents"] == ["Human"]
+
+
+def test_one_of_the_group_is_recognised(tags_of):
+    tags = tags_of("/wall.jpg")
+    assert names(tags, "celebrity") == ["Grace Hopper"]
+    assert len(names(tags, "face")) == 3
+
+
+def test_a_meme_has_its_words_and_its_cat(tags_of):
+    tags = tags_of("/meme.jpg")
+    assert {"ONE DOES NOT SIMPLY", "CLOSE THE LAPTOP"} <= set(names(tags, "line"))
+    assert "Cat" in names(tags, "label")
+
+
+def test_the_main_thing_has_a_box_around_it(tags_of):
+    (motorcycle,) = [tag for tag in tags_of("/motorcycle.png") if tag["name"] == "Motorcycle"]
+    assert motorcycle["instances"] == 1
+    left, right = motorcycle["left"], motorcycle["left"] + motorcycle["width"]
+    assert left < 0.45 < right, "where its engine is"
+    assert motorcycle["width"] * motorcycle["height"] < 0.8
+
+
+def test_harmless_pictures_were_asked_for_moderation_and_have_none(two_demos):
+    summary, tables = two_demos[0].summary, published(two_demos[2])
+    assert summary["calls"]["detect_moderation_labels"]["billed"] == 15
+    assert "moderation" not in tables["tags_long"].column("kind").to_pylist()
 
 
 def test_current_json_names_the_newest_version(two_demos):

@@ -119,7 +119,7 @@ def test_the_endpoint_bills_each_image_once_an_operation(tmp_path_factory, links
             for op in OPERATIONS
             for entry in Ledger.of(
                 store, Rekognition(AnalysisSettings(analyzer="rekognition"), store, None), op
-            ).read_many(picture.image_id for picture in pictures)
+            ).read_entries([picture.image_id for picture in pictures])
         )
         assert endpoint.billed == len(pictures) * len(OPERATIONS) - refused
         asked = sum(endpoint.seen.requests.values())

@@ -152,7 +152,7 @@ def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_se
                 answered.release()
                 return answer
 
-            return ledger.settle(picture, "run", ask).asked
+            return ledger.settle(picture, "run", ask)
 
         with ThreadPoolExecutor(8) as pool:
             settled = [pool.submit(settle, picture) for picture in pictures]
@@ -166,7 +166,7 @@ def test_no_paid_response_is_lost_when_the_server_is_killed_in_the_middle(own_se
         ledger.close()
         assert set(endpoint.seen.billed.values()) == {1}
         assert endpoint.billed == len(pictures)
-    assert ledger.have(picture.image_id for picture in pictures) == {
+    assert ledger.find_answered([picture.image_id for picture in pictures]) == {
         picture.image_id for picture in pictures
     }
     assert list(store.keys("claims/")) == []

@@ -17,7 +17,7 @@ from typing import Any
 
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.execution.task_runners import WORKERS
 from image_tags.tasks.published.pointer import read_pointer
 from tests.support.command import Result, image_tags
@@ -143,8 +143,13 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 def answered(store: Store) -> set[tuple[str, str]]:
     """The calls whose answer is in the ledger: operation, as the service calls it, and image."""
-    keys = (Path(key) for key in store.keys("responses/") if key.endswith(".json"))
-    return {(key.parts[1].rpartition("-")[0].title().replace("_", ""), key.stem) for key in keys}
+    found = set()
+    for key in store.keys("responses/"):
+        operation = key.split("/")[1].rpartition("-")[0].title().replace("_", "")
+        with contextlib.suppress(NotInStore):  # merged meanwhile
+            ids = parquet_table(store.read(key))["image_id"].to_pylist()
+            found |= {(operation, image_id) for image_id in ids}
+    return found
 
 
 def comparable(store: Store) -> dict[str, list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from datetime import UTC, datetime
 from threading import Lock
 
 from image_tags.tasks.adapters.ledger.entry import Entry, Refusal
@@ -58,11 +59,8 @@ def entry(image, operation, response=None, *, run="r1", reason=None, detail="no"
     given = None if refusal else (response if response is not None else RESPONSES[operation])
     return Entry(
         image_id=image,
-        operation=operation,
-        analyzer="local",
-        settings={},
         model_version="1",
-        time="t",
+        answered=datetime(2026, 1, 1, tzinfo=UTC),
         run=run,
         remark=None,
         response=given,

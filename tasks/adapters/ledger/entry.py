@@ -1,23 +1,35 @@
-"""One entry of the ledger, and how it is written."""
+"""One entry of the ledger, and the columns in which it is kept."""
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from image_tags.tasks.contracts.errors import ImageTagsError
-from image_tags.tasks.contracts.reasons import Reason
+import pyarrow as pa
+
+from image_tags.tasks.contracts.reasons import REASONS, Reason
 from image_tags.tasks.contracts.records import JsonObject
 
-_REASONS = {reason.value: reason for reason in Reason}
+SCHEMA = pa.schema(
+    {
+        "image_id": pa.string(),
+        "response": pa.string(),
+        "refusal": pa.struct({"reason": pa.string(), "detail": pa.string()}),
+        "model_version": pa.string(),
+        "remark": pa.string(),
+        "answered": pa.timestamp("us", "UTC"),
+        "run": pa.string(),
+    }
+)
+"""Columns of a segment; docs/ledger.md describes them. Either `response` or `refusal` is null."""
 
-
-class Unreadable(ImageTagsError):
-    """The bytes are no entry of this image."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The analyzer's final no to one image."""
+    """The analyzer will not answer for this image."""
 
     reason: Reason
     detail: str
@@ -25,68 +37,56 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Entry:
-    """What an analyzer said of one image; either `response` or `refusal` is there.
+    """An analyzer's answer for one image: either a response or a refusal.
 
     Attributes:
         image_id: the image.
-        operation: what was asked.
-        analyzer: who answered.
-        settings: everything the answer depends on besides the picture.
         model_version: as the response names it; None where it does not.
-        time: when the answer came, ISO 8601, UTC.
+        answered: when the answer came.
         run: the run that asked.
         remark: what was done to the picture to make it fit, if anything.
         response: in Rekognition's response shape.
-        refusal: the analyzer's final no.
+        refusal: why there is no response and will not be.
 
     """
 
     image_id: str
-    operation: str
-    analyzer: str
-    settings: JsonObject
     model_version: str | None
-    time: str
+    answered: datetime
     run: str
     remark: str | None
     response: JsonObject | None = None
     refusal: Refusal | None = None
 
-    @property
-    def moment(self) -> datetime:
-        """When the answer came; long ago if that cannot be read."""
-        try:
-            moment = datetime.fromisoformat(self.time)
-        except ValueError:
-            return datetime.min.replace(tzinfo=UTC)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-    def dump(self) -> bytes:
-        """As it lies in the store."""
-        members = asdict(self)
-        members.pop("response" if self.response is None else "refusal")
-        return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+    def to_row(self) -> dict[str, Any]:
+        """The values by column."""
+        refusal, response = self.refusal, self.response
+        return {
+            "image_id": self.image_id,
+            "response": None if response is None else dump_response(response),
+            "refusal": refusal and {"reason": str(refusal.reason), "detail": refusal.detail},
+            "model_version": self.model_version,
+            "remark": self.remark,
+            "answered": self.answered,
+            "run": self.run,
+        }
 
     @classmethod
-    def parse(cls, data: bytes, image_id: str) -> "Entry":
-        """Read what `dump` wrote for this image; Unreadable for anything else."""
+    def from_row(cls, row: dict[str, Any]) -> "Entry | None":
+        """What `to_row` gave; None, with a warning, for what says nothing of its image."""
         try:
-            members = json.loads(data)
-            said, no = members.get("response"), members.get("refusal")
-            entry = cls(
-                image_id=members["image_id"],
-                operation=members["operation"],
-                analyzer=members["analyzer"],
-                settings=members["settings"],
-                model_version=members.get("model_version"),
-                time=members["time"],
-                run=members["run"],
-                remark=members.get("remark"),
-                response=said,
-                refusal=Refusal(_REASONS[no["reason"]], no["detail"]) if no else None,
+            response = None if row["response"] is None else json.loads(row["response"])
+            refusal = row["refusal"] and Refusal(
+                REASONS[row["refusal"]["reason"]], str(row["refusal"]["detail"])
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Unreadable(f"{type(error).__name__}: {error}") from None
-        if entry.image_id != image_id or not (isinstance(said, dict) or entry.refusal):
-            raise Unreadable("it says nothing of this image")
-        return entry
+            if not isinstance(response, dict) and not refusal:
+                raise ValueError("neither a response nor a refusal")
+        except (ValueError, KeyError) as error:
+            log.warning("The answer for %s cannot be read: %s", row["image_id"], error)
+            return None
+        return cls(**row | {"response": response, "refusal": refusal})
+
+
+def dump_response(response: JsonObject) -> str:
+    """A response as it is kept."""
+    return json.dumps(response, ensure_ascii=False, separators=(",", ":"))

@@ -1,52 +1,45 @@
 """The ledger: every response in the store. What is in it is never asked, or paid for, again.
 
-One ledger is one operation under one set of settings:
-`responses/<operation>-<fingerprint>/<aa>/<sha256>.json`, an entry an image. An entry is saved the
-moment the response arrives. A final refusal by the analyzer is kept too.
+One ledger is one operation under one set of settings: a log of segments (see
+`image_tags.tasks.adapters.segments`) under `responses/<operation>-<fingerprint>/`, keyed by image.
+Answers are committed in groups; a call counts as answered once its segment is durable, and only
+then is the claim on its partition given up. A refusal by the analyzer is kept too.
 """
 
 import hashlib
 import json
-import logging
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
-from image_tags.tasks.adapters.ledger.claims import Claims
-from image_tags.tasks.adapters.ledger.entry import Entry, Refusal, Unreadable
-from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
-from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.adapters.ledger.entry import SCHEMA, Entry, Refusal
+from image_tags.tasks.adapters.ledger.holds import Hold, Holds
+from image_tags.tasks.adapters.ledger.partitions import partition_of
+from image_tags.tasks.adapters.segments import SegmentLog
+from image_tags.tasks.adapters.segments.log import INTERVAL
+from image_tags.tasks.adapters.store.claims import Claims
+from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.contracts.errors import ImageTagsError, Rejected
 from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 
-__all__ = ["Entry", "Ledger", "Refusal", "Settled", "fingerprint"]
-
-THREADS = 16
-"""Requests to the store at the same time."""
-FEW = 3
-"""Up to so many images of one shard are asked about one by one; above, the shard is listed."""
-PAGE = 1000
-"""Keys in one page of an S3 listing: listing a page costs a request, as asking about one key does.
-"""
-
-log = logging.getLogger(__name__)
+Ask = Callable[[], Answer]
 
 
-@dataclass(frozen=True)
-class Settled:
-    """What the ledger now says of an image, and whether the analyzer was asked for it just now."""
-
-    entry: Entry
-    asked: bool
+class AskAgain(ImageTagsError):
+    """Another thread was asking for the image, and failed: its failure is not this caller's."""
 
 
 class Ledger:
     """All responses to one operation under one set of settings.
 
-    All methods may be called from many threads.
+    All methods may be called from many threads. A process opens each ledger once, so that its
+    answers are committed together; two on one store behave as two processes do.
     """
 
     def __init__(
@@ -55,216 +48,231 @@ class Ledger:
         operation: str,
         settings: JsonObject,
         *,
-        analyzer: str | None = None,
         paid: bool = True,
         claims: Claims | None = None,
         since: datetime | None = None,
+        interval: float | None = INTERVAL,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open; nothing is read yet.
 
         Args:
-            store: where it lies.
+            store: where it is.
             operation: as in `--operations`.
             settings: everything that an answer depends on besides the picture
                 (`Analyzer.settings_of`).
-            analyzer: its name; by default what `settings["analyzer"]` says.
-            paid: whether a call costs money; if so no two callers ask about one image at the same
-                time.
+            paid: whether a call costs money; if so no two processes ask for one image at a time.
             claims: who is asking; made here unless a test brings its own.
-            since: entries from before count as absent and are replaced; None if none is too old.
+            since: older entries count as absent and are replaced; None if none is too old.
+            interval: least seconds between two commits; None commits each answer by itself.
             wait: pauses for so many seconds.
 
         """
         self.operation = operation
         self.settings = settings
-        self.fingerprint = fingerprint(settings)
-        self._analyzer = analyzer if analyzer is not None else str(settings["analyzer"])
-        self._store = store
-        self._folder = f"responses/{operation}-{self.fingerprint}"
+        name = f"{operation}-{fingerprint(settings)}"
         self._since = since
         self._wait = wait
-        self._claims = (
-            (claims or Claims(store, f"claims/{operation}-{self.fingerprint}")) if paid else None
+        self._log = SegmentLog(
+            store,
+            f"responses/{name}",
+            SCHEMA,
+            key="image_id",
+            time="answered",
+            interval=interval,
+            metadata={"operation": operation, "settings": settings},
         )
+        claims = (claims or Claims(store, f"claims/{name}")) if paid else None
+        self._holds = Holds(claims, self._log.refresh)
+        self._lock = threading.Lock()
+        self._asking: dict[str, Future[bool]] = {}
+        """Calls under way: done once the answer is durable."""
+        self._answered: set[str] = set()
+        """Images that were answered here."""
 
     @classmethod
     def of(
-        cls, store: Store, analyzer: Analyzer, operation: str, since: datetime | None = None
+        cls,
+        store: Store,
+        analyzer: Analyzer,
+        operation: str,
+        since: datetime | None = None,
+        interval: float | None = INTERVAL,
     ) -> "Ledger":
         """The ledger of an analyzer's operation.
 
         Local models cost nothing, so nobody claims their calls.
         """
-        settings = analyzer.settings_of(operation)
         return cls(
             store,
             operation,
-            settings,
-            analyzer=analyzer.name,
+            analyzer.settings_of(operation),
             paid=analyzer.name != "local",
             since=since,
+            interval=interval,
         )
 
-    def key(self, image_id: str) -> str:
-        """Where an image's entry lies in the store."""
-        return f"{self._folder}/{image_id[:2]}/{image_id}.json"
+    def find_answered(self, image_ids: Collection[str]) -> set[str]:
+        """Which of the images have an entry now.
 
-    def have(self, image_ids: Iterable[str]) -> set[str]:
-        """Which of the images have an entry.
-
-        A shard that holds many of them is listed, but never for more pages than there are images to
-        ask about.
+        One listing, and the ids and times in segments that appeared since the last look.
         """
-        shards: dict[str, list[str]] = {}
-        for image_id in sorted(set(image_ids)):
-            shards.setdefault(image_id[:2], []).append(image_id)
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="ledger") as pool:
-            return set().union(*pool.map(self._have_in, shards, shards.values()))
+        self._log.refresh()
+        return self.find_known(image_ids)
 
-    def read(self, image_id: str) -> Entry | None:
-        """The image's entry; None if there is none.
+    def find_known(self, image_ids: Collection[str]) -> set[str]:
+        """Which of the images had an entry at the last look, or were answered here since."""
+        times = self._log.find_times(image_ids)
+        return {one for one, time in times.items() if self._since is None or time >= self._since}
 
-        One that cannot be read counts as absent: it is logged and set aside, so that the next plan
-        has the image asked.
+    def read_answers(
+        self, image_ids: Collection[str] | None, columns: Sequence[str] = tuple(SCHEMA.names)
+    ) -> Iterator[pa.Table]:
+        """The entries of those images that have one, as tables in no particular order.
+
+        Args:
+            image_ids: which images; None for all in the ledger.
+            columns: of `entry.SCHEMA`; `image_id` always comes along.
+
         """
-        key = self.key(image_id)
-        try:
-            data = self._store.read(key)
-            entry = Entry.parse(data, image_id)
-        except NotInStore:
-            return None
-        except Unreadable as error:
-            log.warning(
-                "%s cannot be read and counts as absent: %s", self._store.locate(key), error
-            )
-            self._set_aside(image_id, data)
-            return None
-        return entry if self._since is None or entry.moment >= self._since else None
+        self._log.refresh()
+        names = [*columns, "answered"] if self._since else columns
+        for table in self._log.read(names, image_ids):
+            if self._since:
+                table = table.filter(pc.greater_equal(table["answered"], self._since))  # noqa: PLW2901
+            yield table.select(list(dict.fromkeys(["image_id", *columns])))
 
-    def read_many(self, image_ids: Iterable[str]) -> Iterator[Entry]:
-        """The entries of the images that have one, in the order given; only a few are in memory at
-        a time.
+    def read_entries(self, image_ids: Collection[str]) -> Iterator[Entry]:
+        """The entries of those images that have one, in no particular order.
+
+        One that cannot be read counts as absent, with a warning.
         """
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="ledger") as pool:
-            ahead: deque[Future[Entry | None]] = deque()
-            try:
-                for image_id in image_ids:
-                    ahead.append(pool.submit(self.read, image_id))
-                    if len(ahead) >= 4 * THREADS and (entry := ahead.popleft().result()):
-                        yield entry
-                while ahead:
-                    if entry := ahead.popleft().result():
-                        yield entry
-            finally:
-                pool.shutdown(cancel_futures=True)
+        for table in self.read_answers(image_ids):
+            for row in table.to_pylist():
+                if entry := Entry.from_row(row):
+                    yield entry
 
-    def settle(self, picture: Picture, run: str, ask: Callable[[], Answer]) -> Settled:
-        """The image's entry: from the ledger if it is there, else by asking, saved the moment the
-        response arrives.
+    def read_entry(self, image_id: str) -> Entry | None:
+        """The image's entry; None if there is none."""
+        return next(self.read_entries([image_id]), None)
 
-        At most one caller asks about an image at any time, whatever threads and runs share the
-        store. A final refusal (Rejected out of `ask`) is saved and returned; whatever else `ask`
-        raises saves nothing and goes on to the caller.
+    def settle(self, picture: Picture, run: str, ask: Ask) -> bool:
+        """See that there is a durable entry for the image: there already, or by asking now.
+
+        At most one caller asks for an image at any time, whatever threads and processes share the
+        store. A refusal (Rejected out of `ask`) is an answer; whatever else `ask` raises saves
+        nothing and goes on to the caller.
+
+        Returns:
+            Whether the analyzer was asked.
+
         """
-        if self._claims is not None:
-            return self._settle_claimed(self._claims, picture, run, ask)
-        if entry := self.read(picture.image_id):
-            return Settled(entry, asked=False)
-        return Settled(self._save(self._asked(picture, run, ask)), asked=True)
-
-    def close(self) -> None:
-        """Tidy up after the last image of a batch; the ledger can be used on."""
-        if self._claims is not None:
-            self._claims.tidy()
-
-    def _settle_claimed(
-        self, claims: Claims, picture: Picture, run: str, ask: Callable[[], Answer]
-    ) -> Settled:
         delay = 0.1
         while True:
-            # The claim comes before the look: as a rule the plan has found nothing there, and one
-            # look must do.
-            claim = claims.take(picture.image_id, run)
-            try:
-                if entry := self.read(picture.image_id):
-                    if claim:
-                        claims.settled(claim)
-                    return Settled(entry, asked=False)
-                if claim and claims.holds(claim):
-                    entry = self._save(self._asked(picture, run, ask))
-                    claims.settled(claim)
-                    return Settled(entry, asked=True)
-                if claim:  # the store was so slow that someone may take the claim over
-                    claims.give_back(claim)
-            except BaseException:
-                if claim:
-                    claims.give_back(claim)
-                raise
+            if hold := self.acquire(partition_of(picture.image_id), run):
+                try:
+                    if self.find_known([picture.image_id]):
+                        return False
+                    if asking := self.start(hold, picture, run, ask):
+                        return asking.result()
+                except AskAgain:
+                    continue
+                finally:
+                    self.release(hold)
             self._wait(delay)
             delay = min(delay * 1.5, 5.0)
 
-    def _asked(self, picture: Picture, run: str, ask: Callable[[], Answer]) -> Entry:
-        answer, refusal = None, None
-        try:
-            answer = ask()
-        except Rejected as error:
-            refusal = Refusal(error.reason, error.detail)
-        return Entry(
-            image_id=picture.image_id,
-            operation=self.operation,
-            analyzer=self._analyzer,
-            settings=self.settings,
-            model_version=answer.model_version if answer else None,
-            time=datetime.now(UTC).isoformat(),
-            run=run,
-            remark=answer.remark if answer else None,
-            response=answer.response if answer else None,
-            refusal=refusal,
-        )
+    def acquire(self, partition: str, run: str) -> Hold | None:
+        """The right to ask for a partition's images, for as long as it is valid and not released.
 
-    def _save(self, entry: Entry) -> Entry:
-        self._store.write(self.key(entry.image_id), entry.dump(), JSON)
-        return entry
-
-    def _set_aside(self, image_id: str, damaged: bytes) -> None:
-        """Move a damaged entry away, under a claim: else it could be the answer that takes its
-        place that is removed.
+        What others have answered before is known then: see `find_known`. None while another
+        process holds the partition.
         """
-        claim = self._claims.take(image_id, "set aside") if self._claims else None
-        if self._claims and claim is None:  # who holds the claim is about to replace it
-            return
-        key = self.key(image_id)
-        try:
-            self._store.write(f"{key}.damaged", damaged, JSON)
-            found = self._store.read_tagged(key)
-            if found and found[0] == damaged:
-                self._store.delete(key)
-        finally:
-            if self._claims and claim:
-                self._claims.give_back(claim)
+        return self._holds.acquire(partition, run)
 
-    def _have_in(self, shard: str, image_ids: list[str]) -> set[str]:
-        if self._since:
-            return {image_id for image_id in image_ids if self.read(image_id)}
-        left, found = set(image_ids), set()
-        if len(left) > FEW:
-            for n, key in enumerate(self._store.keys(f"{self._folder}/{shard}/"), 1):
-                image_id = key.rpartition("/")[2].removesuffix(".json")
-                if image_id in left:
-                    found.add(image_id)
-                if image_id >= image_ids[-1]:
-                    return found
-                if n >= PAGE * len(image_ids):
-                    left = {other for other in left if other > image_id}
-                    break
-            else:
-                return found
-        return found | {image_id for image_id in left if self._store.exists(self.key(image_id))}
+    def release(self, hold: Hold) -> None:
+        """Give the right up, once all that was started under it has ended."""
+        self._holds.release(hold)
+
+    def start(self, hold: Hold, picture: Picture, run: str, ask: Ask) -> Future[bool] | None:
+        """Ask for one image in this thread, and give the answer to the next commit.
+
+        Returns:
+            A future that is done once the answer is durable, with whether the analyzer was asked
+            here; AskAgain if another thread was asking and failed. None if the hold is no longer
+            valid: acquire the partition again.
+
+        """
+        image_id = picture.image_id
+        mine: Future[bool] = Future()
+        with self._lock:
+            if image_id in self._answered:
+                mine.set_result(False)
+                return mine
+            other = self._asking.get(image_id)
+            if other is None:
+                if not self._holds.is_valid(hold):
+                    return None
+                self._asking[image_id] = mine
+        if other is not None:
+            return _joined(other)
+        try:
+            entry = _ask(picture, run, ask)
+        except BaseException as error:
+            self._end(image_id, mine, error)
+            raise
+        self._log.add(entry.to_row()).add_done_callback(
+            lambda saved: self._end(image_id, mine, saved.exception())
+        )
+        return mine
+
+    def close(self) -> None:
+        """Commit what waits and merge small segments; the ledger can be used on."""
+        self._log.close()
+
+    def _end(self, image_id: str, asking: Future[bool], error: BaseException | None) -> None:
+        with self._lock:
+            del self._asking[image_id]
+            if error is None:
+                self._answered.add(image_id)
+        if error is None:
+            asking.set_result(True)
+        else:
+            asking.set_exception(error)
 
 
 def fingerprint(settings: JsonObject) -> str:
-    """A short name for settings: the same for the same settings in whatever order they are given."""
-    return hashlib.sha256(
-        json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
-    ).hexdigest()[:16]
+    """A short name for settings, the same in whatever order they are given."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _joined(other: Future[bool]) -> Future[bool]:
+    """The same call, seen by a caller that did not make it."""
+    joined: Future[bool] = Future()
+
+    def pass_on(done: Future[bool]) -> None:
+        if done.exception() is None:
+            joined.set_result(False)
+        else:
+            joined.set_exception(AskAgain("Another thread's call failed."))
+
+    other.add_done_callback(pass_on)
+    return joined
+
+
+def _ask(picture: Picture, run: str, ask: Ask) -> Entry:
+    answer, refusal = None, None
+    try:
+        answer = ask()
+    except Rejected as error:
+        refusal = Refusal(error.reason, error.detail)
+    return Entry(
+        image_id=picture.image_id,
+        model_version=answer.model_version if answer else None,
+        answered=datetime.now(UTC),
+        run=run,
+        remark=answer.remark if answer else None,
+        response=answer.response if answer else None,
+        refusal=refusal,
+    )

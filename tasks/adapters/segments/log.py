@@ -28,6 +28,8 @@ INTERVAL = 0.5
 """Seconds between two commits of one log by one process."""
 THREADS = 16
 """Segments whose keys are read at the same time."""
+FRESH = 8_000_000
+"""Bytes of segments written here that are kept in memory until they are merged."""
 AHEAD = 3
 """Segments whose columns are in memory at the same time."""
 TRIES = 20
@@ -84,8 +86,16 @@ class SegmentLog:
         self._committing: set[str] = set()
         self._commits = GroupCommit(self._commit, interval, name=f"commit {prefix}")
         self._written = 0
+        self._fresh: dict[str, bytes] = {}
+        """Segments written here, kept to be read or merged without a request."""
         self._merger = Merger(
-            store, prefix, schema, self._keep_newest, self._set_aside, self._metadata
+            store,
+            prefix,
+            schema,
+            self._read_whole,
+            self._keep_newest,
+            self._set_aside,
+            self._metadata,
         )
         self._merging: threading.Thread | None = None
 
@@ -132,7 +142,10 @@ class SegmentLog:
 
     def merge(self) -> int:
         """Merge small segments into larger ones; returns how many were replaced."""
-        return self._merger.merge()
+        replaced = self._merger.merge()
+        with self._lock:
+            self._fresh.clear()
+        return replaced
 
     def close(self) -> None:
         """Commit what waits; if anything was committed since the last time, merge."""
@@ -189,8 +202,11 @@ class SegmentLog:
         self, name: str, columns: Sequence[str], rows: pa.Array | None = None
     ) -> pa.Table:
         key = f"{self.prefix}/{name}"
-        source = open_segment(self._store, key, self._sizes[name])
+        source = self._fresh.get(name) or open_segment(self._store, key, self._sizes[name])
         return decode_segment(source, columns, self.schema, rows)
+
+    def _read_whole(self, name: str) -> bytes:
+        return self._fresh.get(name) or self._store.read(f"{self.prefix}/{name}")
 
     def _read_found(
         self, names: list[str], found: pa.Table
@@ -248,6 +264,8 @@ class SegmentLog:
             raise
         with self._lock:
             self._sizes[name] = len(data)
+            if sum(map(len, self._fresh.values())) + len(data) <= FRESH:
+                self._fresh[name] = data
             self._index.add(self._number(name), table[self._key], table[self._time])
             self._committing.discard(name)
             self._written += 1
@@ -297,6 +315,9 @@ class SegmentLog:
         return self._numbers[name]
 
     def _forget(self, names: Iterable[str]) -> None:
+        names = list(names)
+        for name in names:
+            self._fresh.pop(name, None)
         numbers = [self._numbers.pop(name) for name in names if name in self._numbers]
         if numbers:
             self._index.drop(numbers)

@@ -49,6 +49,7 @@ class Merger:
         store: Store,
         prefix: str,
         schema: pa.Schema,
+        read: Callable[[str], bytes],
         newest: Callable[[pa.Table], pa.Table],
         set_aside: Callable[[str, DamagedSegment], None],
         metadata: dict[str, object],
@@ -59,6 +60,7 @@ class Merger:
             store: where the log is.
             prefix: of its keys, without a slash at the end.
             schema: of its entries.
+            read: the bytes of a segment, by name.
             newest: keeps the newest entry of each key, in the order of keys.
             set_aside: what to do with a damaged segment.
             metadata: of every segment.
@@ -67,6 +69,7 @@ class Merger:
         self._store = store
         self._prefix = prefix
         self._schema = schema
+        self._read = read
         self._newest = newest
         self._set_aside = set_aside
         self._metadata = metadata
@@ -111,7 +114,7 @@ class Merger:
     def _remove_replaced(self, sizes: dict[SegmentName, int], level: int, claim: Claim) -> None:
         """Remove segments of a level that an earlier merge has replaced, but did not remove."""
         here = {str(name): name for name in sizes if name.level == level}
-        for name in [name for name in sizes if name.level == level + 1]:
+        for name in [name for name in sizes if here and name.level == level + 1]:
             try:
                 about = read_metadata(open_segment(self._store, self._key(name), sizes[name]))
             except (NotInStore, DamagedSegment):
@@ -129,7 +132,7 @@ class Merger:
         tables, names = [], []
         for name in group:
             try:
-                data = self._store.read(self._key(name))
+                data = self._read(str(name))
                 tables.append(decode_segment(data, self._schema.names, self._schema))
                 names.append(name)
             except NotInStore:  # another process merged it, after this one's claim was lost

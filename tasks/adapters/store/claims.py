@@ -3,7 +3,8 @@
 A part (a partition of a ledger, the merging of a log) is claimed by putting an object of its own
 under the part's folder and then listing that folder. Who finds no other live claim holds the part;
 who finds one takes its own back and tries again later. Of two that claim at the same time, the
-later listing shows both objects, so never do both hold the part.
+later listing shows both objects, so never do both hold the part; and the one whose name sorts first
+looks once or twice more before it gives way, so that one of them does.
 
 Each claim's name is new, so removing it, however late the request arrives, never touches another
 claim. (Numbered claims that are won with If-None-Match would not do here: a caller that looked
@@ -39,6 +40,8 @@ LEASE = 60.0
 """Seconds without a beat after which a claim no longer counts."""
 BEAT = 15.0
 """Seconds between two beats."""
+LOOKS = 3
+"""How often a new claim whose name sorts first looks whether the others have given way."""
 
 log = logging.getLogger(__name__)
 
@@ -116,16 +119,20 @@ class Claims:
 
         Two requests where nobody else claims the part, and no write where somebody was seen to.
         """
-        if part in self._contended and self._has_live_claim(part, None):
+        if part in self._contended and self._live_claims(part, None):
             return None
         claim = Claim(part, run, self._clock())
         try:
             # No claim needs to outlive a power cut: its holder does not either.
             self._write(claim)
             self._keep(claim)
-            if not self._has_live_claim(part, claim):
-                self._contended.discard(part)
-                return claim
+            for _ in range(LOOKS):
+                others = self._live_claims(part, claim)
+                if not others:
+                    self._contended.discard(part)
+                    return claim
+                if min(others) < self._key(claim):
+                    break
         except BaseException:
             self.release(claim)
             raise
@@ -177,9 +184,9 @@ class Claims:
         except StopRun as error:
             log.warning("The claim %s could not be renewed: %s", self._key(claim), error)
 
-    def _has_live_claim(self, part: str, own: Claim | None) -> bool:
-        """Whether another claim on the part counts; those of ended processes are removed."""
-        is_live = False
+    def _live_claims(self, part: str, own: Claim | None) -> list[str]:
+        """The keys of other claims on the part that count; those that do not are removed."""
+        live = []
         for key in list(self._store.keys(f"{self._folder}/{part}/")):
             if own is not None and key == self._key(own):
                 continue
@@ -188,10 +195,10 @@ class Claims:
             except NotInStore:  # released since, and no claim ever has its name again
                 continue
             if self._counts(key, data):
-                is_live = True
+                live.append(key)
             else:
                 self._remove(key)
-        return is_live
+        return live
 
     def _counts(self, key: str, data: bytes) -> bool:
         if self._is_alive(_owner_in(data)) is False:

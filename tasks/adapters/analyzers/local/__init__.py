@@ -1,3 +1,1 @@
-"""The analyzer that needs no account: models that ship inside packages, answering in Rekognition's
-shape.
-"""
+"""The analyzer that needs no account: models out of packages answer in Rekognition's shape."""

@@ -1,8 +1,8 @@
 """Where in the picture the classifier saw what it names: one box for the main object.
 
 A class's map is its weight for each of the 9 x 9 places of the network's last feature map; the mean
-of the map is the class's score ("class activation map", Zhou and others, "Learning Deep Features for
-Discriminative Localization", 2016). The classifier's first look is the whole picture squeezed
+of the map is the class's score ("class activation map": Zhou and others, "Learning Deep Features
+for Discriminative Localization", 2016). The classifier's first look is the whole picture squeezed
 into a square, so places in the map are shares of the picture's width and height.
 """
 
@@ -18,13 +18,16 @@ _FINE = 90
 """Places a side to which a map is enlarged before it is cut."""
 
 CUT = 0.2
-"""Share of the map's range above which a place belongs to the object."""
+"""Share of the map's range above which a place belongs to the object.
+
+Chosen on 34 photos with a box drawn by hand (`benchmarks.label_precision`).
+"""
 
 MOST_SHARE = 0.8
 """A box with more of the picture than this says nothing about where the object is."""
 
 LEAST_MASS = 0.8
-"""Share of all that is above the cut which must be in one piece: several pieces are several things."""
+"""Share of all above the cut that must be in one piece: several pieces are several things."""
 
 
 def find_main_box(activation: Map) -> Box | None:

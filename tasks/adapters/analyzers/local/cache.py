@@ -14,7 +14,7 @@ VARIABLE = "IMAGE_TAGS_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder: `$IMAGE_TAGS_CACHE`, or where the platform keeps caches."""
+    """Find the folder: `$IMAGE_TAGS_CACHE`, or where the platform keeps caches."""
     chosen = os.environ.get(VARIABLE)
     return (
         Path(chosen).expanduser()
@@ -24,11 +24,11 @@ def cache_folder() -> Path:
 
 
 def prepare_file(name: str, make: Callable[[], bytes]) -> Path:
-    """The cached file `name`, made first if it is not there.
+    """Return the cached file `name`, made first if it is not there.
 
     The name carries the version of what made it, so a newer version never reads an older file. The
-    file takes its place in one step: processes that prepare it at the same time each write their
-    own and any of them may win, a killed one leaves no half file under the name.
+    file appears in one step: processes that prepare it at the same time each write their own and
+    the last one stays, and one that is killed leaves no half file under the name.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -42,13 +42,14 @@ def prepare_file(name: str, make: Callable[[], bytes]) -> Path:
         write_atomically(path, make())
     except OSError as error:
         raise UsageError(
-            f"The cache folder {path.parent} cannot be written ({error.strerror}): set {VARIABLE} to one that can."
+            f"The cache folder {path.parent} cannot be written ({error.strerror}): "
+            f"set {VARIABLE} to one that can."
         ) from None
     return path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then take its place."""
+    """Write a temporary file next to the target, then rename it."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

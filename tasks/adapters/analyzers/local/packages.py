@@ -21,7 +21,7 @@ _MODULES = (
 
 
 def require_packages() -> None:
-    """UsageError that says what to install, unless every package of the extra is there.
+    """Raise UsageError that names what to install, unless every package is there.
 
     Imports none of them.
     """
@@ -48,6 +48,7 @@ def model_file(package: str, pattern: str) -> Path:
     found = sorted(path for folder in folders for path in folder.glob(pattern))
     if len(found) != 1:
         raise UsageError(
-            f"The package {package} holds no model {pattern}: run pip install 'image-tags[local]' again."
+            f"The package {package} holds no model {pattern}: "
+            "run pip install 'image-tags[local]' again."
         )
     return found[0]

@@ -1,6 +1,4 @@
-"""From a stored picture's bytes to pixels as the models want them: upright, RGB, no larger than
-they can use.
-"""
+"""From a stored picture's bytes to pixels as the models take them: upright, RGB, not too large."""
 
 import io
 from dataclasses import dataclass
@@ -17,8 +15,9 @@ Rgb = npt.NDArray[np.uint8]
 """(height, width, 3), 0-255."""
 
 LONGEST_SIDE = 1600
-"""px that any model gets to see of a side: enough for small print, a sixteenth of the memory of a
-camera's picture.
+"""px that any model gets to see of a side.
+
+Enough for small print, and a sixteenth of the memory of a camera's picture.
 """
 
 _BACKGROUND = (255, 255, 255)
@@ -35,9 +34,9 @@ class Box:
 
 
 def read_pixels(data: bytes) -> Rgb:
-    """The picture, upright and on white where it is see-through.
+    """Read a picture, upright and on white where it is transparent.
 
-    Rekognition turns JPEG pictures upright as their EXIF says and leaves PNG as it is; so does
+    Rekognition turns JPEG pictures upright as their EXIF asks and leaves PNG as it is; so does
     this.
 
     Raises:
@@ -63,7 +62,7 @@ def _turn_jpeg_upright(image: Image.Image) -> Image.Image:
 
 
 def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey scaled down to 8 bits; Pillow's own conversion would clip it to white."""
+    """Scale 16-bit grey down to 8 bits; Pillow's own conversion would clip it to white."""
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image).astype(np.int64)
@@ -87,6 +86,6 @@ def _shrink_to_fit(image: Image.Image) -> Image.Image:
 
 
 def scale_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Width and height in the same proportion with this longest side; neither below 1 px."""
+    """Scale width and height to this longest side; neither goes below 1 px."""
     scale = longest / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

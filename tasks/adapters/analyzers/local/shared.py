@@ -1,6 +1,4 @@
-"""Work that several operations on the same picture share: done once, by whichever thread comes
-first.
-"""
+"""Work that several threads share: done once, by whichever comes first."""
 
 import functools
 import threading
@@ -16,7 +14,7 @@ V = TypeVar("V")
 class Shared(Generic[K, V]):
     """The last `size` results by key.
 
-    A second thread that asks while the first still works waits for its result.
+    A second thread that asks while the first is still at work waits for its result.
     """
 
     def __init__(self, size: int) -> None:
@@ -25,9 +23,9 @@ class Shared(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K, work: Callable[[], V]) -> V:
-        """The result for `key`, from `work` if there is none yet.
+        """Return the result for `key`, from `work` if there is none yet.
 
-        An error goes to all who wait, and is not kept.
+        An error is raised in all waiting threads, and is not kept.
         """
         with self._lock:
             result = self._results.get(key)
@@ -49,9 +47,7 @@ class Shared(Generic[K, V]):
 
 
 def run_once(make: Callable[[], V]) -> Callable[[], V]:
-    """`make`, called at the first use in this process and never again, however many threads ask at
-    once.
-    """
+    """Wrap `make` so that it runs at the first call only, however many threads call at once."""
     lock = threading.Lock()
     made: list[V] = []
 

@@ -1,5 +1,6 @@
-"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package
-(Apache-2.0).
+"""Words and lines in a picture, read by RapidOCR with the PP-OCR models in its package.
+
+Code and models are under Apache-2.0.
 """
 
 from collections.abc import Iterator
@@ -18,9 +19,7 @@ DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
 
 LEAST_SIDE = 8
-"""px: no letter can be read in less, and RapidOCR would blow a strip up to 30 px and its length
-with it.
-"""
+"""px: no letter can be read in less, and RapidOCR would enlarge such a strip to 30 px."""
 
 LEAST_CONFIDENCE = 75.0
 """Lines read with less (0-100) are mostly noise: coins and lenses read as zeros.
@@ -29,9 +28,10 @@ RapidOCR's own default is 50.
 """
 
 SURE = 90.0
-"""A line read with less may stand on its head and is read turned round as well; the better reading
-counts. RapidOCR's own classifier of upside-down lines is not asked: it turned two of seven lines of
-a straight page.
+"""A line read with less may be upside down and is read turned round as well.
+
+The better reading counts. RapidOCR's own classifier of upside-down lines is not asked: it turned
+two of seven lines of a straight page.
 """
 
 Quad = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ as the text reads.
 
 @dataclass(frozen=True)
 class Word:
-    """What stands between two spaces, how sure (0-100) and where."""
+    """What is between two spaces, how sure (0-100) and where."""
 
     text: str
     confidence: float
@@ -61,8 +61,9 @@ class Line:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the recogniser made of one strip: `centres` are the characters' places, 0-1 along it;
-    spaces have none.
+    """What the recogniser read on one strip.
+
+    `centres` are the characters' places, 0-1 along it; spaces have none.
     """
 
     text: str
@@ -80,8 +81,9 @@ class Reader:
     def __init__(
         self, side: int = DETECTION_SIDE, least: float = LEAST_CONFIDENCE, sure: float = SURE
     ) -> None:
-        """Load the models: silent, one thread a picture, named one by one so that nothing is looked
-        for elsewhere.
+        """Load the models: silent, one thread per picture.
+
+        Their files are named one by one, so that RapidOCR looks for none elsewhere.
         """
         from rapidocr import RapidOCR
 
@@ -102,10 +104,10 @@ class Reader:
         )
 
     def read_lines(self, pixels: Rgb) -> Iterator[Line]:
-        """The lines in the picture from top to bottom, those side by side from left to right; no
-        ornaments (`***`).
+        """Read the lines from top to bottom, those side by side from left to right.
 
-        A line is read (some 45 ms) when it is asked for: who has enough words stops there.
+        Ornaments (`***`) are left out. A line is read (some 45 ms) when it is asked for, so a
+        caller who has enough words saves the rest.
         """
         height, width = pixels.shape[:2]
         if min(height, width) < LEAST_SIDE:
@@ -125,15 +127,13 @@ class Reader:
                 )
 
     def _find_strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
-        """Each line's corners in px (from the top left one, clockwise) and its strip, cut out and
-        laid flat.
-        """
+        """Find each line's corners in px (from the top left, clockwise) and cut its strip out."""
         from rapidocr.main import RapidOCRError
 
         image, record = self._engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
         try:
             strips, found = self._engine.detect_and_crop(image, record)
-        except RapidOCRError:  # its way to say that there is no text
+        except RapidOCRError:  # raised where there is no text
             return
         margin, scale = record["padding_1"], record["preprocess"]
         for box, strip in zip(found.boxes, strips, strict=True):
@@ -141,7 +141,7 @@ class Reader:
             yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
 
     def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
-        """Begin as the line before stood: on an upside-down page that saves half the readings."""
+        """Start with the direction of the line before: upside down, that saves half the work."""
         first = self._read_strip(strip, turned)
         if first.confidence >= self._sure:
             return first, turned
@@ -167,9 +167,9 @@ load_reader = run_once(Reader)
 
 
 def _turn_quad(box: Quad, turned: bool) -> Quad:
-    """The corners from the one where the text begins.
+    """Order the corners from the one where the text begins.
 
-    RapidOCR lays a tall box flat so that it reads downwards.
+    RapidOCR turns a tall box so that it reads downwards.
     """
     across = int(max(np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[2] - box[3])))
     down = int(max(np.linalg.norm(box[0] - box[3]), np.linalg.norm(box[1] - box[2])))
@@ -178,8 +178,9 @@ def _turn_quad(box: Quad, turned: bool) -> Quad:
 
 
 def _split_words(reading: _Reading, quad: Quad) -> Iterator[Word]:
-    """The reading split at its spaces; each word's corners lie on the line's edges, half a
-    character around it.
+    """Split the reading at its spaces.
+
+    Each word's corners are on the line's edges, half a character before and after it.
     """
     centres = iter(reading.centres)
     half = _measure_spacing(reading.centres) / 2
@@ -195,12 +196,12 @@ def _split_words(reading: _Reading, quad: Quad) -> Iterator[Word]:
 
 
 def _measure_spacing(centres: list[float]) -> float:
-    """The usual distance between neighbouring characters."""
+    """Measure the usual distance between neighbouring characters."""
     return float(np.median(np.diff(centres))) if len(centres) > 1 else 1.0
 
 
 def _cut_quad(quad: Quad, begin: float, end: float) -> Quad:
-    """The part of a line between two places (0-1) along it."""
+    """Cut out the part of a line between two places (0-1) along it."""
     along = np.array([begin, end, end, begin]).clip(0.0, 1.0)[:, None]
     starts, ends = quad[[0, 0, 3, 3]], quad[[1, 1, 2, 2]]
     return np.asarray(starts + along * (ends - starts))

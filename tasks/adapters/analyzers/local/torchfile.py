@@ -44,7 +44,7 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def read_from(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The tensor as an array of its own."""
+        """Copy the tensor out of its storage's values."""
         strides = tuple(step * values.itemsize for step in self.strides)
         last = self.offset + sum(
             (n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)
@@ -55,9 +55,7 @@ class _Tensor:
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """An unpickler that builds tensors and dictionaries and refuses everything else: a torch file
-    can name any code.
-    """
+    """An unpickler that builds tensors and dictionaries only: a torch file can name any code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
@@ -75,7 +73,7 @@ class _TensorsOnly(pickle.Unpickler):
 
 
 def read_tensors(path: Path) -> Tensors:
-    """Every tensor in the file under its name.
+    """Read every tensor in the file, by its name.
 
     Raises ValueError or UnpicklingError if it is not such a file.
     """

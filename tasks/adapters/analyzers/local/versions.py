@@ -11,7 +11,7 @@ LABELS = 2
 TEXT = 1
 FACES = 2
 MODERATION = 1
-"""Each is raised when our own code changes answers, so that the ledger's older ones are not used."""
+"""Each is raised when our own code changes answers: the ledger's older ones are then not used."""
 
 
 @cache

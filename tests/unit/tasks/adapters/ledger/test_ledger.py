@@ -1,12 +1,25 @@
+import json
 import threading
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
-from image_tags.tasks.adapters.ledger.ledger import Ledger, Settled, fingerprint
+from image_tags.tasks.adapters.ledger.entry import SCHEMA
+from image_tags.tasks.adapters.ledger.ledger import AskAgain, Ledger, fingerprint
+from image_tags.tasks.adapters.ledger.partitions import (
+    PARTITIONS,
+    group_by_partition,
+    partition_of,
+)
+from image_tags.tasks.adapters.segments.parquet_segments import (
+    decode_segment,
+    encode_segment,
+    read_metadata,
+)
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.adapters.store.store import JSON
+from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Picture
@@ -25,32 +38,42 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def ledger(store):
-    return Ledger(store, "detect_labels", SETTINGS)
+def open_ledger(store):
+    def open_one(operation="detect_labels", settings=SETTINGS, **given):
+        return Ledger(store, operation, settings, interval=0.0, **given)
+
+    return open_one
+
+
+@pytest.fixture
+def ledger(open_ledger):
+    return open_ledger()
 
 
 def nobody() -> Answer:
     raise AssertionError("the analyzer was asked")
 
 
-def test_a_response_is_asked_for_once_and_kept_with_all_that_is_known_of_it(ledger, store):
-    first = ledger.settle(picture(1), "run-1", lambda: Answer({"Labels": []}, "3.0", "re-encoded"))
-    again = Ledger(store, "detect_labels", SETTINGS).settle(picture(1), "run-2", nobody)
-    assert first.asked
-    assert again == Settled(first.entry, asked=False)
-    entry = again.entry
+def test_a_response_is_asked_for_once_and_kept_with_all_that_is_known_of_it(
+    ledger, open_ledger, store
+):
+    assert ledger.settle(picture(1), "run-1", lambda: Answer({"Labels": []}, "3.0", "re-encoded"))
+    again = open_ledger()
+    assert not again.settle(picture(1), "run-2", nobody)
+    assert not ledger.settle(picture(1), "run-2", nobody)
+    entry = again.read_entry(picture(1).image_id)
     assert (entry.response, entry.model_version, entry.remark, entry.run) == (
         {"Labels": []},
         "3.0",
         "re-encoded",
         "run-1",
     )
-    assert (entry.analyzer, entry.settings, entry.operation) == (
-        "rekognition",
-        SETTINGS,
-        "detect_labels",
-    )
     assert entry.refusal is None
+    (segment,) = store.keys("responses/")
+    assert read_metadata(store.read(segment)) == {
+        "operation": "detect_labels",
+        "settings": SETTINGS,
+    }
     ledger.close()
     assert list(store.keys("claims/")) == []
 
@@ -59,89 +82,131 @@ def test_a_refusal_is_kept_and_not_asked_for_again(ledger):
     def refuse() -> Answer:
         raise Rejected(Reason.REFUSED_BY_ANALYZER, "InvalidImageFormatException")
 
-    first = ledger.settle(picture(1), "run", refuse)
-    again = ledger.settle(picture(1), "run", nobody)
-    assert first.asked
-    assert again.entry.refusal.reason is Reason.REFUSED_BY_ANALYZER
-    assert again.entry.refusal.detail == "InvalidImageFormatException"
-    assert again.entry.response is None
+    assert ledger.settle(picture(1), "run", refuse)
+    assert not ledger.settle(picture(1), "run", nobody)
+    entry = ledger.read_entry(picture(1).image_id)
+    assert entry.refusal.reason is Reason.REFUSED_BY_ANALYZER
+    assert entry.refusal.detail == "InvalidImageFormatException"
+    assert entry.response is None
 
 
 @pytest.mark.parametrize(
     "error",
     [Transient(Reason.THROTTLED, "slow down"), StopRun("no credentials"), KeyboardInterrupt()],
 )
-def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, error):
+def test_what_may_succeed_later_saves_nothing_and_leaves_the_way_free(ledger, open_ledger, error):
     def fail() -> Answer:
         raise error
 
     with pytest.raises(type(error)):
         ledger.settle(picture(1), "run", fail)
-    assert ledger.read(picture(1).image_id) is None
-    assert ledger.settle(picture(1), "other run", lambda: Answer({})).asked
+    assert ledger.read_entry(picture(1).image_id) is None
+    assert open_ledger().settle(picture(1), "other run", lambda: Answer({}))
+    assert not ledger.settle(picture(1), "run", nobody)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff", b"null"])
-def test_a_damaged_entry_counts_as_absent_and_is_replaced(ledger, store, data, caplog):
+def test_the_claim_is_held_until_the_answer_is_durable(ledger, store, monkeypatch):
+    write, seen = store.write, []
+
+    def look_at_claims(key, *args, **how):
+        if key.startswith("responses/"):
+            seen.extend(store.keys("claims/"))
+        write(key, *args, **how)
+
+    monkeypatch.setattr(store, "write", look_at_claims)
+    ledger.settle(picture(1), "run", lambda: Answer({}))
+    assert len(seen) == 1
+    assert list(store.keys("claims/")) == []
+
+
+def test_an_answer_that_cannot_be_saved_is_no_answer(ledger, store, monkeypatch):
+    write = store.write
+
+    def fail(key, *args, **how):
+        if key.startswith("responses/"):
+            raise StopRun("away")
+        write(key, *args, **how)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(store, "write", fail)
+        with pytest.raises(StopRun, match="away"):
+            ledger.settle(picture(1), "run", lambda: Answer({}))
+    assert ledger.find_answered([picture(1).image_id]) == set()
+    assert list(store.keys("claims/")) == []
+
+
+def test_threads_that_want_the_same_image_share_one_call(ledger):
+    asking, go_on = threading.Event(), threading.Event()
+
+    def ask():
+        asking.set()
+        assert go_on.wait(10)
+        return Answer({})
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ledger.settle, picture(1), "run", ask)
+        assert asking.wait(10)
+        hold = ledger.acquire(partition_of(picture(1).image_id), "run")
+        second = ledger.start(hold, picture(1), "run", nobody)
+        assert not second.done()
+        go_on.set()
+        assert first.result(10)
+        assert second.result(10) is False
+        ledger.release(hold)
+
+
+def test_a_call_that_fails_elsewhere_is_made_again_here(ledger):
+    asking, go_on = threading.Event(), threading.Event()
+
+    def fail():
+        asking.set()
+        assert go_on.wait(10)
+        raise Transient(Reason.THROTTLED, "slow down")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ledger.settle, picture(1), "run", fail)
+        assert asking.wait(10)
+        hold = ledger.acquire(partition_of(picture(1).image_id), "run")
+        second = ledger.start(hold, picture(1), "run", nobody)
+        go_on.set()
+        with pytest.raises(Transient):
+            first.result(10)
+        with pytest.raises(AskAgain):
+            second.result(10)
+        ledger.release(hold)
+    assert ledger.settle(picture(1), "run", lambda: Answer({}))
+
+
+def test_a_damaged_segment_counts_as_absent_and_its_images_are_asked_again(
+    ledger, open_ledger, store, caplog
+):
     ledger.settle(picture(1), "run", lambda: Answer({"n": 1}))
-    ledger.close()
-    store.write(ledger.key(picture(1).image_id), data, JSON)
-    assert ledger.read(picture(1).image_id) is None
-    assert "counts as absent" in caplog.text
-    assert ledger.settle(picture(1), "run", lambda: Answer({"n": 2})).asked
-    assert ledger.read(picture(1).image_id).response == {"n": 2}
+    (segment,) = store.keys("responses/")
+    store.write(segment, b"{", PARQUET)
+    later = open_ledger()
+    assert later.find_answered([picture(1).image_id]) == set()
+    assert "its entries count as absent" in caplog.text
+    assert later.settle(picture(1), "run", lambda: Answer({"n": 2}))
+    assert open_ledger().read_entry(picture(1).image_id).response == {"n": 2}
+    assert store.read(f"damaged/{segment}") == b"{"
 
 
-def test_a_damaged_entry_that_was_read_is_set_aside_so_that_the_next_plan_asks_again(ledger, store):
+@pytest.mark.parametrize("response", ["{", "[]", "null", None])
+def test_an_entry_that_says_nothing_counts_as_absent(ledger, open_ledger, store, response, caplog):
     ledger.settle(picture(1), "run", lambda: Answer({}))
-    ledger.close()
-    key = ledger.key(picture(1).image_id)
-    store.write(key, b"{", JSON)
-    assert list(ledger.read_many([picture(1).image_id])) == []
-    assert ledger.have([picture(1).image_id]) == set()
-    assert store.read(f"{key}.damaged") == b"{"
+    (segment,) = store.keys("responses/")
+    rows = decode_segment(store.read(segment), SCHEMA.names, SCHEMA).to_pylist()
+    table = pa.Table.from_pylist([{**rows[0], "response": response}], schema=SCHEMA)
+    store.write(segment, encode_segment(table, {}), PARQUET)
+    assert list(open_ledger().read_entries([picture(1).image_id])) == []
+    assert "cannot be read" in caplog.text
 
 
-def test_an_answer_that_replaces_a_damaged_entry_is_not_removed_with_it(ledger, store, monkeypatch):
+def test_other_settings_are_another_ledger(ledger, open_ledger):
     ledger.settle(picture(1), "run", lambda: Answer({}))
-    ledger.close()
-    key = ledger.key(picture(1).image_id)
-    store.write(key, b"{", JSON)
-    other = Ledger(FolderStore(store.address), "detect_labels", SETTINGS)
-    asked = []
-    mending = threading.Thread(
-        target=lambda: asked.append(
-            other.settle(picture(1), "other", lambda: Answer({"n": 2})).asked
-        )
-    )
-    look = store.read_tagged
-
-    def look_and_be_overtaken(of):
-        found = look(of)
-        mending.start()
-        mending.join(1)  # without a claim in its way it is through by then
-        return found
-
-    monkeypatch.setattr(store, "read_tagged", look_and_be_overtaken)
-    assert ledger.read(picture(1).image_id) is None
-    mending.join()
-    assert asked == [True]
-    assert ledger.read(picture(1).image_id).response == {"n": 2}
-
-
-def test_an_entry_under_another_images_key_counts_as_absent(ledger, store):
-    entry = ledger.settle(picture(1), "run", lambda: Answer({})).entry
-    store.write(ledger.key(picture(2).image_id), entry.dump(), JSON)
-    assert ledger.read(picture(2).image_id) is None
-
-
-def test_other_settings_are_another_ledger(ledger, store):
-    ledger.settle(picture(1), "run", lambda: Answer({}))
-    assert (
-        Ledger(store, "detect_labels", SETTINGS | {"MaxLabels": 10}).read(picture(1).image_id)
-        is None
-    )
-    assert Ledger(store, "detect_text", SETTINGS).read(picture(1).image_id) is None
+    other = open_ledger(settings=SETTINGS | {"MaxLabels": 10})
+    assert other.read_entry(picture(1).image_id) is None
+    assert open_ledger("detect_text").read_entry(picture(1).image_id) is None
 
 
 def test_the_fingerprint_does_not_depend_on_the_order_of_settings():
@@ -152,114 +217,48 @@ def test_the_fingerprint_does_not_depend_on_the_order_of_settings():
     )
 
 
-def test_a_free_analyzer_claims_nothing(store):
-    ledger = Ledger(store, "detect_labels", SETTINGS, paid=False)
+def test_a_free_analyzer_claims_nothing(open_ledger, store):
+    ledger = open_ledger(paid=False)
     seen = []
     ledger.settle(picture(1), "run", lambda: seen.extend(store.keys("claims/")) or Answer({}))
-    assert ledger.have([picture(1).image_id])
+    assert ledger.find_answered([picture(1).image_id])
+    assert not open_ledger(paid=False).settle(picture(1), "run", nobody)
     assert seen == []
 
 
-class TestHave:
-    class Counting(FolderStore):
-        def __init__(self, address):
-            super().__init__(address)
-            self.listed: list[str] = []
-            self.asked: list[str] = []
-
-        def keys(self, prefix):
-            for key in super().keys(prefix):
-                self.listed.append(key)
-                yield key
-
-        def exists(self, key):
-            self.asked.append(key)
-            return super().exists(key)
-
-    @pytest.fixture
-    def store(self, tmp_path):
-        return self.Counting(str(tmp_path))
-
-    def fill(self, ledger, store, image_ids):
-        for image_id in image_ids:
-            store.write(ledger.key(image_id), b"{}", JSON)
-
-    def shard(self, first, n):
-        return [f"{first:02x}{i:062x}" for i in range(n)]
-
-    def test_many_of_a_shard_are_found_by_listing_it(self, ledger, store):
-        ids = self.shard(0, 40) + self.shard(1, 40)
-        self.fill(ledger, store, ids[::2])
-        assert ledger.have(ids) == set(ids[::2])
-        assert store.asked == []
-
-    def test_few_of_a_large_shard_are_asked_about_one_by_one(self, ledger, store):
-        ids = self.shard(0, 100)
-        self.fill(ledger, store, ids)
-        assert ledger.have([ids[3], "00" + "f" * 62]) == {ids[3]}
-        assert store.listed == []
-
-    def test_listing_stops_at_the_last_image_asked_about(self, ledger, store):
-        ids = self.shard(0, 100)
-        self.fill(ledger, store, ids)
-        assert ledger.have(ids[:10]) == set(ids[:10])
-        assert len(store.listed) == 10
-
-    def test_listing_a_huge_shard_gives_way_to_asking(self, ledger, store, monkeypatch):
-        monkeypatch.setattr("image_tags.tasks.adapters.ledger.ledger.PAGE", 2)
-        ids = self.shard(0, 100)
-        self.fill(ledger, store, ids)
-        wanted = [*ids[::25], "00" + "f" * 62]
-        assert ledger.have(wanted) == set(ids[::25])
-        assert len(store.listed) == 2 * len(wanted)
-        assert len(store.asked) == 4
-
-    def test_of_nothing_there_is_nothing(self, ledger):
-        assert ledger.have([]) == set()
+def test_of_nothing_there_is_nothing(ledger):
+    assert ledger.find_answered([]) == set()
+    assert list(ledger.read_entries([])) == []
 
 
-class TestReadMany:
-    def test_gives_what_is_there_in_the_order_asked(self, ledger):
-        for n in range(150):
-            if n % 3:
-                ledger.settle(picture(n), "run", lambda n=n: Answer({"n": n}))
-        order = [n * 7 % 150 for n in range(150)]
-        found = [
-            entry.response["n"] for entry in ledger.read_many(picture(n).image_id for n in order)
-        ]
-        assert found == [n for n in order if n % 3]
-
-    def test_reads_only_a_little_ahead(self, ledger):
-        for n in range(3):
-            ledger.settle(picture(n), "run", lambda: Answer({}))
-        taken = []
-
-        def ids():
-            for n in range(10_000):
-                taken.append(n)
-                yield picture(n % 3).image_id
-
-        entries = ledger.read_many(ids())
-        next(entries)
-        entries.close()
-        assert len(taken) < 200
+def test_answers_are_read_by_column_for_the_images_wanted(ledger, open_ledger):
+    for n in range(9):
+        ledger.settle(picture(n), "run", lambda n=n: Answer({"n": n}))
+    reader = open_ledger()
+    wanted = [picture(n).image_id for n in (3, 5, 99)]
+    rows = [row for table in reader.read_answers(wanted, ["response"]) for row in table.to_pylist()]
+    assert sorted(json.loads(row["response"])["n"] for row in rows) == [3, 5]
+    assert {row["image_id"] for row in rows} == set(wanted[:2])
+    assert sum(table.num_rows for table in reader.read_answers(None, ["run"])) == 9
 
 
-def test_an_answer_that_is_too_old_is_asked_for_again_and_replaced(store, ledger):
-    first = ledger.settle(picture(1), "run-1", lambda: Answer({"n": 1})).entry
-    since = first.moment + timedelta(seconds=1)
-    later = Ledger(store, "detect_labels", SETTINGS, since=since)
-    assert later.have([picture(1).image_id]) == set()
-    assert list(later.read_many([picture(1).image_id])) == []
-    assert Ledger(store, "detect_labels", SETTINGS, since=first.moment).have(
-        [picture(1).image_id]
-    ) == {picture(1).image_id}
+def test_an_answer_that_is_too_old_is_asked_for_again_and_replaced(ledger, open_ledger):
+    ledger.settle(picture(1), "run-1", lambda: Answer({"n": 1}))
+    first = ledger.read_entry(picture(1).image_id)
+    ids = [picture(1).image_id]
+    later = open_ledger(since=first.answered + timedelta(microseconds=1))
+    assert later.find_answered(ids) == set()
+    assert list(later.read_entries(ids)) == []
+    assert open_ledger(since=first.answered).find_answered(ids) == set(ids)
+    assert later.settle(picture(1), "run-2", lambda: Answer({"n": 2}))
+    assert not later.settle(picture(1), "run-2", nobody), "asked for in this run, so young enough"
+    assert [entry.response for entry in later.read_entries(ids)] == [{"n": 2}]
+    assert [entry.response for entry in ledger.read_entries(ids)] == [{"n": 2}]
 
-    old = replace(first, time=(first.moment - timedelta(days=9)).isoformat())
-    store.write(ledger.key(picture(1).image_id), old.dump(), JSON)
-    again = Ledger(store, "detect_labels", SETTINGS, since=first.moment)
-    assert again.settle(picture(1), "run-2", lambda: Answer({"n": 2})).asked
-    assert not again.settle(picture(1), "run-2", nobody).asked, (
-        "asked for in this run, so young enough"
-    )
-    assert ledger.read(picture(1).image_id).response == {"n": 2}
+
+def test_partitions_are_equal_shares_in_order():
+    ids = [f"{n:04x}" + "0" * 60 for n in range(0x10000)]
+    groups = group_by_partition([Picture(one, "", 1, 1, 1) for one in reversed(ids)])
+    assert list(groups) == [f"{n:02}" for n in range(PARTITIONS)]
+    assert {len(group) for group in groups.values()} == {0x10000 // PARTITIONS}
+    assert [partition_of(one) for one in ids] == sorted(partition_of(one) for one in ids)

@@ -189,7 +189,7 @@ class TestDamage:
         for n in range(4):
             log.add(entry(f"{n}", 1)).result()
         store.write(segments(store)[1], b"damaged", PARQUET)
-        assert log.merge() == 3
+        assert open_log().merge() == 3
         reader = open_log()
         reader.refresh()
         assert set(reader.find_times()) == {"0", "2", "3"}
@@ -211,6 +211,19 @@ class TestMerging:
         found = texts(reader)
         assert len(found) == 30
         assert found["000"] == "at 29"
+
+    def test_what_was_written_here_is_merged_and_read_without_being_read_back(
+        self, open_log, store, monkeypatch
+    ):
+        log = open_log()
+        for n in range(4):
+            log.add(entry(f"{n}", n, f"text {n}")).result()
+        store.requests.clear()
+        assert len(texts(log)) == 4
+        assert store.requests == []
+        log.close()
+        assert "read" not in store.requests
+        assert len(texts(log)) == 4
 
     def test_large_segments_are_left_alone(self, open_log, store, monkeypatch):
         monkeypatch.setattr(merging, "LARGEST", 1)

@@ -195,7 +195,8 @@ from image_tags.tasks.contracts.settings import AnalysisSettings
 source, folder = map(pathlib.Path, sys.argv[1:])
 store = FolderStore(str(folder)); store.write("images/aa/a.png", source.read_bytes(), "image/png")
 analyzer = LocalAnalyzer(AnalysisSettings(), store)
-for operation in analyzer.operations: analyzer.answer(operation, Picture("a", "images/aa/a.png", 1, 1, 1))
+picture = Picture("a", "images/aa/a.png", 1, 1, 1)
+for operation in analyzer.operations: analyzer.answer(operation, picture)
 """
 
 

@@ -1,4 +1,4 @@
-"""The taxonomy is whole: every class has its path, and no label is surer than what it is a kind of."""
+"""The taxonomy is complete, and no label is surer than what it is a kind of."""
 
 import numpy as np
 import pytest
