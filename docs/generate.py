@@ -1,8 +1,7 @@
-"""The generated parts of docs/tables.md and docs/reasons.md: `uv run python -m docs.generate`
-writes them anew.
+"""The generated parts of docs/tables.md and docs/reasons.md.
 
-They stand between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the files is
-written by hand.
+`uv run python -m docs.generate` updates them, with `--check` it only compares. They are between
+`<!-- begin NAME -->` and `<!-- end NAME -->`; the rest of the files is written by hand.
 """
 
 import json
@@ -26,6 +25,8 @@ from image_tags.tasks.contracts.tables import (
     wide_columns,
 )
 
+DOCUMENTS = (Path("docs/tables.md"), Path("docs/reasons.md"))
+
 COLUMNS = {
     "images": IMAGES,
     "tags_long": TAGS_LONG,
@@ -36,7 +37,7 @@ COLUMNS = {
 }
 
 
-def parts() -> dict[str, str]:
+def make_parts() -> dict[str, str]:
     """Every generated part by its name."""
     return {
         **{f"columns of {table}": _columns(columns) for table, columns in COLUMNS.items()},
@@ -46,13 +47,13 @@ def parts() -> dict[str, str]:
     }
 
 
-def renewed(text: str) -> str:
-    """A document with its generated parts written anew.
+def update_parts(text: str) -> str:
+    """A document with its generated parts updated.
 
     Raises:
         KeyError: it has a part of an unknown name.
     """
-    made = parts()
+    made = make_parts()
     return re.sub(
         r"(<!-- begin (.+?) -->\n).*?(<!-- end \2 -->)",
         lambda found: found[1] + made[found[2]] + found[3],
@@ -61,10 +62,20 @@ def renewed(text: str) -> str:
     )
 
 
-def main(paths: Sequence[str]) -> None:
-    """Write the generated parts of some documents anew."""
-    for path in map(Path, paths or ("docs/tables.md", "docs/reasons.md")):
-        path.write_text(renewed(path.read_text("utf-8")), "utf-8")
+def main(arguments: Sequence[str]) -> int:
+    """Update the documents; with `--check` only compare them. Returns the exit code."""
+    outdated = [
+        path
+        for path in DOCUMENTS
+        if update_parts(path.read_text("utf-8")) != path.read_text("utf-8")
+    ]
+    if "--check" in arguments:
+        for path in outdated:
+            print(f"{path} is outdated: uv run python -m docs.generate", file=sys.stderr)
+        return int(bool(outdated))
+    for path in outdated:
+        path.write_text(update_parts(path.read_text("utf-8")), "utf-8")
+    return 0
 
 
 def _columns(columns: Iterable[Column]) -> str:
@@ -98,4 +109,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

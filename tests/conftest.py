@@ -1,6 +1,7 @@
 """Fixtures that more than one folder of tests uses."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,62 @@ settings.register_profile(
     "tests", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("tests")
+
+SLOW = {
+    "server": "starts a Prefect server, or whole runs in processes of their own",
+    "browser": "opens pages in Chromium",
+    "models": "loads the local models",
+    "kill": "kills processes in the middle of their work",
+    "s3": "talks to a real S3 server",
+}
+"""Markers of what makes a test slow; a test without any of them is marked `fast`."""
+
+BY_FIXTURE = {"prefect_server": "server", "s3_server": "s3", "s3": "s3", "browser": "browser"}
+BY_FILE = {
+    "test_report_browser.py": "browser",
+    "test_killed.py": "kill",
+    "test_killed_server.py": "kill",
+    "test_shards_that_fail.py": "kill",
+    "test_demo.py": "models",
+    "test_example_notebook.py": "models",
+}
+PROCESSES = ("tests.support.command", "tests.support.killed", "tests.support.prefect_")
+"""Modules of helpers that start processes."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    for name, meaning in SLOW.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.addinivalue_line("markers", "fast: none of these; `pytest -m fast` takes two minutes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its fixtures, its file and the helpers that its module imports."""
+    for item in items:
+        for name in slow_markers(item):
+            item.add_marker(name)
+        if not any(item.get_closest_marker(name) for name in SLOW):
+            item.add_marker("fast")
+
+
+def slow_markers(item: pytest.Item) -> set[str]:
+    """What makes a test slow."""
+    markers = {BY_FIXTURE[name] for name in getattr(item, "fixturenames", ()) if name in BY_FIXTURE}
+    if item.path.name in BY_FILE:
+        markers.add(BY_FILE[item.path.name])
+    if item.path.is_relative_to(Path(__file__).parent / "unit/tasks/adapters/analyzers/local"):
+        markers.add("models")
+    callspec = getattr(item, "callspec", None)
+    # Not `in`: some parameters are data frames, whose comparison is another frame.
+    if callspec and any(isinstance(one, str) and one == "s3" for one in callspec.params.values()):
+        markers.add("s3")
+    if item.path.parent.name == "integration":
+        values = vars(getattr(item, "module", object)).values()
+        if any(str(getattr(one, "__module__", "")).startswith(PROCESSES) for one in values):
+            markers.add("server")
+    return markers
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from markupsafe import escape
 
 from image_tags.tasks.contracts.display import NAME, href, link_text, shown
@@ -188,7 +189,9 @@ def read_source_cells(
     tagged = view.tables["tagged"]
     ours = view.tables["images"].num_columns + view.tables["tags_wide"].num_columns - 1
     rows = (
-        tagged.select(tagged.column_names[: tagged.num_columns - ours]).take(list(at)).to_pylist()
+        tagged.select(tagged.column_names[: tagged.num_columns - ours])
+        .take(pa.array(at, pa.int64()))
+        .to_pylist()
     )
     return [
         dict(

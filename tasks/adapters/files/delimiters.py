@@ -5,7 +5,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from image_tags.tasks.adapters.link_text import WEB, is_picture_path
+from image_tags.tasks.adapters.link_text import PICTURE_ENDINGS, WEB
 from image_tags.tasks.contracts.errors import UsageError
 
 CANDIDATES = (",", "\t", ";", "|")
@@ -20,6 +20,7 @@ SAMPLE = 200_000
 
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ \t,;]*\r?\n', re.IGNORECASE)
 _QUOTED_NAMES = re.compile(r'"[^"]*"(?: "[^"]*")*')
+_WHOLE_PICTURE = re.compile(rf"\.(?:{PICTURE_ENDINGS})$", re.IGNORECASE)
 _CONTINUES_LINK = re.compile(r"[a-z]{1,4}_[\w.:~%-]|[^\s\"]*[/=&%]", re.IGNORECASE)
 
 
@@ -76,7 +77,12 @@ def find_delimiter(name: str, text: str, given: str | None) -> Delimiter:
 
 def continues_link(before: str, after: str) -> bool:
     """Whether a delimiter between two pieces of a line belongs to a link: `.../w_303,h_170/1.jpg`."""
-    if not WEB.match(before.lstrip()) or not after or WEB.match(after) or is_picture_path(before):
+    if (
+        not WEB.match(before.lstrip())
+        or not after
+        or WEB.match(after)
+        or _WHOLE_PICTURE.search(before[-6:])
+    ):
         return False
     return _CONTINUES_LINK.match(after) is not None
 

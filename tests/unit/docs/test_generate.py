@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from docs.generate import parts, renewed
+from docs.generate import make_parts, update_parts
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.publish import publish_version
@@ -19,20 +19,20 @@ DOCS = Path(__file__).parents[3] / "docs"
 @pytest.mark.parametrize("name", ["tables.md", "reasons.md"])
 def test_the_docs_are_current(name):
     text = (DOCS / name).read_text("utf-8")
-    assert renewed(text) == text, "run: uv run python -m docs.generate"
+    assert update_parts(text) == text, "run: uv run python -m docs.generate"
 
 
 def test_every_generated_part_stands_somewhere():
     text = "".join((DOCS / name).read_text("utf-8") for name in ("tables.md", "reasons.md"))
-    assert set(re.findall(r"<!-- begin (.+?) -->", text)) == set(parts())
+    assert set(re.findall(r"<!-- begin (.+?) -->", text)) == set(make_parts())
 
 
-def test_a_part_that_is_old_is_renewed():
-    assert "unsafe_address" in renewed(
+def test_a_part_that_is_old_is_update_parts():
+    assert "unsafe_address" in update_parts(
         "<!-- begin rejected reasons -->\nold\n<!-- end rejected reasons -->"
     )
     with pytest.raises(KeyError, match="no such"):
-        renewed("<!-- begin no such -->\n<!-- end no such -->")
+        update_parts("<!-- begin no such -->\n<!-- end no such -->")
 
 
 @pytest.fixture

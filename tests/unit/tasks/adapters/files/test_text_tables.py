@@ -189,7 +189,13 @@ def test_stray_nuls_are_dropped_and_counted():
 @pytest.mark.parametrize("header", ["", "url\n"])
 def test_links_with_commas_are_one_column(name, header):
     links = [f"http://a.example/{n}?fill=w_303,h_170" for n in range(3)]
-    links += [B, "http://a.example/c_fill,w_5/v1/x", "http://a.example/x;jsessionid=5"]
+    links += [
+        A,
+        f"{A}?fill=w_303,h_170",
+        B,
+        "http://a.example/c_fill,w_5/v1/x",
+        "http://a.example/x;jsessionid=5",
+    ]
     rows, remarks = read(header + "\n".join(links), name)
     assert [row["url"] for row in rows] == links
     assert "Each line is one cell" in remarks
