@@ -105,7 +105,7 @@ def find_selection(store: Store, selection: Selection) -> Found:
     chosen = {selection.image_id} if selection.image_id else set()
     if selection.url:
         found.urls.add(selection.url)
-        for links in versions.values():
+        for links in filter(None, versions.values()):
             chosen |= _values(links, "image_id", pc.equal(links["url"], selection.url))
     others: set[str] = set()
     for version, links in versions.items():
@@ -136,7 +136,8 @@ def _list_changes(
             yield key, "pictures", None
     for prefix, ids in (("responses/", found.images), ("links/", found.urls | found.images)):
         for key in store.keys(prefix):
-            if (new := _rewrite_entries(store, key, ids)) is not False:
+            changed, new = _rewrite_entries(store, key, ids)
+            if changed:
                 yield key, f"files of {prefix.rstrip('/')}", new
     for run in sorted({key.split("/")[1] for key in store.keys("runs/")}):
         keys = list(store.keys(f"runs/{run}/"))
@@ -194,24 +195,22 @@ def _change_version(
 
 def _rewrite_entries(
     store: Store, key: str, identifiers: set[str]
-) -> tuple[str, bytes, str] | bool | None:
-    """A log's file without some entries; None to delete it, False if it has none of them."""
+) -> tuple[bool, tuple[str, bytes, str] | None]:
+    """Whether a log's file has some of the entries, and what replaces it; None to delete it."""
     folder, _, name = key.rpartition("/")
     if not name.endswith(".parquet"):
         text = store.read(key).decode("utf-8", "replace")
-        return None if _contains(name + text, identifiers) else False
+        return _contains(name + text, identifiers), None
     data = store.read(key)
     table = parquet_table(data)
     gone = _mark_mentions(table, identifiers)
     kept = table.filter(pc.invert(gone))
-    if kept.num_rows == table.num_rows:
-        return False
-    if not kept.num_rows:
-        return None
+    if kept.num_rows == table.num_rows or not kept.num_rows:
+        return kept.num_rows < table.num_rows, None
     # A segment is immutable: what replaces it has a name of its own, and readers list again.
     was = parse_name(name)
     target = f"{folder}/{new_name(was.owner) if was else name}"
-    return target, encode_segment(kept, read_metadata(data)), PARQUET
+    return True, (target, encode_segment(kept, read_metadata(data)), PARQUET)
 
 
 def _mentions(store: Store, key: str, selection: Selection, found: Found) -> bool:
