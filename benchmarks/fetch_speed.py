@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -67,18 +68,22 @@ def _serve(tell: Connection) -> None:
 
 
 def _ours(base: str, links: int, folder: str) -> None:
+    from image_tags.tasks.adapters.link_records import LinkLog
     from image_tags.tasks.adapters.store.folder import FolderStore
     from image_tags.tasks.adapters.web import Web
     from image_tags.tasks.contracts.settings import FetchSettings
-    from image_tags.tasks.ingest import ingest_links
+    from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 
     settings = FetchSettings(allow_private_addresses=True, per_host=32)
     good = 0
     begin = time.perf_counter()
-    with Web(settings) as web:
+    store = FolderStore(folder)
+    log = LinkLog(store)
+    with Web(settings) as web, closing(log):
+        follower = LinkFollower(web, store, log, settings, "benchmark", time.time)
         for start in range(0, links, BATCH):
             urls = [f"{base}/{n}.jpg" for n in range(start, min(start + BATCH, links))]
-            done = ingest_links(urls, web, FolderStore(folder), settings, time.time, lambda _: None)
+            done = follow_links(urls, follower, settings.fetch_threads, lambda _: None)
             good += sum(one.picture is not None for one in done)
     seconds = time.perf_counter() - begin
     stored = sum(1 for _ in Path(folder, "images").rglob("*.jpg"))

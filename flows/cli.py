@@ -1,4 +1,4 @@
-"""The command line: image-tags demo | run | plan | doctor | policy | versions | rollback | forget."""
+"""The command line: image-tags demo, run, plan, doctor, policy, versions, rollback, forget, verify."""
 
 import sys
 from importlib import import_module
@@ -19,6 +19,7 @@ COMMANDS = {
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
     "forget": "Remove a person's rows, pictures and answers from everything that the store keeps.",
+    "verify": "Read everything in a store and name what is damaged; --repair fixes what it can.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.link_records import links
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, distinct_pictures, distinct_urls
 from image_tags.tasks.contracts.settings import FetchSettings, Settings, SourceSettings
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.ingest import ingest_links
+from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 from image_tags.tasks.plan import Plan, make_plan, plan_sentences
 from image_tags.tasks.source.step import links_of, load_source_of
 
@@ -107,22 +106,19 @@ def plan_run(settings: Settings, fetch: bool) -> Planned:
 
 
 def _fetch_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:
+    settings = resources.settings.only(FetchSettings)
+    follower = LinkFollower(
+        resources.web, resources.store, resources.link_log, settings, resources.run, time.time
+    )
     with progress.track_step("ingest_images", len(urls)):
-        return ingest_links(
+        return follow_links(
             urls,
-            resources.web,
-            resources.store,
-            resources.settings.only(FetchSettings),
-            time.time,
+            follower,
+            settings.fetch_threads,
             lambda _: progress.advance_step("ingest_images"),
         )
 
 
 def _recall_links(urls: Sequence[str], resources: RunResources) -> list[Fetched]:
-    fetching = resources.settings.only(FetchSettings)
-    recalled = (links.recall(resources.store, url, fetching) for url in urls)
-    return [
-        known[0]
-        for known in recalled
-        if known and (known[0].reason is None or known[0].reason.status is Status.REJECTED)
-    ]
+    outcomes = [record.as_fetched for record in resources.link_log.find(urls).values()]
+    return [one for one in outcomes if not one.reason or one.reason.status is Status.REJECTED]

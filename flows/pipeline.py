@@ -18,7 +18,8 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.effects.step import measure_effects
 from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.explain.step import explain_run
-from image_tags.tasks.ingest import ingest_images, make_link_batches
+from image_tags.tasks.ingest.restore import restore_pictures
+from image_tags.tasks.ingest.step import ingest_images, plan_links
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
@@ -41,11 +42,12 @@ def image_tags(settings: Settings) -> State[Any]:
     stopped = lost_to = None
     with begin_run(settings) as resources, keep_store(resources):
         source = read_source(resources)
-        links = make_link_batches(resources)
-        run_batches(ingest_images, links, resources)
-        digests = [batch.digest for batch in links]
+        links = plan_links(resources)
+        run_batches(ingest_images, links.batches, resources)
+        digests = links.digests
         try:
             images = plan_analysis(resources, digests)
+            restore_pictures(resources, links.known, images)
             run_batches(analyze_images, images, resources)
         except StopRun as error:
             stopped = error

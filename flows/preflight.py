@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.confinement import Confinement
+from image_tags.tasks.adapters.open_files import check_open_files, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
@@ -75,11 +76,12 @@ def check_request(settings: Settings) -> None:
     """Check what can be checked without reading the source.
 
     Raises:
-        UsageError: a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
+        UsageError: too few open files, a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
             written, an unreadable price list, or an analyzer that is not installed or has no
             region.
 
     """
+    check_open_files(raise_open_files_limit())
     check_confinement(settings)
     unknown = [name for name in settings.operations if name not in OPERATIONS]
     if unknown or not settings.operations:

@@ -17,7 +17,7 @@ from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shard_batches import leave_signs_of_life, load_share
 from image_tags.tasks.execution.shards import STOPPED
-from image_tags.tasks.ingest import ingest_images
+from image_tags.tasks.ingest.step import ingest_images
 
 STEPS = {step.name: step for step in (ingest_images, analyze_images)}
 

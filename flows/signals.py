@@ -36,6 +36,9 @@ CLOSING = 1.0
 CHILDREN = 1.0
 """Seconds for processes that this one started to end by themselves before they are killed."""
 
+SPARE = 16
+"""Files kept open for the end: where a process has used up its limit, none could be opened then."""
+
 CloseRun = Callable[[int], None]
 """Marks the flow run as ended on the Prefect server, given the signal's number."""
 
@@ -51,16 +54,23 @@ class Listener:
         self.close_run: CloseRun | None = None
         self._announce = announce
         self._second = threading.Event()
+        self._spare = [os.open(os.devnull, os.O_RDONLY) for _ in range(SPARE)]
 
     def end_process(self, number: int) -> None:
         """Go through the steps of an orderly end; never returns."""
         interruption.request()
+        self.close()
         try:
             self._announce(SENTENCE)
             self._wait_for_answers()
             self._close_flow_run(number)
         finally:
             end_now(number)
+
+    def close(self) -> None:
+        """Free the files that were kept for the end."""
+        while self._spare:
+            os.close(self._spare.pop())
 
     def hurry(self) -> None:
         """A second signal has come."""
@@ -118,6 +128,7 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
             signal.signal(number, handler)
         here.close()
         _listeners.remove(listener)
+        listener.close()
 
 
 def close_on_signal(close_run: CloseRun) -> None:

@@ -12,6 +12,7 @@ from image_tags.flows.signals import close_on_signal
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.files.files import short_name
 from image_tags.tasks.adapters.interruption import SENTENCE
+from image_tags.tasks.adapters.open_files import fit_threads, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.flow_runs import (
     close_left_task_runs,
     closer_of_flow_run,
@@ -87,6 +88,7 @@ def begin_run(settings: Settings) -> RunResources:
         check_shards(settings)
     if settings.shards > 1:
         find_work_pool(settings.shard_deployment)
+    settings = fit_threads(settings, raise_open_files_limit())
     replace_tags((), {settings.analyzer, *settings.operations})
     run = name_of_run(read_first_start(), flow_run.id)
     resources = RunResources(run, settings, preflight.source if preflight else None)

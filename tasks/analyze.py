@@ -1,5 +1,6 @@
 """Asking the analyzer for what is not in the ledger."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.ledger.settling import Settled, Settling
 from image_tags.tasks.contracts.display import counted, shown
-from image_tags.tasks.contracts.errors import LinkError
-from image_tags.tasks.contracts.reasons import Status
+from image_tags.tasks.contracts.errors import ImageTagsError, LinkError
+from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.execution.batches import Batch
@@ -25,6 +26,8 @@ from image_tags.tasks.execution.task_options import (
     make_batch_error,
     may_succeed_later,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         threads=threads_per_batch(all_threads, batch.of * len(operations)),
         on_done=on_done,
     )
-    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.passing)
+    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
     logger.debug(
@@ -87,6 +90,30 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
             counts,
         )
     return BatchDone(batch.step, len(batch.items), counts)
+
+
+def answer_picture(analyzer: Analyzer, operation: str, picture: Picture) -> Answer:
+    """Ask the analyzer; an unexpected error is tried once more.
+
+    Raises:
+        LinkError: `refused_by_analyzer` with the cause, if that fails too. Not Rejected: the ledger
+            would keep it, and a later version of the program may do better.
+        ImageTagsError: whatever else the analyzer raises.
+
+    """
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception:
+        log.exception("Unexpected error, trying once more: %s of %s", operation, picture.image_id)
+    try:
+        return analyzer.answer(operation, picture)
+    except ImageTagsError:
+        raise
+    except Exception as error:
+        cause = f"unexpected error, twice: {type(error).__name__}: {shown(str(error))}"
+        raise LinkError(Reason.REFUSED_BY_ANALYZER, cause) from error
 
 
 def ask_for(
@@ -125,7 +152,7 @@ def ask_for(
 
     def ask(picture: Picture) -> Answer:
         interruption.check()
-        return analyzer.answer(operation, picture)
+        return answer_picture(analyzer, operation, picture)
 
     threads = max(1, min(threads, len(pictures)))
     settling = Settling(ledger, run, ask, threads, report, wait=interruption.wait)

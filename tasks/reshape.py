@@ -137,7 +137,8 @@ def decide_verdict(
         elif entry.refusal is not None:
             problems.append((operation, entry.refusal.reason, entry.refusal.detail))
     if not problems:
-        return Verdict(image_id, Status.TAGGED)
+        remarks = [entry.remark for entry in answered.values() if entry and entry.remark]
+        return Verdict(image_id, Status.TAGGED, detail="; ".join(dict.fromkeys(remarks)) or None)
     problems.sort(key=lambda problem: problem[1].status is not Status.PENDING)
     detail = " ".join(f"{operation}: {text}" for operation, _, text in problems)
     return Verdict(image_id, problems[0][1].status, problems[0][1], detail)

@@ -16,6 +16,10 @@ Number = float | int | dict[str, Any]
 """A number in a suite, or the parameter that it comes from: {"$PARAMETER": "max_pending_share"}."""
 
 
+Flag = bool | dict[str, Any]
+"""Likewise for a switch: {"$PARAMETER": "allow_empty"}."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """What an expectation found: whether it is met, and the details in words."""
@@ -54,6 +58,13 @@ def as_number(value: Number) -> float:
     if isinstance(value, dict):
         raise TypeError(f"no value for {value}")
     return float(value)
+
+
+def as_flag(value: Flag) -> bool:
+    """The switch; Great Expectations has put it in the place of its parameter by now."""
+    if isinstance(value, dict):
+        raise TypeError(f"no value for {value}")
+    return value
 
 
 def report_broken(broken: list[Any], looked_at: int, noun: str) -> Observation:

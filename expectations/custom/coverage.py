@@ -5,9 +5,11 @@ import math
 import pyarrow.compute as pc
 
 from image_tags.expectations.custom.base import (
+    Flag,
     Number,
     Observation,
     TableExpectation,
+    as_flag,
     as_number,
     report_broken,
 )
@@ -44,6 +46,23 @@ class ExpectShareOfStatusToBeBetween(TableExpectation):
         low = as_number(self.min_value) - chance_margin(as_number(self.min_value), links)
         high = as_number(self.max_value) + chance_margin(as_number(self.max_value), links)
         return Observation(low <= share <= high, f"{share:.1%}: {count:,} of {links:,} links")
+
+
+class ExpectSomethingToBeTagged(TableExpectation):
+    """A run that found nothing at all must not replace a good version.
+
+    The feed may be dead, or this machine's address blocked.
+    """
+
+    allow_empty: Flag
+
+    def inspect_table(self, own: TableFile, whole: Subject) -> Observation:  # noqa: ARG002
+        """Met without a link, and where the user allows it."""
+        links = own.num_rows - own["position"].null_count
+        tagged = pc.sum(pc.equal(own["status"], str(Status.TAGGED))).as_py() or 0
+        met = tagged > 0 or links == 0 or as_flag(self.allow_empty)
+        hint = "" if met else " (--allow-empty publishes all the same)"
+        return Observation(met, f"{tagged:,} of {links:,} links{hint}")
 
 
 class ExpectImagesToHaveTags(TableExpectation):

@@ -186,7 +186,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The status of one image after the analysis; reason and detail are None when it is tagged."""
+    """The status of one image after the analysis.
+
+    Attributes:
+        image_id: the image.
+        status: tagged, rejected or pending.
+        reason: None when it is tagged.
+        detail: when it is tagged, what was done to the picture to make it fit, if anything.
+
+    """
 
     image_id: str
     status: Status

@@ -119,6 +119,12 @@ class FetchSettings(Group):
         ge=0,
         description="how long a rejected link is not tried again: seconds, or such as `30 days`",
     )
+    give_up_after_runs: int = Field(
+        3, ge=1, description="runs in which a link must fail before it is given up (rejected)"
+    )
+    give_up_after: float = Field(
+        2 * 86400.0, ge=0, description="seconds over which those failures must extend"
+    )
 
 
 class AnalysisSettings(Group):
@@ -299,6 +305,9 @@ class CheckSettings(Group):
     Shares are 0-1; three standard errors are added to each, against false alarms of small tables.
     """
 
+    allow_empty: bool = Field(
+        False, description="publish also when nothing at all is tagged though there are links"
+    )
     min_tagged_share: float = Field(
         0.5, ge=0, le=1, description="warn if a smaller share of the links is tagged"
     )

@@ -17,6 +17,7 @@ from image_tags.tasks.execution.live_progress import show_live_progress
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shards import run_shards
 from image_tags.tasks.execution.step_log import log_step
+from image_tags.tasks.execution.tallies import save_tally
 from image_tags.tasks.execution.task_runners import WORKERS, choose_place
 
 
@@ -60,6 +61,9 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         live = show_live_progress(step.name, total, futures[0].task_run_id)
         sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
         for future in as_completed(futures):
+            # Takes the state from the task run itself. The server's can lag behind and hide a
+            # failure, and its result could only be read from storage that the server knows.
+            future.wait()
             live.count_items(sizes[future], str(future.state.name))
             if not place.is_here:
                 progress.advance_step(step.name, sizes[future])
@@ -67,7 +71,6 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
                 # The others would meet the same; those that have begun end by themselves.
                 futures = [one for one in futures if not one.wrapped_future.cancel()]
                 break
-        # Waiting again: just after it completed, a future's state can lag and hide a failure.
         wait(futures)
         live.finish(
             (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
@@ -75,6 +78,7 @@ def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: Ru
         )
     errors = [error for future in futures if (error := _error_of(future.state)) is not None]
     done = [_result_of(future.state) for future in futures if future.state.is_completed()]
+    save_tally(resources)
     log_step(step.name, total, time.monotonic() - started, done, errors)
     for error in errors:
         if isinstance(error, StopRun):

@@ -8,11 +8,13 @@ from typing import Any, TypeVar, cast
 
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
+from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.orchestration.dask import Dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
 from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.adapters.web import Web
 from image_tags.tasks.contracts.records import Source
 from image_tags.tasks.contracts.settings import (
@@ -43,6 +45,7 @@ class RunResources:
         run: the run's name.
         settings: all settings of the run.
         clock: when the run began, and how long each step took.
+        tally: retries, throttled requests and slow hosts of this process.
 
     """
 
@@ -51,6 +54,7 @@ class RunResources:
         self.run = run
         self.settings = settings
         self.clock = Clock()
+        self.tally = Tally()
         self._made: SingleFlight[str, Any] = SingleFlight()
         self._closing = ExitStack()
 
@@ -80,14 +84,20 @@ class RunResources:
     @property
     def web(self) -> Web:
         """The web client; its limits per host hold for all threads of this process."""
-        return self._once("web", lambda: Web(self.settings.only(FetchSettings)))
+        return self._once("web", lambda: Web(self.settings.only(FetchSettings), tally=self.tally))
+
+    @property
+    def link_log(self) -> LinkLog:
+        """What is known of links; read once, and written to while links are fetched."""
+        return self._once("link_log", lambda: LinkLog(self.store))
 
     @property
     def analyzer(self) -> Analyzer:
         """The analyzer; its rate limits hold for all threads of this process."""
         settings = self.settings.only(AnalysisSettings)
         return self._once(
-            "analyzer", lambda: open_analyzer(settings, self.store, self.settings.region)
+            "analyzer",
+            lambda: open_analyzer(settings, self.store, self.settings.region, self.tally),
         )
 
     def ledger(self, operation: str) -> Ledger:
@@ -129,14 +139,16 @@ class RunResources:
         return cast("T", self._made.get(name, make_and_register))
 
 
-def open_analyzer(settings: AnalysisSettings, store: Store, region: str | None) -> Analyzer:
+def open_analyzer(
+    settings: AnalysisSettings, store: Store, region: str | None, tally: Tally | None = None
+) -> Analyzer:
     """The analyzer that the settings name; models and clients are loaded when first asked."""
     if settings.analyzer == "rekognition":
         from image_tags.tasks.adapters.analyzers.rekognition import (
             Rekognition,
         )  # boto3 is slow to import
 
-        return Rekognition(settings, store, region)
+        return Rekognition(settings, store, region, tally=tally)
     from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 
     return LocalAnalyzer(settings, store)

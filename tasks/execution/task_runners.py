@@ -9,6 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from image_tags.tasks.adapters.open_files import count_workers, raise_open_files_limit
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
 
@@ -48,7 +49,8 @@ def choose_place(resources: RunResources) -> Place:
     """The place that the settings name. A Dask cluster is started once per run."""
     settings = resources.settings
     if settings.runner == "threads":
-        return Place(ThreadPoolTaskRunner(max_workers=WORKERS), resources, is_here=True)
+        workers = count_workers(raise_open_files_limit(), WORKERS)
+        return Place(ThreadPoolTaskRunner(max_workers=workers), resources, is_here=True)
     cluster = resources.dask(WORKERS)
     own = RunResources(resources.run, divide_settings(settings, cluster.processes))
     return Place(cluster.task_runner(), own, is_here=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from image_tags.tasks.contracts.display import link_address, markdown, percent
+from image_tags.tasks.contracts.display import counted, link_address, markdown, percent, shown
 from image_tags.tasks.contracts.reasons import REASONS, Status
 
 EXAMPLES = 3
@@ -62,10 +62,15 @@ def describe_run(
     findings: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
     console: Callable[[str], str | None],
+    changed_settings: Mapping[str, Any] | None = None,
 ) -> str:
-    """The whole run on one page: what to do first, then what led there."""
+    """The whole run on one page: what to do, what is new, what was hard, and how it came to that."""
     parts = [
         ending.as_markdown(),
+        "### What is new",
+        describe_news(summary),
+        "### How it ran",
+        describe_conditions(summary, changed_settings or {}, console),
         "### From rows to tagged links",
         describe_funnel(summary, images),
     ]
@@ -83,6 +88,67 @@ def describe_run(
         list_addresses(summary, console),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def describe_news(summary: Mapping[str, Any]) -> str:
+    """What changed since the last version, one line per kind of change."""
+    changes = summary["changes"]
+    if changes["since"] is None:
+        return "No earlier version to compare with."
+    lines = [f"Since version {_inline_code(changes['since'])}:", ""]
+    for noun in ("row", "link", "image"):
+        new, gone = changes[f"{noun}s_new"], changes[f"{noun}s_gone"]
+        if new or gone:
+            lines.append(f"- {noun}s: +{new:,}, -{gone:,}")
+    for what in ("changed", "newly_dead", "newly_pending"):
+        if count := changes.get(f"links_{what}"):
+            lines.append(f"- {counted(count, 'link')} {what.replace('_', ' ')}")
+    return "\n".join(lines if len(lines) > 2 else [lines[0][:-1] + ": nothing new."])
+
+
+def describe_conditions(
+    summary: Mapping[str, Any],
+    changed_settings: Mapping[str, Any],
+    console: Callable[[str], str | None],
+) -> str:
+    """Retries, throttling and slow hosts; settings that are not the defaults; software; report."""
+    retries, throttled = summary["retries"], summary["throttled"]
+    lines = [
+        f"- requests tried again: {_list_counts(retries)}",
+        f"- throttled: {_list_counts(throttled)}",
+    ]
+    for one in summary["slow_hosts"]:
+        requests = counted(one["requests"], "slow request")
+        lines.append(f"- slow host {markdown(one['host'])}: {requests} of {one['seconds']:.1f} s")
+    settings = ", ".join(
+        _inline_code(f"{name}={_show_setting(value)}") for name, value in changed_settings.items()
+    )
+    lines.append(f"- settings that are not the default: {settings or 'none'}")
+    versions = summary["software"]
+    lines.append(
+        f"- software: image-tags {versions['image_tags']}, Prefect {versions['prefect']}, "
+        f"Python {versions['python']}"
+    )
+    key = f"{_folder_of(summary)}/report.html"
+    page = console(key)
+    place = _inline_code(f"{summary['store']}/{key}")
+    lines.append(f"- report: {place}" + (f" ([open]({page}))" if page else ""))
+    return "\n".join(lines)
+
+
+def _list_counts(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    named = ", ".join(f"{n:,} {markdown(which)}" for which, n in counts.items())
+    return f"{total:,} ({named})" if total else "none"
+
+
+def _show_setting(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return shown(text, DETAIL)
+
+
+def _folder_of(summary: Mapping[str, Any]) -> str:
+    return f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
 
 
 def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
@@ -190,7 +256,7 @@ def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | No
     """Where the tables and the report are; `console` gives the page of a key in a browser, where it
     has one.
     """
-    folder = f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
+    folder = _folder_of(summary)
     files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
     files |= {f"{name}.parquet": f"{rows:,} rows" for name, rows in summary["tables"].items()}
     lines = [

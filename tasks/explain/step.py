@@ -20,6 +20,7 @@ from prefect.runtime import flow_run
 from image_tags.tasks.adapters.store.console import console_page
 from image_tags.tasks.contracts.display import markdown
 from image_tags.tasks.contracts.records import JsonObject
+from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_json, run_key, staged
 from image_tags.tasks.execution.task_options import timed
@@ -49,9 +50,10 @@ def explain_run(
     store, run = resources.store, resources.run
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
-    show_ending(
-        ending, describe_run(ending, summary, images, findings, plan, partial(console_page, store))
-    )
+    console = partial(console_page, store)
+    changed = changed_settings(resources.settings)
+    page = describe_run(ending, summary, images, findings, plan, console, changed)
+    show_ending(ending, page)
     links, statuses = f"of {summary['links']:,} links", summary["statuses"]
     left = list_pending(images, ending)
     if left is not None:
@@ -69,6 +71,15 @@ def explain_run(
     billed = sum(account["billed"] for account in summary["calls"].values())
     said = f"{billed:,} calls made for {summary['cost_usd']:.4f} USD, against the plan."
     create_markdown_artifact(describe_costs(summary, plan), COSTS, said)
+
+
+def changed_settings(settings: Settings) -> JsonObject:
+    """The settings that do not have their default, apart from the source."""
+    return {
+        name: getattr(settings, name)
+        for name, field in Settings.model_fields.items()
+        if name != "source" and getattr(settings, name) != field.get_default()
+    }
 
 
 def show_ending(ending: Ending, page: str) -> None:

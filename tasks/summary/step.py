@@ -1,9 +1,11 @@
 """The summary of a run: what `summary.json` says, and what a person reads on the screen."""
 
+import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -13,6 +15,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.files.table_files import TableFile, encode_column
+from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject, SourceRead
@@ -21,6 +24,7 @@ from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json
 from image_tags.tasks.execution.staged_tables import StagedTables
+from image_tags.tasks.execution.tallies import load_effort
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.summary.changes import compare_with_published, describe_changes
 
@@ -79,6 +83,8 @@ def summarize_run(
         "calls": {operation: asdict(account) for operation, account in calls.items()},
         "cost_usd": round(float(prices.cost(billed)), 6) if prices else 0.0,
         "seconds": dict(resources.clock.seconds),
+        **asdict(load_effort(store, run)),
+        "software": read_software(),
         "checks": checks,
         "findings": [finding for finding in findings if not finding["success"]],
         "tables": rows,
@@ -90,6 +96,29 @@ def summarize_run(
     }
     save_json(store, run_key(run, "summary.json"), summary)
     return summary
+
+
+def read_software() -> dict[str, str]:
+    """The versions that the tables were made with."""
+    names = {"image_tags": "image-tags", "prefect": "prefect"}
+    return {
+        **{name: version(package) for name, package in names.items()},
+        "python": platform.python_version(),
+    }
+
+
+def describe_effort(summary: Mapping[str, Any]) -> str:
+    """What had to be done more than once, in one sentence; empty if nothing had."""
+    parts = [
+        f"{counted(n, 'request')} of {which} tried again" for which, n in summary["retries"].items()
+    ]
+    parts += [f"{n:,} of {which} throttled" for which, n in summary["throttled"].items()]
+    parts += [
+        f"{shown(one['host'], 60)} slow ({counted(one['requests'], 'request')} of "
+        f"{one['seconds']:.1f} s)"
+        for one in summary["slow_hosts"]
+    ]
+    return f"{'; '.join(parts)}." if parts else ""
 
 
 def collect_remarks(
@@ -162,18 +191,20 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     reused = sum(account["reused"] for account in calls.values())
     failed = sum(account["failed"] for account in calls.values())
     lines = [
-        f"{_n(summary['rows'], 'row')}, {_n(summary['links'], 'link')}, {_n(summary['images'], 'distinct image')}.",
+        f"{counted(summary['rows'], 'row')}, {counted(summary['links'], 'link')}, {counted(summary['images'], 'distinct image')}.",
         describe_changes(summary["changes"]),
-        f"Tagged: {_n(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
+        f"Tagged: {counted(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
         f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
     ]
     for code, count in summary["reasons"].items():
         lines.append(f"  {code} ({REASONS[code].status}): {count:,} - {REASONS[code].meaning}")
     lines.append(
-        f"Analyzer {summary['analyzer']}: {_n(billed, 'call')} made, {reused:,} answers reused from the ledger"
+        f"Analyzer {summary['analyzer']}: {counted(billed, 'call')} made, {reused:,} answers reused from the ledger"
         + (f", {failed:,} without an answer" if failed else "")
         + f"; cost {summary['cost_usd']:.4f} USD."
     )
+    if effort := describe_effort(summary):
+        lines.append(effort)
     if summary["top_labels"]:
         lines.append(
             "Top labels: "
@@ -198,7 +229,3 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
             f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/"
         )
     return lines
-
-
-def _n(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -221,10 +221,11 @@ def test_nothing_but_link_errors_comes_out_of_any_answer(server, web, first, lin
 
 ALL_AT_ONCE = """
 import json, resource, sys, tempfile, time
+from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.web import Web, client
 from image_tags.tasks.contracts.settings import FetchSettings
-from image_tags.tasks.ingest import ingest_links
+from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -232,10 +233,12 @@ base, good, paths = json.load(sys.stdin)
 settings = FetchSettings(**json.loads(sys.argv[1]))
 with tempfile.TemporaryDirectory() as folder, Web(settings) as web:
     store = FolderStore(folder)
-    ingest_links([base + "/good.jpg"], web, store, settings, time.time, lambda _: None)
+    follower = LinkFollower(web, store, LinkLog(store), settings, "run", time.time)
+    threads = settings.fetch_threads
+    follow_links([base + "/good.jpg"], follower, threads, lambda _: None)
     before, began = peak(), time.monotonic()
     urls = [base + path for path in paths]
-    done = ingest_links(urls, web, store, settings, time.time, lambda _: None)
+    done = follow_links(urls, follower, threads, lambda _: None)
     figures = {"seconds": time.monotonic() - began, "grown_mb": peak() - before}
 print(json.dumps([figures, {one.url[len(base):]: one.reason for one in done}]))
 """

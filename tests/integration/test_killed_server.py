@@ -12,7 +12,16 @@ from collections import Counter
 import pytest
 
 from tests.support.killed import AT_ONCE, OPTIONS, Reader, World, answered, comparable, twice_billed
-from tests.support.prefect_client import Worker, ended, flow_run, flow_runs, prefect, retry, start
+from tests.support.prefect_client import (
+    Worker,
+    ask,
+    ended,
+    flow_run,
+    flow_runs,
+    prefect,
+    retry,
+    start,
+)
 from tests.support.prefect_server import PrefectServer
 from tests.support.processes import until
 from tests.support.rekognition_endpoint import RekognitionEndpoint
@@ -169,6 +178,11 @@ def test_a_killed_worker_and_its_run_are_completed_by_another(
         deployed.start()
         retry(server, run)
         done = ended(server, run, count=2)
+    running = {
+        "flow_runs": {"id": {"any_": [run]}},
+        "task_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+    }
+    until(lambda: not ask(server, "task_runs/filter", **running), 60)
     assert done["state_type"] == "COMPLETED", done["state"]["message"]
     assert 1 <= twice_billed(world, before, saved) <= AT_ONCE
     assert comparable(store) == expected

@@ -150,6 +150,9 @@ BREAKERS = {
         "A picture has at least 1 pixel down.": put_where(
             "images", "height", -1, "status", "tagged"
         ),
+        "Something is tagged, if there are links.": lambda staged: staged.change(
+            "images", "status", lambda _, old: "rejected" if old == "tagged" else old
+        ),
         "Enough of the links are tagged.": {"min_tagged_share": 1.0},
         "Few links are pending.": put_where("images", "status", "pending", "status", "rejected"),
         "Not too many links are rejected.": {"max_rejected_share": 0.0},

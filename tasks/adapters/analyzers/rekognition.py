@@ -25,6 +25,7 @@ from image_tags.tasks.adapters.aws.client import (
 from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink_picture
 from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.contracts.errors import LinkError, Rejected, StopRun, Transient
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
@@ -89,7 +90,9 @@ class Rekognition:
         store: Store,
         region: str | None,
         sleep: Callable[[float], None] = time.sleep,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._settings = settings
         self._store = store
         self._sleep = sleep
@@ -154,6 +157,7 @@ class Rekognition:
         self._go_on()
         image, remark = self._image(operation, picture)
         request = OPERATIONS[operation].request(self._settings)
+        self._tally.count("calls", operation)
         for attempt in range(self._settings.analyzer_retries + 1):
             if attempt:
                 self._sleep(random.uniform(0, min(LONGEST_PAUSE, 2.0 ** (attempt - 1))))
@@ -245,10 +249,12 @@ class Rekognition:
         def wait(**_: object) -> None:
             self._go_on()
             pacer.wait()
+            self._tally.count("requests", operation)
             self._go_on()
 
         def look(parsed_response: JsonObject | None, **_: object) -> None:
             if code_in(parsed_response or {}) in THROTTLED:
+                self._tally.count("throttled", operation)
                 pacer.slow_down()
 
         api = meta.method_to_api_mapping[operation]

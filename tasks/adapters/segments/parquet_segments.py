@@ -78,6 +78,19 @@ def decode_segment(
         raise DamagedSegment(f"{type(error).__name__}: {error}") from None
 
 
+def check_segment(data: bytes) -> None:
+    """Read every column of a segment and compare its checksums.
+
+    Raises:
+        DamagedSegment: it is not as it was written.
+
+    """
+    try:
+        _open(data).read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, EOFError) as error:
+        raise DamagedSegment(f"{type(error).__name__}: {error}") from None
+
+
 def read_metadata(source: "bytes | SegmentFile") -> dict[str, Any]:
     """What `encode_segment` was given as metadata.
 

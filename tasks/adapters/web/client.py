@@ -10,6 +10,7 @@ from requests import Response
 from requests.cookies import RequestsCookieJar
 
 from image_tags.tasks.adapters.link_text import link_spellings
+from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.adapters.web import answers, failures, manners
 from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
@@ -75,8 +76,10 @@ class Web:
         settings: FetchSettings,
         lookup: Lookup | None = None,
         is_denied: IsDenied | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.settings = settings
+        self._tally = tally or Tally()
         self._resolver = Resolver(settings.fetch_threads, lookup, is_denied)
         self._hosts = Hosts(settings.per_host)
         self._robots = Robots()
@@ -142,6 +145,7 @@ class Web:
         )
         if attempt >= self.settings.fetch_retries or time.monotonic() + wait >= budget.deadline:
             raise failure
+        self._tally.count("retries", "fetch")
         time.sleep(wait)
 
     def _follow_redirects(self, target: Target, asked: dict[str, str], budget: Budget) -> Page:
@@ -190,14 +194,19 @@ class Web:
         """Send one request in the site's turn; return a redirect's target or what `read` returns."""
         with self._hosts.wait_turn(target.site) as waited:
             budget.deadline += waited  # waiting in our own queue is not the server's fault
+            started = time.monotonic()
             try:
                 outcome = self._send_request(target, headers, budget, read, cookies)
             except Transient as failure:
                 self._hosts.record_failure(target.site, failure)
+                if isinstance(failure, failures.AskedToWait):
+                    self._tally.count("throttled", "fetch")
                 raise
             except Rejected:
                 self._hosts.record_answer(target.site)
                 raise
+            finally:
+                self._tally.count_request(target.site, time.monotonic() - started)
             self._hosts.record_answer(target.site)
             return outcome
 

@@ -1,4 +1,4 @@
-"""docs/deploying.md says what is there: its commands parse, its settings, deployments and links
+"""docs/deploying.md and docs/operating.md say what is there: its commands parse, its settings, deployments and links
 exist.
 """
 
@@ -17,7 +17,7 @@ from prefect.cli._app import _app
 from image_tags.flows.cli import main
 
 ROOT = Path(__file__).parents[3]
-TEXT = (ROOT / "docs" / "deploying.md").read_text()
+TEXT = "\n".join((ROOT / "docs" / name).read_text() for name in ("deploying.md", "operating.md"))
 BLOCKS = re.findall(r"^ *```\w*\n(.*?)^ *```$", TEXT, re.DOTALL | re.MULTILINE)
 PROGRAM = re.compile(r"^(?:ExecStart=\S*/)?(prefect|image-tags) (?=[-a-z])")
 

@@ -72,3 +72,20 @@ def test_each_picture_is_told_once_with_what_came_of_it(asked):
     }
     asked(analyzer, on_done=lambda picture, said: told.update({picture.image_id: said}))
     assert told[PICTURES[0].image_id] == "found in the ledger"
+
+
+def test_an_unexpected_error_shows_its_cause_and_rejects_only_its_picture(asked):
+    bad = PICTURES[2].image_id
+    analyzer = MadeAnalyzer({(LABELS, bad): RuntimeError("a mistake of ours")})
+    outcome = asked(analyzer)
+    assert [(f.image_id, f.reason, f.detail) for f in outcome.failures] == [
+        (
+            bad,
+            Reason.REFUSED_BY_ANALYZER,
+            "unexpected error, twice: RuntimeError: a mistake of ours",
+        )
+    ]
+    assert (outcome.asked, outcome.passing) == (5, [])
+    assert analyzer.asked[LABELS, bad] == 2
+    analyzer.answers.clear()
+    assert asked(analyzer).asked == 1  # a later run tries it again

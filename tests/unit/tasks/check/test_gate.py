@@ -40,8 +40,11 @@ def test_a_tiny_table_is_not_flagged(rows):
     ] == []
 
 
-def test_tables_without_any_tag_pass_but_for_a_warning():
+def test_tables_without_any_tag_are_not_published_unless_that_is_allowed():
     staged = Staged(reachable=False)
+    (blocking,) = [one for one in check_files(staged.files, staged.context).findings if one.blocks]
+    assert blocking.says == "Something is tagged, if there are links."
+    staged = Staged(reachable=False, allow_empty=True)
     assert staged.tables["tags_long"].num_rows == staged.tables["tags_wide"].num_rows == 0
     failed = [
         finding

@@ -9,7 +9,7 @@ from image_tags.tasks.contracts.settings import PACE, AnalysisSettings, FetchSet
 from image_tags.tasks.execution.batches import batches_of
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.task_runners import divide_settings
-from image_tags.tasks.ingest import ingest_images
+from image_tags.tasks.ingest.step import ingest_images
 
 (BATCH,) = batches_of("detect_labels", ["a"], ["a"], 1)
 STEPS = {ingest_images: FetchSettings, analyze_images: AnalysisSettings}

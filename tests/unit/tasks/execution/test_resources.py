@@ -29,7 +29,7 @@ def settings(tmp_path):
 def test_threads_that_ask_at_once_share_one_and_it_is_closed_once(monkeypatch, settings):
     made, closed, everyone_asks = [], [], threading.Barrier(8)
 
-    def make(_):
+    def make(_, **__):
         made.append(Closable(closed))
         return made[-1]
 
@@ -67,7 +67,7 @@ def test_what_is_made_slowly_does_not_hold_up_another_resource(monkeypatch, sett
 def test_resources_are_closed_in_reverse_order_even_when_one_cannot_be(monkeypatch, settings):
     closed = []
     web, analyzer = Closable(closed), Closable(closed)
-    monkeypatch.setattr(module, "Web", lambda _: web)
+    monkeypatch.setattr(module, "Web", lambda _, **__: web)
     monkeypatch.setattr(module, "open_analyzer", lambda *_: analyzer)
     resources = RunResources("run", settings)
     assert (resources.web, resources.analyzer) == (web, analyzer)
@@ -84,7 +84,7 @@ def test_resources_are_closed_in_reverse_order_even_when_one_cannot_be(monkeypat
 def test_an_error_while_making_one_is_raised_and_tried_again(monkeypatch, settings):
     attempts = []
 
-    def fail_once(_):
+    def fail_once(_, **__):
         attempts.append(None)
         if len(attempts) == 1:
             raise OSError("no network")
@@ -99,7 +99,7 @@ def test_an_error_while_making_one_is_raised_and_tried_again(monkeypatch, settin
 
 def test_another_process_opens_them_once_per_run_and_closes_only_that_run(monkeypatch, settings):
     closed = []
-    monkeypatch.setattr(module, "Web", lambda _: Closable(closed))
+    monkeypatch.setattr(module, "Web", lambda _, **__: Closable(closed))
     sent, other = (pickle.dumps(RunResources(run, settings)) for run in ("run", "other"))
     here, again, elsewhere = (pickle.loads(data) for data in (sent, sent, other))
     assert here is again

@@ -16,8 +16,10 @@ from image_tags.tasks.explain.markdown import (
     EXAMPLES,
     PENDING_SHOWN,
     Ending,
+    describe_conditions,
     describe_costs,
     describe_funnel,
+    describe_news,
     describe_run,
     list_addresses,
     list_checks,
@@ -44,6 +46,16 @@ SUMMARY = {
     "version": "v",
     "published": True,
     "tables": {"images": 4},
+    "changes": {
+        "since": "v0",
+        **dict.fromkeys(("rows_new", "images_new"), 20),
+        **dict.fromkeys(("rows_gone", "links_new", "links_gone", "images_gone"), 0),
+        **{"links_changed": 0, "links_newly_dead": 3, "links_newly_pending": 0},
+    },
+    "retries": {"fetch": 95, "detect_text": 1},
+    "throttled": {"detect_text": 1},
+    "slow_hosts": [{"host": "slow.example", "requests": 3, "seconds": 7.25}],
+    "software": {"image_tags": "0.1", "prefect": "3.8", "python": "3.11"},
 }
 PLAN = {
     "operations": {
@@ -101,6 +113,8 @@ def test_the_page_begins_with_what_to_do():
     assert advice == "Run it again:"
     assert command.startswith("```\nimage-tags run t.csv ")
     assert [part for part in rest if part.startswith("### ")] == [
+        "### What is new",
+        "### How it ran",
         "### From rows to tagged links",
         "### Why links are not tagged",
         "### Checks: 1 met, 1 not met",
@@ -122,6 +136,36 @@ def test_the_command_is_whole_one_option_a_line():
 
 def test_an_ending_without_advice_is_one_sentence():
     assert (Ending("Published.").message, Ending("Published.").as_markdown()) == ("Published.", "")
+
+
+def test_what_is_new_is_counted_and_what_did_not_happen_is_left_out():
+    assert describe_news(SUMMARY).splitlines()[2:] == [
+        "- rows: +20, -0",
+        "- images: +20, -0",
+        "- 3 links newly dead",
+    ]
+    nothing = {"changes": {**dict.fromkeys(SUMMARY["changes"], 0), "since": "v0"}}
+    assert describe_news(nothing) == "Since version `v0`: nothing new."
+    assert "No earlier version" in describe_news({"changes": {"since": None}})
+
+
+def test_retries_slow_hosts_settings_and_software_are_named():
+    changed = {"fresh_for": 90.0, "operations": ("a", "b")}
+    text = plain(describe_conditions(SUMMARY, changed, lambda key: f"https://console/{key}"))
+    assert text.splitlines() == [
+        "- requests tried again: 96 (95 fetch, 1 detect_text)",
+        "- throttled: 1 (1 detect_text)",
+        "- slow host slow.example: 3 slow requests of 7.2 s",
+        "- settings that are not the default: `fresh_for=90.0`, `operations=a,b`",
+        "- software: image-tags 0.1, Prefect 3.8, Python 3.11",
+        "- report: `/s/published/v/report.html` ([open](https://console/published/v/report.html))",
+    ]
+    quiet = {**SUMMARY, "retries": {}, "throttled": {}, "slow_hosts": []}
+    assert plain(describe_conditions(quiet, {}, nowhere)).splitlines()[:3] == [
+        "- requests tried again: none",
+        "- throttled: none",
+        "- settings that are not the default: none",
+    ]
 
 
 def test_the_funnel_goes_from_rows_to_tagged_links():
@@ -160,7 +204,8 @@ def everywhere(text):
     """Markdown of each kind that shows text from outside."""
     images = images_of({"url": text, "status": "pending", "reason": "timeout", "detail": text})
     finding = {**FINDING, "detail": text, "success": False}
-    ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text]}
+    slow = [{"host": text, "requests": 1, "seconds": 3.0}]
+    ending, summary = Ending(text, text), {**SUMMARY, "remarks": [text], "slow_hosts": slow}
     return [
         *parts_of(images, finding, ending, summary),
         describe_run(ending, summary, images, [finding], PLAN, nowhere),

@@ -77,6 +77,9 @@ def test_a_person_reads_what_happened():
         "people": [],
         "calls": {"detect_labels": {"billed": 1, "reused": 4, "failed": 0}},
         "remarks": ["A remark."],
+        "retries": {"fetch": 96, "detect_labels": 1},
+        "throttled": {"detect_labels": 1},
+        "slow_hosts": [{"host": "slow.example", "requests": 3, "seconds": 7.25}],
         "checks": {"critical": 0, "warning": 1},
         "findings": [
             {
@@ -98,6 +101,8 @@ def test_a_person_reads_what_happened():
         "not_found",
         "1 call made, 4 answers reused",
         "Cat (1)",
+        "96 requests of fetch tried again; 1 request of detect_labels tried again; "
+        "1 of detect_labels throttled; slow.example slow (3 requests of 7.2 s).",
         "A remark.",
         "  warning, images: not met: Few links are pending. Seen: 1 of 2 links.",
         "/s/published/v1/",

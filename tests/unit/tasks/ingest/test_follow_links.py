@@ -2,17 +2,17 @@
 
 import hashlib
 import threading
+from contextlib import closing
 
 import pytest
 
-from image_tags.tasks.adapters.link_records import links
+from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.adapters.store.store import JSON
 from image_tags.tasks.adapters.web import Page
 from image_tags.tasks.contracts.errors import Rejected, StopRun, Transient
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
-from image_tags.tasks.ingest import ingest_links
+from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
 from tests.support.synthetic import encoded, numbered
 
 JPEG = encoded("JPEG")
@@ -42,10 +42,11 @@ def store(tmp_path):
     return FolderStore(str(tmp_path / "store"))
 
 
-def ingest(web, store, *urls, now=0.0, **changes):
-    return ingest_links(
-        urls, web, store, SETTINGS.model_copy(update=changes), lambda: now, lambda _: None
-    )
+def ingest(web, store, *urls, now=0.0, run="run", **changes):
+    settings = SETTINGS.model_copy(update=changes)
+    with closing(LinkLog(store)) as log:
+        follower = LinkFollower(web, store, log, settings, run, lambda: now)
+        return follow_links(urls, follower, 4, lambda _: None)
 
 
 class TestOutcomes:
@@ -103,25 +104,40 @@ class TestOutcomes:
         heard = []
         here = threading.current_thread()
         web = Web(a=JPEG, b=GIF, c=b"")
-        done = ingest_links(
-            urls,
-            web,
-            store,
-            SETTINGS,
-            lambda: 0.0,
-            lambda one: heard.append((one, threading.current_thread())),
+        follower = LinkFollower(web, store, LinkLog(store), SETTINGS, "run", lambda: 0.0)
+        done = follow_links(
+            urls, follower, 4, lambda one: heard.append((one, threading.current_thread()))
         )
         assert {one.url for one, _ in heard} == set(urls)
         assert {thread for _, thread in heard} == {here}
         assert len(done) == len(urls)
 
-    @pytest.mark.parametrize(
-        "error", [StopRun("the bucket is gone"), RuntimeError("a mistake of ours")]
-    )
     @pytest.mark.parametrize("urls", [["bad"], ["bad", "a", "b", "c"]])
-    def test_what_is_no_links_fault_stops_everything(self, store, error, urls):
-        with pytest.raises(type(error)):
-            ingest(Web(bad=error, a=JPEG, b=JPEG, c=JPEG), store, *urls)
+    def test_what_only_a_person_can_fix_stops_everything(self, store, urls):
+        with pytest.raises(StopRun):
+            ingest(Web(bad=StopRun("the bucket is gone"), a=JPEG, b=JPEG, c=JPEG), store, *urls)
+
+    def test_an_unexpected_error_shows_its_cause_and_rejects_only_its_link(self, store):
+        web = Web(bad=RuntimeError("a mistake of ours"), a=JPEG)
+        bad, good = ingest(web, store, "bad", "a")
+        assert (bad.reason, good.reason) == ("http_error", None)
+        assert bad.detail == "unexpected error, twice: RuntimeError: a mistake of ours"
+        assert [url for url, _, _ in web.asked].count("bad") == 2
+
+    def test_a_whole_picture_behind_a_response_that_ended_early(self, store):
+        early = "the response ended early, after 9 bytes, each time"
+        whole, part = ingest(
+            Web(
+                whole=Page(JPEG, None, None, cut_short=early),
+                part=Page(JPEG[: len(JPEG) // 2], None, None, cut_short=early),
+            ),
+            store,
+            "whole",
+            "part",
+        )
+        assert whole.picture
+        assert part.reason == "truncated"
+        assert part.detail.startswith(f"{early}; the JPEG is cut off")
 
 
 class TestLaterRuns:
@@ -150,18 +166,10 @@ class TestLaterRuns:
         (one,) = ingest(Web(a=Page(GIF, '"2"', None)), store, "a", now=100.0)
         assert (one.picture.image_id, one.etag) == (hashlib.sha256(GIF).hexdigest(), '"2"')
 
-    def test_a_picture_that_went_from_the_store_is_fetched_again(self, store):
-        (one,) = ingest(Web(a=Page(JPEG, '"1"', None)), store, "a")
-        store.delete(one.picture.key)
-        web = Web(a=JPEG)
-        ingest(web, store, "a", now=1.0)
-        assert web.asked == [("a", None, None)]
-        assert store.read(one.picture.key) == JPEG
-
     def test_a_picture_that_was_cut_short_by_a_power_cut_is_put_right(self, store):
         (one,) = ingest(Web(a=JPEG), store, "a")
         store.write(one.picture.key, JPEG[:100], "image/jpeg")
-        ingest(Web(a=JPEG), store, "a", now=1.0)
+        ingest(Web(b=JPEG), store, "b", now=1.0)
         assert store.read(one.picture.key) == JPEG
 
     def test_what_was_rejected_is_asked_again_only_after_long(self, store):
@@ -202,13 +210,24 @@ class TestLaterRuns:
         assert (one.reason, one.picture) == ("not_found", None)
         assert ingest(Web(), store, "a", now=101.0) == [one]
 
-    @pytest.mark.parametrize("spoil", [b"{", b'{"schema": 0}'])
-    def test_a_record_that_cannot_be_read_is_as_none(self, store, spoil):
-        ingest(Web(a=JPEG), store, "a")
-        store.write(links.key_of("a"), spoil, JSON)
-        web = Web(a=JPEG)
-        ingest(web, store, "a", now=1.0)
-        assert len(web.asked) == 1
+    def test_a_dead_link_is_given_up_and_tried_again_later(self, store):
+        dead = Web(a=Transient(Reason.CONNECTION_FAILED, "refused"))
+        day = 86400.0
+        reasons = [
+            ingest(dead, store, "a", now=now, run=run, retry_rejected_after=30 * day)[0].reason
+            for now, run in [(0, "1"), (0, "1"), (day, "2"), (2 * day, "3"), (20 * day, "4")]
+        ]
+        assert reasons == ["connection_failed"] * 3 + ["given_up"] * 2
+        assert len(dead.asked) == 4  # not again while it is given up
+        (one,) = ingest(Web(a=JPEG), store, "a", now=33 * day, retry_rejected_after=30 * day)
+        assert one.picture
+
+    def test_a_picture_that_comes_back_keeps_its_remark(self, store):
+        ingest(Web(a=Page(GIF, '"1"', None)), store, "a", now=0.0)
+        ingest(Web(a=Transient(Reason.TIMEOUT, "slow")), store, "a", now=100.0)
+        web = Web(a=Page(b"", None, None, not_modified=True))
+        (one,) = ingest(web, store, "a", now=101.0)
+        assert (one.reason, one.detail) == (None, "converted from GIF to PNG")
 
     def test_a_record_from_the_future_is_not_trusted(self, store):
         ingest(Web(a=JPEG), store, "a", now=500.0)

@@ -1,0 +1,28 @@
+"""`image-tags verify`."""
+
+import click
+
+from image_tags.flows.cli_options import store_option
+from image_tags.flows.store_verification import verify_store
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.contracts.display import counted
+from image_tags.tasks.contracts.settings import StoreSettings
+
+
+@click.command()
+@store_option
+@click.option("--repair", is_flag=True, help="remove or set aside what can be had again")
+def verify(store: str, repair: bool) -> int:
+    """Read everything in a store and name what is damaged; exit code 1 if anything is.
+
+    Answers that were paid for and read well are never touched.
+    """
+    found = 0
+    for damage in verify_store(open_store(StoreSettings(store=store)), repair=repair):
+        found += 1
+        click.echo(f"{damage.key}: {damage.problem} {damage.remedy}".rstrip())
+    if not found:
+        click.echo("Everything in the store reads well.")
+        return 0
+    click.echo(f"{counted(found, 'damaged object')}.")
+    return 1

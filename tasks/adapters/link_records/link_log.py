@@ -1,0 +1,94 @@
+"""The log of link records: read once per run, appended to while links are fetched."""
+
+import logging
+import threading
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime
+
+from image_tags.tasks.adapters.link_records.record import SCHEMA, LinkRecord, read_rows, to_row
+from image_tags.tasks.adapters.segments import SegmentLog
+from image_tags.tasks.adapters.segments.log import INTERVAL
+from image_tags.tasks.adapters.store.store import Store
+
+PREFIX = "links"
+
+MAX_LINK = 8_192
+"""Characters; what is longer is rejected without a request, or carries its picture in itself."""
+
+MANY = 10_000
+"""Additions under way after which those that are durable are forgotten."""
+
+log = logging.getLogger(__name__)
+
+
+def is_recorded(url: str) -> bool:
+    """Whether a link has a record: not if it costs no request, or is no text that can be stored."""
+    return len(url) <= MAX_LINK and not any("\ud800" <= c <= "\udfff" for c in url)
+
+
+class LinkLog:
+    """What is known of links. All methods may be called from many threads.
+
+    Segments are listed once, at the first look. Other runs may write at the same time: both may
+    then fetch a new link, and the newest record counts.
+    """
+
+    def __init__(self, store: Store, interval: float | None = INTERVAL) -> None:
+        """Nothing is read yet. `interval`: least seconds between two commits."""
+        self._log = SegmentLog(store, PREFIX, SCHEMA, key="url", time="recorded", interval=interval)
+        self._loading = threading.Lock()
+        self._lock = threading.Lock()
+        self._loaded = False
+        self._adding: list[Future[None]] = []
+        self._kept: dict[str, LinkRecord] = {}
+
+    def read(self, urls: Collection[str]) -> Iterator[list[LinkRecord]]:
+        """The records of those of the links that have one, a part at a time, in no order."""
+        with self._loading:
+            if not self._loaded:
+                self._log.refresh()
+                self._loaded = True
+        for table in self._log.read(SCHEMA.names, [url for url in urls if is_recorded(url)]):
+            yield list(read_rows(table))
+
+    def find(self, urls: Collection[str]) -> dict[str, LinkRecord]:
+        """The records of those of the links that have one."""
+        with self._lock:
+            found = {url: self._kept[url] for url in urls if url in self._kept}
+        others = [url for url in urls if url not in found]
+        found.update((record.outcome.url, record) for part in self.read(others) for record in part)
+        return found
+
+    def keep_in_memory(self, record: LinkRecord) -> None:
+        """Have `find` answer for this link without reading segments again."""
+        with self._lock:
+            self._kept[record.outcome.url] = record
+
+    def add(self, record: LinkRecord) -> None:
+        """Append a record; it becomes durable soon. Losing one costs one request for its link."""
+        url = record.outcome.url
+        if not is_recorded(url):
+            return
+        added = self._log.add(to_row(record, datetime.now(UTC)))
+        with self._lock:
+            if url in self._kept:
+                self._kept[url] = record
+            self._adding.append(added)
+            if len(self._adding) >= MANY:
+                self._adding = [one for one in self._adding if not one.done() or one.exception()]
+
+    def flush(self) -> None:
+        """Wait until what was added is durable; raises what the store raised."""
+        with self._lock:
+            adding, self._adding = self._adding, []
+        for one in adding:
+            one.result()
+
+    def close(self) -> None:
+        """Commit what waits and merge small segments; can be used on."""
+        self._log.close()
+        try:
+            self.flush()
+        except Exception as error:  # noqa: BLE001 - the pictures are saved; only time is lost
+            log.warning("Some links will be fetched again, their records are lost: %s", error)

@@ -1,0 +1,64 @@
+"""How many files and connections this process may have open, and how many threads that allows.
+
+Measured with a Prefect server on loopback: a run with one task run at a time has about 60 open; each
+further task run at the same time brings Prefect's client and its event loop, about 8; a fetch or a
+call has one connection, and one file while its result is written.
+"""
+
+import resource
+
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import Settings
+
+WANTED = 4096
+"""As many as a run can ever use; asking for more would slow down what closes files when it starts."""
+PLENTY = 1024
+"""From here on, nothing is held back."""
+LEAST = 128
+"""With fewer, Prefect's own client fails."""
+BASE = 96
+"""Open files of a run that does nothing at the same time as something else."""
+PER_WORKER = 8
+PER_THREAD = 2
+
+
+def raise_open_files_limit() -> int:
+    """Raise this process's limit as far as its user may; returns the limit that now holds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return WANTED if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def check_open_files(limit: int) -> None:
+    """Check that a run can work at all.
+
+    Raises:
+        UsageError: too few files may be open.
+    """
+    if limit < LEAST:
+        raise UsageError(
+            f"A run needs {LEAST} open files at least, and this process may have {limit}: "
+            "raise the limit (`ulimit -n 1024`)."
+        )
+
+
+def count_workers(limit: int, most: int) -> int:
+    """Task runs at the same time: half of what the limit leaves is theirs."""
+    return most if limit >= PLENTY else max(1, min(most, (limit - BASE) // 2 // PER_WORKER))
+
+
+def fit_threads(settings: Settings, limit: int) -> Settings:
+    """The settings with no more threads than the limit allows; the same ones where it is no matter."""
+    if limit >= PLENTY:
+        return settings
+    threads = max(1, (limit - BASE) // 2 // PER_THREAD)
+    each = max(1, threads // len(settings.operations))
+    return settings.model_copy(
+        update={
+            "fetch_threads": min(settings.fetch_threads, threads),
+            "analyzer_threads": min(settings.analyzer_threads or each, each),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Ingest: fetch each distinct link once, verify its picture and store it."""
