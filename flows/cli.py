@@ -1,4 +1,4 @@
-"""The command line: image-tags demo, run, plan, doctor, policy, versions, rollback, forget, verify."""
+"""The command line `image-tags` and its commands."""
 
 import sys
 from importlib import import_module

@@ -29,6 +29,11 @@ ROW_TABLES = ("rows", "tagged", "images")
 DELETED = ("report.html", "findings.json")
 """Files of a version that show links and pictures of their own, and cannot be drawn again."""
 
+IMAGE_ID = re.compile("[0-9a-f]{64}")
+
+EDGE = (r"(?:^|[\s,;|\"'<>(\[{])", r"(?:$|[\s,;|\"'<>)\]}\\\\])")
+"""What may be before and after a link in a cell."""
+
 AT_ONCE = 200
 """Identifiers searched for in one pass over a segment."""
 
@@ -54,7 +59,7 @@ class Found:
 
     Attributes:
         rows: rows of each version.
-        urls: the links in those rows.
+        urls: the links in those rows that no other row has.
         images: their pictures, to be removed.
         shared: pictures of those rows that other rows show too, which stay.
     """
@@ -108,6 +113,7 @@ def find_selection(store: Store, selection: Selection) -> Found:
         for links in filter(None, versions.values()):
             chosen |= _values(links, "image_id", pc.equal(links["url"], selection.url))
     others: set[str] = set()
+    urls_of_others: set[str] = set()
     for version, links in versions.items():
         if links is None:
             continue
@@ -122,8 +128,10 @@ def find_selection(store: Store, selection: Selection) -> Found:
         found.urls |= _values(links, "url", in_rows)
         found.images |= _values(links, "image_id", in_rows)
         others |= _values(links, "image_id", pc.invert(in_rows))
+        urls_of_others |= _values(links, "url", pc.invert(in_rows))
     found.shared = (found.images & others) - chosen
     found.images = (found.images - found.shared) | chosen
+    found.urls -= urls_of_others
     return found
 
 
@@ -247,7 +255,7 @@ def _mark_mentions(table: pa.Table, identifiers: Iterable[str]) -> pa.Array:
         if table.schema.field(name).type not in NUMBERS
     ]
     for at in range(0, len(wanted), AT_ONCE):
-        pattern = "|".join(map(re.escape, wanted[at : at + AT_ONCE]))
+        pattern = _join_pattern(wanted[at : at + AT_ONCE])
         for text in texts:
             hits = pc.fill_null(pc.match_substring_regex(text, pattern), False)
             marked = pc.or_(
@@ -260,6 +268,18 @@ NUMBERS = frozenset(
     {pa.int64(), pa.int32(), pa.float64(), pa.float32(), pa.bool_(), pa.timestamp("us", "UTC")}
 )
 """Types whose cells hold no identifier."""
+
+
+def _join_pattern(identifiers: Iterable[str]) -> str:
+    """Match any of them: an image_id anywhere, a link only as a whole.
+
+    The link to somebody else's picture may begin with the same characters.
+    """
+    parts = [re.escape(one) for one in identifiers if IMAGE_ID.fullmatch(one)]
+    parts += [
+        EDGE[0] + re.escape(one) + EDGE[1] for one in identifiers if not IMAGE_ID.fullmatch(one)
+    ]
+    return "|".join(parts)
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -303,7 +323,8 @@ def _values(links: pa.Table | None, column: str, mask: pa.Array) -> set[str]:
 
 
 def _contains(text: str, identifiers: Iterable[str]) -> bool:
-    return any(one in text or json.dumps(one)[1:-1] in text for one in identifiers)
+    wanted = {form for one in identifiers for form in (one, json.dumps(one)[1:-1])}
+    return bool(wanted) and re.search(_join_pattern(sorted(wanted)), text) is not None
 
 
 def _versions(store: Store) -> list[str]:

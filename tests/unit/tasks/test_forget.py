@@ -172,3 +172,12 @@ def test_the_command_says_what_is_left(store):
     )
     assert done.exception is None
     assert "Left, outside the store: your own source files" in done.output
+
+
+def test_a_longer_link_of_somebody_else_is_another_link(store):
+    media = [url(0), url(0) + "?of=bob", f"{url(3)},{url(0)}"]
+    source = pa.table({"author": ["ann", "bob", "cid"], "media": media})
+    store.write("sources/frame-2.parquet", parquet_bytes(source), PARQUET)
+    forget(store, Selection(url=url(0)))
+    left = parquet_table(store.read("sources/frame-2.parquet"))
+    assert left["author"].to_pylist() == ["bob"]
