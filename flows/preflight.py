@@ -76,9 +76,9 @@ def check_request(settings: Settings) -> None:
     """Check what can be checked without reading the source.
 
     Raises:
-        UsageError: too few open files, a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
-            written, an unreadable price list, or an analyzer that is not installed or has no
-            region.
+        UsageError: too few open files, a place that the worker may not use, an unknown operation,
+            people who cannot be enrolled, a store that cannot be written, an unreadable price list,
+            or an analyzer that is not installed or has no region.
 
     """
     check_open_files(raise_open_files_limit())
