@@ -78,14 +78,8 @@ def check_request(settings: Settings) -> None:
 
     Raises:
         UsageError: too few open files, a place that the worker may not use, an unknown operation,
-    <<<<<<< HEAD
             people who cannot be enrolled, a store that cannot be written or has another format, an
-            unreadable price list, or an analyzer that is not installed or has no
-            region.
-    =======
-            people who cannot be enrolled, a store that cannot be written, an unreadable price list,
-            or an analyzer that is not installed or has no region.
-    >>>>>>> house
+            unreadable price list, or an analyzer that is not installed or has no region.
 
     """
     check_open_files(raise_open_files_limit())
