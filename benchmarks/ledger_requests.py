@@ -46,6 +46,7 @@ class Requests:
         return self._send(session, request)
 
     def take(self) -> Counter[str]:
+        """What was counted since the last time."""
         taken, self.counts = self.counts, Counter()
         return taken
 
@@ -59,12 +60,15 @@ class Paced:
         self._pacers = {operation: Pacer(QUOTA) for operation in OPERATIONS}
 
     def settings_of(self, operation):
+        """See Analyzer."""
         return {"analyzer": self.name, "operation": operation}
 
-    def refusal(self, operation, picture):
-        return None
+    def refusal(self, operation, picture):  # noqa: ARG002
+        """See Analyzer."""
+        return
 
     def answer(self, operation, picture):
+        """See Analyzer."""
         self._pacers[operation].wait()
         time.sleep(LATENCY)
         labels = [{"Name": f"{picture.image_id[n : n + 8]}", "Confidence": 90.0} for n in range(30)]
