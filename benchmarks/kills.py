@@ -1,8 +1,8 @@
 """What happens when the processes of a worker's run are ended: `uv run python -m benchmarks.kills`.
 
-For each signal and each process it was sent to: the flow run's state over the next minute, and which
-processes are left. docs/rerunning.md has the table. The run waits for an analyzer that holds its
-answers back, as in the middle of its work.
+For each signal and each process that it was sent to: the flow run's state over the next minute, and
+which processes are left. docs/rerunning.md has the table. The run waits for an analyzer that holds
+its answers back, as in the middle of its work.
 """
 
 import contextlib
@@ -98,7 +98,8 @@ def _observe(
     worker.stop()
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return f"{', '.join(seen)}; left: {', '.join(left) or 'nothing'}; task runs still Running: {running}"
+    rest = f"left: {', '.join(left) or 'nothing'}; task runs still Running: {running}"
+    return f"{', '.join(seen)}; {rest}"
 
 
 def _lives(pid: int) -> bool:

@@ -57,7 +57,7 @@ def launch_run(preflight: Preflight) -> Outcome:
 
 
 def check_server() -> None:
-    """See that the Prefect server that is set takes us; without one, say what that means.
+    """Check that the configured Prefect server accepts us; without one, announce the embedded one.
 
     Raises:
         StopRun: it refuses, fails or is not there.

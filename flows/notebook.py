@@ -7,20 +7,33 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from image_tags.flows.cli_options import read_keywords
+from image_tags.flows.dry_run import Planned, plan_run
 from image_tags.flows.flow_parameters import flatten_parameters
+from image_tags.flows.launch import launch_run
+from image_tags.flows.outcome import Outcome
 from image_tags.flows.prefect_setup import quiet_prefect
+from image_tags.flows.preflight import Preflight, check_request, check_shards
+from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
-
-if TYPE_CHECKING:
-    from image_tags.flows.dry_run import Planned
-    from image_tags.flows.outcome import Outcome
-    from image_tags.flows.preflight import Preflight
+from image_tags.tasks.effects.metric import check_metrics
+from image_tags.tasks.published.pointer import FILES
+from image_tags.tasks.read import read_tables
+from image_tags.tasks.source.dataframes import (
+    restore_frame,
+    restore_index,
+    source_table,
+    stored_name,
+)
+from image_tags.tasks.source.step import source_from_table
 
 Value = TypeVar("Value")
 
@@ -133,9 +146,6 @@ def tag_images(frame: pd.DataFrame, url_column: Hashable | None = None, **option
     with quiet_prefect(), _one_sentence():
         preflight = _store_frame(frame, url_column, given)
         settings = preflight.settings
-        from image_tags.flows.launch import launch_run
-        from image_tags.tasks.adapters import progress
-
         progress.show_progress()
         outcome = launch_run(preflight)
         if not outcome.summary["published"]:
@@ -168,9 +178,6 @@ def plan_images(
     given = _read_options(frame, options, "plan_images")
     with quiet_prefect(), _one_sentence():
         preflight = _store_frame(frame, url_column, given)
-        from image_tags.flows.dry_run import plan_run
-        from image_tags.tasks.adapters import progress
-
         progress.show_progress()
         return plan_run(preflight.settings, fetch)
 
@@ -198,14 +205,6 @@ def _one_sentence() -> Iterator[None]:
 
 def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settings) -> "Preflight":
     """Check the request, write the frame to the store, and make it the source."""
-    from image_tags.flows.preflight import Preflight, check_request, check_shards
-    from image_tags.tasks.adapters.files.tables import parquet_bytes
-    from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.adapters.store.store import PARQUET
-    from image_tags.tasks.effects.metric import check_metrics
-    from image_tags.tasks.source.dataframes import source_table, stored_name
-    from image_tags.tasks.source.step import source_from_table
-
     table = source_table(frame)
     wanted = None if url_column is None else stored_name(frame, url_column)
     source = source_from_table(table, wanted)
@@ -221,11 +220,6 @@ def _store_frame(frame: pd.DataFrame, url_column: Hashable | None, given: Settin
 
 
 def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -> Result:
-    from image_tags.tasks.adapters.store.opening import open_store
-    from image_tags.tasks.published.pointer import FILES
-    from image_tags.tasks.read import read_tables
-    from image_tags.tasks.source.dataframes import restore_frame, restore_index
-
     version = outcome.summary["version"]
     tables = read_tables(settings.store, version, region=settings.region)
     page = open_store(settings.only(StoreSettings)).read(

@@ -1,6 +1,6 @@
-"""Progress: done of all, rate, time left.
+"""Progress of a step: items done, rate and time left.
 
-A bar on a terminal or below a notebook's cell, a line now and then elsewhere.
+On a terminal and below a notebook's cell it is a bar, elsewhere a line every few seconds.
 """
 
 import html
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
 EVERY = 5.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines without a terminal."""
 
 EVERY_IN_PLACE = 0.25
-"""Seconds between two lines in a notebook, where each takes the place of the one before."""
+"""Seconds between two lines in a notebook, where each replaces the one before."""
 
 _console: Console | None = None
 _lock = threading.Lock()
@@ -38,7 +38,7 @@ _bars: dict[str, "Bar"] = {}
 
 
 class Rate(ProgressColumn):
-    """Items a second."""
+    """Items per second."""
 
     def render(self, task: Task) -> Text:
         """As `12.3/s`."""
@@ -46,8 +46,9 @@ class Rate(ProgressColumn):
 
 
 class Cell:
-    """A line below a notebook's cell that is replaced in place; it needs no widgets, and a saved
-    notebook keeps its end.
+    """A line below a notebook's cell that is replaced in place.
+
+    It needs no widgets, and a saved notebook keeps the last one.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class Bar:
     def __init__(self, step: str, total: int, console: Console) -> None:
         self.step, self.total, self.done = step, total, 0
         self._console = console
-        self._begun = self._said = time.monotonic()
+        self._started = self._printed = time.monotonic()
         self._live: Progress | None = None
         self._cell = Cell() if console.is_jupyter else None
         if console.is_terminal:
@@ -87,17 +88,17 @@ class Bar:
             self._live.start()
 
     def advance(self, by: int) -> None:
-        """So many more are done."""
+        """Count more items as done, and show that from time to time."""
         self.done = min(self.done + by, self.total)
         if self._live:
             self._live.update(self._live.task_ids[0], completed=self.done)
-        elif time.monotonic() - self._said >= (EVERY_IN_PLACE if self._cell else EVERY):
-            self.say()
+        elif time.monotonic() - self._printed >= (EVERY_IN_PLACE if self._cell else EVERY):
+            self.print_progress()
 
-    def say(self) -> None:
-        """Print where things stand."""
-        self._said = time.monotonic()
-        rate = self.done / max(self._said - self._begun, 1e-9)
+    def print_progress(self) -> None:
+        """Print the current progress."""
+        self._printed = time.monotonic()
+        rate = self.done / max(self._printed - self._started, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
         line = f"{self.step}: {self.done:,} of {self.total:,} done, {rate:.1f}/s, {left:.0f} s left"
         if self._cell:
@@ -106,30 +107,30 @@ class Bar:
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """The step is over."""
+        """Show the end of the step."""
         if self._live:
             self._live.stop()
         else:
-            self.say()
+            self.print_progress()
 
 
 def show_progress() -> None:
-    """Show progress of this process on standard error from now on; a worker's processes do not."""
-    global _console  # noqa: PLW0603 - one terminal a process
+    """Show the progress of this process on standard error; a worker's processes do not."""
+    global _console  # noqa: PLW0603 - a process has one terminal
     _console = Console(file=sys.stderr)
 
 
 def print_line(line: str) -> None:
-    """Print a line among the progress."""
+    """Print a line without breaking the bar."""
     if _console and _console.is_jupyter:
-        sys.stdout.write(f"{line}\n")  # rich would make a block of its own of each line
+        sys.stdout.write(f"{line}\n")  # rich would put each line into a block of its own
     elif _console:
         _console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager
 def track_step(step: str, total: int) -> Iterator[None]:
-    """Show a step's progress on standard error while it works; nothing for a step without work."""
+    """Show a step's progress on standard error while the block runs, if it has items."""
     if not total or _console is None:
         yield
         return
@@ -144,7 +145,7 @@ def track_step(step: str, total: int) -> Iterator[None]:
 
 
 def advance_step(step: str, by: int = 1) -> None:
-    """One or more items of the step are done; ignored in a process that shows no progress."""
+    """Count items of the step as done; ignored in a process that shows no progress."""
     with _lock:
         if step in _bars:
             _bars[step].advance(by)

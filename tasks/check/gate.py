@@ -7,41 +7,36 @@ be larger than memory; what is held is a column of the largest table.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import great_expectations as gx
 import pandas as pd
 import pyarrow as pa
+from great_expectations.core.expectation_suite import ExpectationSuite
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 
+from image_tags.expectations.custom.shape import contract_schema
+from image_tags.expectations.subject import Subject, use_subject
+from image_tags.expectations.suite import divide_by_columns, get_place, load_suite
 from image_tags.tasks.adapters.files.table_files import TableFile
-from image_tags.tasks.contracts.checks import CheckContext, Finding, Severity
+from image_tags.tasks.contracts.checks import CheckContext, Checked, Finding, Severity
 from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.contracts.tables import CLEANING_RULES, KINDS, published_tables
-
-if TYPE_CHECKING:
-    from great_expectations.core.expectation_suite import ExpectationSuite
-    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-    from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 
 LONGEST = 400
 """Characters of a finding's detail: cells of the source may be of any length."""
 
 EXAMPLES = 5
 """How many offending values a finding shows."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The findings, and the version's profile, which the next version is compared with.
-
-    There is no profile if the version is blocked.
-    """
-
-    findings: list[Finding]
-    profile: JsonObject | None
 
 
 def check_files(staged: Mapping[str, Path | bytes], context: CheckContext) -> Checked:
@@ -80,11 +75,6 @@ def check_opened(
 
     Arguments and errors as for `check_files`, with the files opened.
     """
-    # Great Expectations takes seconds and 160 MB to import: only this step pays for it.
-    from image_tags.expectations.custom.shape import contract_schema
-    from image_tags.expectations.subject import Subject, use_subject
-    from image_tags.expectations.suite import load_suite
-
     known, whole = list_parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
     source = _open_source()
@@ -112,12 +102,6 @@ def list_parameters(context: CheckContext) -> dict[str, Any]:
 
 
 def _open_source() -> "PandasDatasource":
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
 
     config = DataContextConfig(
         # Nothing on disk, not even a temporary folder
@@ -135,8 +119,6 @@ def _check_table(
     known: Mapping[str, Any],
 ) -> list[Finding]:
     """One finding per expectation, in the order of the suite."""
-    from image_tags.expectations.suite import divide_by_columns, get_place
-
     results: list[ExpectationValidationResult] = []
     for number, (columns, part) in enumerate(divide_by_columns(suite)):
         asset = source.add_dataframe_asset(f"{suite.name} {number}")

@@ -66,3 +66,14 @@ class CheckContext:
     last: JsonObject | None = None
     metrics: tuple[str, ...] = ()
     effect_min_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The findings, and the version's profile, which the next version is compared with.
+
+    There is no profile if the version is blocked.
+    """
+
+    findings: list[Finding]
+    profile: JsonObject | None

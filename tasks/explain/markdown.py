@@ -1,8 +1,6 @@
-"""What a flow run's page says, as Markdown: how the run ended and what to do, what is not tagged
-and why, what was checked.
+"""The texts of a flow run's page, as Markdown.
 
-Text from outside (links, details, cells) stands in it with no markup of its own, and cut where it
-is long.
+Text from outside (links, details, cells) is escaped, so that none of it is markup, and cut if long.
 """
 
 import shlex
@@ -22,7 +20,7 @@ PENDING_SHOWN = 50
 """Pending links listed; the rest is counted."""
 
 DETAIL, MESSAGE = 200, 2_000
-"""Characters of a detail, and of a sentence of our own."""
+"""Characters of a detail, and of a sentence of this program."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        headline: a sentence or two.
+        headline: one or two sentences.
         advice: what to do now; empty if there is nothing to do.
-        command: what runs it again; it follows the advice.
+        command: runs it again; it follows the advice.
 
     """
 
@@ -42,13 +40,11 @@ class Ending:
 
     @property
     def message(self) -> str:
-        """In one line."""
+        """All of it in one line."""
         return " ".join(part for part in (self.headline, self.advice, self.command) if part)
 
     def as_markdown(self) -> str:
-        """What to do, the command in lines of its own; the headline is the artifact's description,
-        which stands above.
-        """
+        """The advice, and the command as a block; the page shows the headline above them."""
         parts = [markdown(self.advice, MESSAGE)] if self.advice else []
         if self.command:
             parts.append(_code_block(_one_option_per_line(self.command)))
@@ -64,7 +60,7 @@ def describe_run(
     console: Callable[[str], str | None],
     changed_settings: Mapping[str, Any] | None = None,
 ) -> str:
-    """The whole run on one page: what to do, what is new, what was hard, and how it came to that."""
+    """The whole run on one page: what to do, what is new, how it ran, and what led there."""
     parts = [
         ending.as_markdown(),
         "### What is new",
@@ -152,7 +148,7 @@ def _folder_of(summary: Mapping[str, Any]) -> str:
 
 
 def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
-    """From rows to tagged links, and what a reader of the tables should know."""
+    """Counts from rows to tagged links, and remarks for readers of the tables."""
     statuses, links = summary["statuses"], summary["links"]
     steps = [
         ("rows in the source", summary["rows"], ""),
@@ -177,7 +173,7 @@ def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
 
 
 def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
-    """Each reason with how many links have it, what it means, and a few of them."""
+    """Each reason with the number of its links, its meaning, and a few of the links."""
     links: dict[str, list[Mapping[str, Any]]] = {}
     for image in images.select(["reason", "url", "detail"]).to_pylist():
         if image["reason"] is not None:
@@ -195,7 +191,7 @@ def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
 
 
 def list_pending(images: pa.Table, ending: Ending) -> str | None:
-    """The links that wait for another try and the command that tries them; None if there are none."""
+    """The pending links and the command that tries them again; None if there are none."""
     columns = images.select(["url", "reason", "detail", "status"]).to_pylist()
     left = [image for image in columns if image["status"] == Status.PENDING]
     if not left:
@@ -209,7 +205,7 @@ def list_pending(images: pa.Table, ending: Ending) -> str | None:
 
 
 def list_checks(findings: Sequence[Mapping[str, Any]]) -> str:
-    """Every expectation, what was not met first."""
+    """Every expectation, those that failed first."""
     ordered = sorted(
         findings, key=lambda finding: (finding["success"], finding["severity"] != "critical")
     )
@@ -221,7 +217,7 @@ def list_checks(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def describe_costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
-    """What was planned and what was done, by operation."""
+    """Planned and made calls by operation, and their cost."""
     planned = plan["operations"] if plan else {}
     rows = []
     for operation, account in summary["calls"].items():
@@ -253,8 +249,9 @@ def describe_costs(summary: Mapping[str, Any], plan: Mapping[str, Any] | None) -
 
 
 def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | None]) -> str:
-    """Where the tables and the report are; `console` gives the page of a key in a browser, where it
-    has one.
+    """Addresses of the tables and the report.
+
+    `console` returns the web page of a key, or None if it has none.
     """
     folder = _folder_of(summary)
     files = {"report.html": "the report", "summary.json": "counts, cost and checks for programs"}
@@ -262,7 +259,7 @@ def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | No
     lines = [
         "Published; readers see them now."
         if summary["published"]
-        else "Not published; kept for a look.",
+        else "Not published; kept for inspection.",
         "",
     ]
     for name, what in files.items():
@@ -293,7 +290,7 @@ def _one_option_per_line(command: str) -> str:
 
 
 def _code_block(text: str) -> str:
-    """A block of code, whatever backticks are in it."""
+    """A block of code, also of text with backticks."""
     fence = "`" * max(3, 1 + max(map(len, _find_backtick_runs(text)), default=0))
     return f"{fence}\n{text}\n{fence}"
 

@@ -1,8 +1,8 @@
-"""What the engineer who opens a flow run sees: artifacts that explain it from its page alone.
+"""Artifacts that explain a flow run on its page.
 
-The page lists those of the flow run itself first, then those of its task runs, each in an order of
-chance. So how the run ended is the only one of the flow run itself, and the rest belongs to task
-runs.
+The page lists the artifacts of the flow run first and then those of its task runs, each in no
+particular order. So the one about how the run ended is the only artifact of the flow run itself;
+the others belong to task runs.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def explain_run(
     findings: Sequence[JsonObject],
     ending: Ending,
 ) -> None:
-    """Leave how the run ended, what is pending, the reasons, the checks and the cost as artifacts."""
+    """Create artifacts: how the run ended, pending links, reasons, checks and cost."""
     store, run = resources.store, resources.run
     images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
@@ -58,7 +58,7 @@ def explain_run(
     left = list_pending(images, ending)
     if left is not None:
         create_markdown_artifact(
-            left, LEFT, f"{statuses['pending']:,} {links} wait for another try: which, and why."
+            left, LEFT, f"{statuses['pending']:,} {links} are pending: which ones, and why."
         )
     untagged = statuses["rejected"] + statuses["pending"]
     create_markdown_artifact(
@@ -69,8 +69,8 @@ def explain_run(
         list_checks(findings), CHECKS, f"{failed:,} of {len(findings):,} checks were not met."
     )
     billed = sum(account["billed"] for account in summary["calls"].values())
-    said = f"{billed:,} calls made for {summary['cost_usd']:.4f} USD, against the plan."
-    create_markdown_artifact(describe_costs(summary, plan), COSTS, said)
+    description = f"{billed:,} calls made for {summary['cost_usd']:.4f} USD, against the plan."
+    create_markdown_artifact(describe_costs(summary, plan), COSTS, description)
 
 
 def changed_settings(settings: Settings) -> JsonObject:
@@ -83,8 +83,9 @@ def changed_settings(settings: Settings) -> JsonObject:
 
 
 def show_ending(ending: Ending, page: str) -> None:
-    """Say how the run ended: the one artifact that is the flow run's own, also when a task run
-    leaves it.
+    """Create the artifact about how the run ended.
+
+    It belongs to the flow run itself, also when a task run creates it.
     """
     made = ArtifactCreate(
         key=ENDED,
@@ -98,7 +99,7 @@ def show_ending(ending: Ending, page: str) -> None:
 
 
 def clear_page() -> None:
-    """Remove what an earlier try of this flow run left: it would stand beside what is true now."""
+    """Remove the artifacts of an earlier try of this flow run, which are out of date."""
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(flow_run.id))]))
     with get_client(sync_client=True) as client:
         for left in client.read_artifacts(artifact_filter=mine):

@@ -68,7 +68,7 @@ def summarize_run(
     checks = count_failed_checks(findings)
     finished = datetime.now(UTC)
     summary = {
-        "version": f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z-{run.rpartition('-')[2]}",
+        "version": name_version(finished, run),
         "run": run,
         "started": resources.clock.started,
         "finished": finished.isoformat(timespec="seconds"),
@@ -98,6 +98,12 @@ def summarize_run(
     return summary
 
 
+def name_version(finished: datetime, run: str) -> str:
+    """The name of a run's version: when it was finished, to the millisecond, and the run's id."""
+    moment = f"{finished:%Y%m%dT%H%M%S}.{finished.microsecond // 1000:03d}Z"
+    return f"{moment}-{run.rpartition('-')[2]}"
+
+
 def read_software() -> dict[str, str]:
     """The versions that the tables were made with."""
     names = {"image_tags": "image-tags", "prefect": "prefect"}
@@ -124,7 +130,7 @@ def describe_effort(summary: Mapping[str, Any]) -> str:
 def collect_remarks(
     settings: Settings, source: SourceRead, renamed: Mapping[str, str]
 ) -> list[str]:
-    """What a reader of the tables should know of how they were made."""
+    """Remarks for readers of the tables on how they were made."""
     remarks = list(source.remarks)
     if settings.allow_private_addresses:
         remarks.append("Links to private addresses were allowed (--allow-private-addresses).")
@@ -136,14 +142,15 @@ def collect_remarks(
 
 
 def find_shared_pictures(images: pa.Table, most: int) -> list[str]:
-    """Remarks on pictures that more than so many links lead to: often a host's "image removed"."""
+    """Remarks on pictures behind more than so many links: often a host's "image removed"."""
     links = Counter(image_id for image_id in images.column("image_id").to_pylist() if image_id)
     shared = [(image_id, n) for image_id, n in links.most_common(TOP) if n > most]
     urls = dict(
         zip(images.column("image_id").to_pylist(), images.column("url").to_pylist(), strict=True)
     )
     return [
-        f"{n:,} links lead to one picture ({urls[image_id]}): perhaps a host's placeholder for what is gone."
+        f"{n:,} links lead to one picture ({urls[image_id]}): perhaps a host's placeholder for "
+        "removed pictures."
         for image_id, n in shared
     ]
 
@@ -191,7 +198,8 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     reused = sum(account["reused"] for account in calls.values())
     failed = sum(account["failed"] for account in calls.values())
     lines = [
-        f"{counted(summary['rows'], 'row')}, {counted(summary['links'], 'link')}, {counted(summary['images'], 'distinct image')}.",
+        f"{counted(summary['rows'], 'row')}, {counted(summary['links'], 'link')}, "
+        f"{counted(summary['images'], 'distinct image')}.",
         describe_changes(summary["changes"]),
         f"Tagged: {counted(statuses['tagged'], 'link')}. Rejected: {statuses['rejected']:,}. "
         f"Pending: {statuses['pending']:,}. Rows without a link: {statuses['no_link']:,}.",
@@ -199,7 +207,8 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     for code, count in summary["reasons"].items():
         lines.append(f"  {code} ({REASONS[code].status}): {count:,} - {REASONS[code].meaning}")
     lines.append(
-        f"Analyzer {summary['analyzer']}: {counted(billed, 'call')} made, {reused:,} answers reused from the ledger"
+        f"Analyzer {summary['analyzer']}: {counted(billed, 'call')} made, "
+        f"{reused:,} answers reused from the ledger"
         + (f", {failed:,} without an answer" if failed else "")
         + f"; cost {summary['cost_usd']:.4f} USD."
     )
@@ -219,13 +228,11 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
     for finding in sorted(summary["findings"], key=lambda finding: str(finding["severity"])):
-        lines.append(
-            f"  {finding['severity']}, {finding['table']}: not met: {finding['says']} Seen: {finding['detail']}."
-        )
+        what = f"{finding['severity']}, {finding['table']}: not met: {finding['says']}"
+        lines.append(f"  {what} Seen: {finding['detail']}.")
+    store = summary["store"]
     if summary["published"]:
-        lines.append(f"Tables and report: {summary['store']}/published/{summary['version']}/")
+        lines.append(f"Tables and report: {store}/published/{summary['version']}/")
     else:
-        lines.append(
-            f"Not published; what was made is kept in {summary['store']}/runs/{summary['run']}/"
-        )
+        lines.append(f"Not published; the staged tables are kept in {store}/runs/{summary['run']}/")
     return lines

@@ -9,8 +9,8 @@ import pytest
 
 from image_tags.expectations.profile import Profile
 from image_tags.tasks.athena import athena_table
-from image_tags.tasks.check.gate import Checked
 from image_tags.tasks.check.step import check_staged
+from image_tags.tasks.contracts.checks import Checked
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import PublishSettings, Settings
 from image_tags.tasks.contracts.tables import PUBLISHED, published_tables

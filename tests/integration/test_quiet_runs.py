@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.command import image_tags
 from tests.support.prefect_client import ask, flow_runs, task_runs
+from tests.support.processes import until
 from tests.support.rekognition_endpoint import Fault
 
 OPERATIONS = "detect_labels,detect_text,recognize_celebrities"
@@ -51,7 +52,12 @@ def test_fifty_links_make_about_twenty_task_runs_and_a_line_per_step(
     flow_run = last_run(prefect_server)
     runs = all_task_runs(prefect_server, flow_run["id"])
     assert len(runs) <= 20, sorted(one["name"] for one in runs)
-    log = [line["message"] for line in log_of(prefect_server, flow_run["id"])]
+
+    def messages():
+        return [line["message"] for line in log_of(prefect_server, flow_run["id"])]
+
+    until(lambda: any(line.startswith("Finished in state Completed('") for line in messages()), 60)
+    log = messages()
     assert len(log) <= 40, "\n".join(log)
     assert sum(line.startswith("ingest_images: 50 items in ") for line in log) == 1
     assert sum(line.startswith("analyze_images: 150 items in ") for line in log) == 1
@@ -86,7 +92,12 @@ def test_dead_hosts_are_one_warning_and_fail_only_the_first_run(
     assert {run["state_name"] for run in all_task_runs(prefect_server, flow_run["id"])} == {
         "Completed"
     }
-    loud = [line for line in log_of(prefect_server, flow_run["id"]) if line["level"] >= 30]
+
+    def loud_lines():
+        return [line for line in log_of(prefect_server, flow_run["id"]) if line["level"] >= 30]
+
+    until(lambda: any(reason in line["message"] for line in loud_lines()), 60)
+    loud = loud_lines()
     about_hosts = [one["message"] for one in loud if "cannot be reached" in one["message"]]
     assert len(about_hosts) == 1
     assert about_hosts[0].startswith(f"{DEAD} links to {DEAD} hosts")
@@ -113,8 +124,13 @@ def test_a_denied_permission_is_one_error(prefect_server, rekognition, source, t
     done = run(prefect_server, rekognition, source, tmp_path / "store", *more)
     assert done.code == 1
     flow_run = last_run(prefect_server)
-    log = log_of(prefect_server, flow_run["id"])
-    denied = [line["message"] for line in log if line["level"] >= 40]
+
+    def log():
+        return log_of(prefect_server, flow_run["id"])
+
+    # The log reaches the server a few seconds later.
+    until(lambda: any("Not published." in line["message"] for line in log()), 60)
+    denied = [line["message"] for line in log() if line["level"] >= 40]
     by_task_runs = [one for one in denied if one.startswith("Task run failed")]
     assert len(by_task_runs) == 1, denied
     assert "Not published." in denied[-1]

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from image_tags.tasks.adapters.single_flight import SingleFlight
+
 UNDER_QUOTA = 0.985
 """The share of the quota that is used: leaves 15 ms a second for calls that arrive closer together
 than they left.
@@ -39,6 +41,7 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._quota = quota
         self._interval = 1 / (quota * UNDER_QUOTA)
         self._clock = clock
         self._sleep = sleep
@@ -58,6 +61,14 @@ class Pacer:
             self._sleep_until(max(self._slot, self._earliest() + empty))
             self._gone.append(self._clock())
             self._slot += self._interval
+
+    def set_quota(self, quota: float) -> None:
+        """Keep to another quota from the next call on."""
+        with self._turn:
+            if quota != self._quota:
+                self._quota = quota
+                self._interval = 1 / (quota * UNDER_QUOTA)
+                self._gone = deque(self._gone, maxlen=max(1, int(quota)))
 
     def slow_down(self) -> None:
         """The other side refused a call for being one too many."""
@@ -80,11 +91,12 @@ class Pacer:
             self._sleep(pause)
 
 
-_pacers: dict[tuple[str, str, float], Pacer] = {}
-_pacers_lock = threading.Lock()
+_pacers: SingleFlight[tuple[str, str], Pacer] = SingleFlight()
+"""By endpoint and operation. The service counts all calls of an account, whoever makes them."""
 
 
 def shared_pacer(endpoint: str, operation: str, quota: float) -> Pacer:
-    """The process's one pacer for an operation at an endpoint, however many analyzers there are."""
-    with _pacers_lock:
-        return _pacers.setdefault((endpoint, operation, quota), Pacer(quota))
+    """The process's one pacer for an operation at an endpoint; the latest quota holds for all."""
+    pacer = _pacers.get((endpoint, operation), lambda: Pacer(quota))
+    pacer.set_quota(quota)
+    return pacer

@@ -1,1 +1,1 @@
-"""Prefect and Dask as seen from here: results, shard runs, heartbeats, a server that may be away."""
+"""Prefect and Dask: results, shard runs, heartbeats, locks, a server that may be away."""

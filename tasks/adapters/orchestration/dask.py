@@ -1,6 +1,4 @@
-"""A Dask cluster that mapped task runs are sent to: processes on this machine, or a cluster that is
-there.
-"""
+"""A Dask cluster for mapped task runs: processes on this machine, or an existing cluster."""
 
 import sys
 from collections.abc import Callable
@@ -42,8 +40,8 @@ class Dask:
         if settings.dask_address:
             self._address, self._security = settings.dask_address, None
         else:
-            # Whoever reaches a scheduler runs code as its user: only this run's processes get in.
-            # No dashboard for others.
+            # Anyone who reaches a scheduler can run code as its user, so this one demands this
+            # run's certificate, and there is no dashboard.
             self._cluster = LocalCluster(
                 n_workers=settings.dask_processes,
                 threads_per_worker=threads,
@@ -69,7 +67,7 @@ class Dask:
         return DaskTaskRunner(address=self._address, client_kwargs={"security": self._security})
 
     def close(self) -> None:
-        """Call `on_close` in each process, and stop what was started here."""
+        """Call `on_close` in each process, and stop the processes that were started here."""
         self._client.run(self._on_close)
         self._client.close()
         if self._cluster:
@@ -77,10 +75,10 @@ class Dask:
 
 
 def check_dask_installed() -> None:
-    """See that the extra is there.
+    """Require the extra `dask`.
 
     Raises:
-        UsageError: it is not, or not for this Python.
+        UsageError: it is not installed, or not for this Python.
 
     """
     try:

@@ -1,5 +1,6 @@
-"""A sign of life in the store: a small object that changes while a process works, for whoever waits
-on another machine.
+"""Heartbeats in the store: a small object that changes while a process works.
+
+A caller that waits on another machine sees by it whether the process is alive.
 """
 
 import logging
@@ -25,7 +26,7 @@ def send_heartbeats(store: Store, key: str, every: float) -> Iterator[None]:
             if over.wait(every):
                 return
 
-    thread = threading.Thread(target=write_until_over, name=f"pulse {key}", daemon=True)
+    thread = threading.Thread(target=write_until_over, name=f"heartbeat {key}", daemon=True)
     thread.start()
     try:
         yield
@@ -36,10 +37,7 @@ def send_heartbeats(store: Store, key: str, every: float) -> Iterator[None]:
 
 
 def read_heartbeat(store: Store, key: str) -> bytes:
-    """What the object says now; empty if it is not there.
-
-    Who sees it change knows that someone lives.
-    """
+    """The latest heartbeat, which differs from the one before; empty if there is none."""
     try:
         return store.read(key)
     except NotInStore:
@@ -49,5 +47,5 @@ def read_heartbeat(store: Store, key: str) -> bytes:
 def _write_beat(store: Store, key: str, beats: int) -> None:
     try:
         store.write(key, str(beats).encode(), "text/plain", durable=False)
-    except StopRun as error:  # the work itself meets the same store and says so
-        log.warning("No sign of life could be left: %s", error)
+    except StopRun as error:  # the work itself meets the same store and reports it
+        log.warning("A heartbeat could not be written: %s", error)

@@ -1,6 +1,4 @@
-"""The Prefect server while a step works: what is only shown there never holds the work up, and
-never breaks it.
-"""
+"""The Prefect server during a step: what it only displays must neither delay nor fail the work."""
 
 import logging
 import queue
@@ -16,7 +14,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def ignore_unreachable_server() -> Iterator[None]:
-    """Ask the server once; where it does not answer, the block ends there and the work goes on."""
+    """Try each request of the block once; without an answer, continue after the block."""
     try:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             yield
@@ -25,8 +23,9 @@ def ignore_unreachable_server() -> Iterator[None]:
 
 
 def discard_events() -> None:
-    """Forget what could not be told to the server: at its end, this process would try each event
-    for ten seconds.
+    """Discard the events that the server did not take.
+
+    At its end, the process would otherwise try to send each of them for ten seconds.
     """
     for service in tuple(EventsWorker._instances.values()):  # type: ignore[misc]  # all of them, whatever their kind
         with suppress(queue.Empty):

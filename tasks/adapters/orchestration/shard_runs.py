@@ -31,7 +31,7 @@ def find_work_pool(deployment: str) -> str:
         UsageError: there is no such deployment, or it has no work pool.
 
     """
-    deploy = "deploy it with `prefect --no-prompt deploy --all` beside prefect.yaml"
+    deploy = "deploy it with `prefect --no-prompt deploy --all` next to prefect.yaml"
     try:
         with get_client(sync_client=True) as client:
             pool = client.read_deployment_by_name(deployment).work_pool_name
@@ -39,7 +39,7 @@ def find_work_pool(deployment: str) -> str:
         raise UsageError(f"There is no deployment {deployment!r} for shards: {deploy}.") from None
     except ValueError:
         raise UsageError(
-            f"--shard-deployment is named as flow/deployment, not {deployment!r}."
+            f"--shard-deployment must have the form flow/deployment, not {deployment!r}."
         ) from None
     if pool is None:
         raise UsageError(f"The deployment {deployment!r} has no work pool: {deploy}.")
@@ -47,18 +47,15 @@ def find_work_pool(deployment: str) -> str:
 
 
 def start_shard(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
-    """Ask for a run of the deployment, as a part of the flow run that asks."""
-    # No coroutine comes back: the flow that asks is a plain function.
+    """Start a run of the deployment, as a child of the current flow run."""
+    # Not a coroutine, because the calling flow is a plain function.
     return run_deployment(  # type: ignore[return-value]
         deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True
     )
 
 
 def read_states(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
-    """The states of flow runs; one that was deleted is not among them.
-
-    None if the server does not answer.
-    """
+    """The states of flow runs, without those that were deleted; None without an answer."""
     try:
         with get_client(sync_client=True) as client:
             found = client.read_flow_runs(
@@ -70,7 +67,7 @@ def read_states(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
 
 
 def find_unfinished(parent: UUID | str) -> list[UUID]:
-    """The parts of a flow run that have not ended."""
+    """The children of a flow run that have not ended."""
     over = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=sorted(TERMINAL_STATES)))
     mine = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(str(parent))]), state=over
@@ -80,13 +77,13 @@ def find_unfinished(parent: UUID | str) -> list[UUID]:
 
 
 def cancel_shards(ids: Iterable[UUID]) -> None:
-    """End flow runs: at once what waits, by its worker what is at work."""
+    """Cancel flow runs: one that waits ends at once, one at work is ended by its worker."""
     for flow_run_id in ids:
         _set_state(flow_run_id, Cancelling(), force=False)
 
 
 def force_state(flow_run_id: UUID, state: State[Any]) -> None:
-    """Say in a flow run's stead how it ended."""
+    """Set the state of a flow run that cannot do so itself any more."""
     _set_state(flow_run_id, state, force=True)
 
 
@@ -97,5 +94,5 @@ def _set_state(flow_run_id: UUID, state: State[Any], force: bool) -> None:
     except (
         httpx.TransportError,
         ObjectNotFound,
-    ) as error:  # what it does meanwhile is saved, and not paid for again
-        log.warning("The shard %s could not be ended: %s", flow_run_id, error)
+    ) as error:  # its work is saved meanwhile, and not paid for again
+        log.warning("The state of shard %s could not be set: %s", flow_run_id, error)

@@ -11,8 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from typing_extensions import override
+
 from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
-from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.adapters.store.temporary_files import temporary_files
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 
@@ -20,7 +22,7 @@ COPIED_AT_ONCE = 1 << 20
 """Bytes of a file in memory while it is copied."""
 
 
-class FolderStore:
+class FolderStore(Store):
     """A folder as store.
 
     A write goes to a temporary file, which then takes its target's place in one move.
@@ -30,8 +32,8 @@ class FolderStore:
         self.address = address.rstrip("/") or "/"
         self._root = Path(address).expanduser().absolute()
 
+    @override
     def read(self, key: str) -> bytes:
-        """See Store."""
         try:
             return self._path(key).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -39,20 +41,20 @@ class FolderStore:
         except OSError as error:
             raise self._stop(error, "read") from None
 
-    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - no types
-        """See Store."""
+    @override
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:
         self._put(key, data, replace, durable)
 
-    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
-        """See Store."""
+    @override
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:
         return not self.exists(key) and self._put(key, data, self._place, durable)
 
+    @override
     def exists(self, key: str) -> bool:
-        """See Store."""
         return self.size(key) is not None
 
+    @override
     def size(self, key: str) -> int | None:
-        """See Store."""
         try:
             found = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -61,8 +63,8 @@ class FolderStore:
             raise self._stop(error, "read") from None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    @override
     def keys(self, prefix: str) -> Iterator[str]:
-        """See Store."""
 
         def failed(error: OSError) -> None:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
@@ -77,15 +79,15 @@ class FolderStore:
         )
         yield from sorted(path.relative_to(self._root).as_posix() for path in found)
 
+    @override
     def list_sizes(self, prefix: str) -> dict[str, int]:
-        """See Store."""
         # A folder that changes while it is read may show neither of two files, so removals wait.
         with self._locked(fcntl.LOCK_SH):
             found = {key: self.size(key) for key in self.keys(prefix)}
         return {key: size for key, size in found.items() if size is not None}
 
+    @override
     def read_range(self, key: str, start: int, length: int) -> bytes:
-        """See Store."""
         try:
             with self._path(key).open("rb") as file:
                 file.seek(start)
@@ -95,30 +97,30 @@ class FolderStore:
         except OSError as error:
             raise self._stop(error, "read") from None
 
+    @override
     def delete(self, key: str) -> None:
-        """See Store."""
         if self.exists(key):
             try:
                 self._path(key).unlink(missing_ok=True)
             except OSError as error:
                 raise self._stop(error, "written") from None
 
+    @override
     def delete_all(self, keys: Iterable[str]) -> None:
-        """See Store."""
         with self._locked():
             for key in keys:
                 self.delete(key)
 
+    @override
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
-        """See Store."""
         try:
             data = self.read(key)
         except NotInStore:
             return None
         return data, hashlib.sha256(data).hexdigest()
 
-    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:  # noqa: ARG002
-        """See Store."""
+    @override
+    def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
 
         def swapped(made: Path, target: Path) -> bool:
             with self._locked():
@@ -127,14 +129,14 @@ class FolderStore:
 
         return self._put(key, data, swapped)
 
-    def fetch_file(self, key: str, folder: Path) -> Path:  # noqa: ARG002 - it is a file already
-        """See Store."""
+    @override
+    def fetch_file(self, key: str, folder: Path) -> Path:
         if not self.exists(key):
             raise NotInStore(f"{self.locate(key)} is not there.")
         return self._path(key)
 
-    def put_file(self, key: str, path: Path, content_type: str) -> None:  # noqa: ARG002
-        """See Store."""
+    @override
+    def put_file(self, key: str, path: Path, content_type: str) -> None:
 
         def copy_into(made: IO[bytes]) -> None:
             with path.open("rb") as file:
@@ -142,20 +144,20 @@ class FolderStore:
 
         self._put(key, copy_into, replace)
 
+    @override
     def copy(self, key: str, target: str) -> None:
-        """See Store."""
         self.put_file(target, self.fetch_file(key, self._root), "")
 
+    @override
     def locate(self, key: str) -> str:
-        """See Store."""
         return str(self._path(key))
 
-    def bucket_and_key(self, key: str) -> tuple[str, str] | None:  # noqa: ARG002
-        """See Store."""
+    @override
+    def bucket_and_key(self, key: str) -> tuple[str, str] | None:
         return None
 
+    @override
     def check_writable(self) -> None:
-        """See Store."""
         try:
             self.write(".check/object", b"ok", "text/plain")
             self.delete(".check/object")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
+from typing_extensions import override
 
 from image_tags.tasks.adapters.aws.client import AWS_ERRORS, code_of, status_of
 from image_tags.tasks.adapters.store.s3_client import open_client
 from image_tags.tasks.adapters.store.s3_errors import explain, is_passing
-from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 
@@ -42,7 +43,7 @@ class _Failed(Exception):
         self.retried = retried
 
 
-class S3Store:
+class S3Store(Store):
     """A bucket, or a prefix in it, as store.
 
     Everything stays in memory; one client serves all threads.
@@ -68,24 +69,24 @@ class S3Store:
         self.client = open_client(settings)
         self.region: str = self.client.meta.region_name
 
+    @override
     def read(self, key: str) -> bytes:
-        """See Store."""
         return self._get(key)[0]
 
-    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:  # noqa: ARG002 - always
-        """See Store."""
+    @override
+    def write(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:
         self._put(key, data, content_type)
 
-    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:  # noqa: ARG002
-        """See Store."""
+    @override
+    def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:
         return self._put_if(key, data, content_type, IfNoneMatch="*")
 
+    @override
     def exists(self, key: str) -> bool:
-        """See Store."""
         return self.size(key) is not None
 
+    @override
     def size(self, key: str) -> int | None:
-        """See Store."""
         try:
             head = self._do(
                 "s3:GetObject",
@@ -95,19 +96,17 @@ class S3Store:
             return None
         return head["ContentLength"]
 
+    @override
     def keys(self, prefix: str) -> Iterator[str]:
-        """See Store."""
         return (key for key, _ in self._list(prefix))
 
+    @override
     def list_sizes(self, prefix: str) -> dict[str, int]:
-        """See Store.
-
-        Pages are read in the order of keys: what has gone from an earlier page shows on a later.
-        """
+        """Pages are read in the order of keys: what has gone from an earlier page shows on a later."""
         return dict(self._list(prefix))
 
+    @override
     def read_range(self, key: str, start: int, length: int) -> bytes:
-        """See Store."""
 
         def get() -> bytes:
             span = f"bytes={start}-{start + length - 1}"
@@ -116,15 +115,15 @@ class S3Store:
 
         return self._do("s3:GetObject", get)
 
+    @override
     def delete(self, key: str) -> None:
-        """See Store."""
         self._do(
             "s3:DeleteObject",
             lambda: self.client.delete_object(Bucket=self.bucket, Key=self._full(key)),
         )
 
+    @override
     def delete_all(self, keys: Iterable[str]) -> None:
-        """See Store."""
         full = [self._full(key) for key in keys]
         for first in range(0, len(full), AT_ONCE):
             names = {
@@ -133,24 +132,22 @@ class S3Store:
             }
             self._do("s3:DeleteObject", partial(self._delete_all, names))
 
+    @override
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
-        """See Store."""
         try:
             return self._get(key)
         except NotInStore:
             return None
 
+    @override
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
-        """See Store.
-
-        As exclusive as the server's If-Match; `add` and a None token only need If-None-Match.
-        """
+        """As exclusive as the server's If-Match; `add` and a None token only need If-None-Match."""
         if token is None:
             return self.add(key, data, content_type)
         return self._put_if(key, data, content_type, IfMatch=token)
 
+    @override
     def fetch_file(self, key: str, folder: Path) -> Path:
-        """See Store."""
         path = folder / hashlib.sha256(key.encode()).hexdigest()
 
         def get() -> None:
@@ -162,18 +159,14 @@ class S3Store:
         self._do("s3:GetObject", get)
         return path
 
+    @override
     def put_file(self, key: str, path: Path, content_type: str) -> None:
-        """See Store.
-
-        One request takes up to 5 GB (User Guide, "Uploading objects").
-        """
+        """One request takes up to 5 GB (User Guide, "Uploading objects")."""
         self._put(key, path, content_type)
 
+    @override
     def copy(self, key: str, target: str) -> None:
-        """See Store.
-
-        One request copies up to 5 GB (API Reference, "CopyObject").
-        """
+        """One request copies up to 5 GB (API Reference, "CopyObject")."""
         self._do(
             "s3:PutObject",
             lambda: self.client.copy_object(
@@ -184,16 +177,16 @@ class S3Store:
             ),
         )
 
+    @override
     def locate(self, key: str) -> str:
-        """See Store."""
         return f"{self.address}/{key}"
 
+    @override
     def bucket_and_key(self, key: str) -> tuple[str, str] | None:
-        """See Store."""
         return self.bucket, self._full(key)
 
+    @override
     def check_writable(self) -> None:
-        """See Store."""
         now = copy.copy(self)
         now._patience = 0.0
         key = f".check/{uuid.uuid4().hex}"

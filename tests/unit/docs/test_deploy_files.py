@@ -1,4 +1,4 @@
-"""The files to apply below deploy/: they fit the installed Prefect, and stay those of prefect.yaml."""
+"""The files below deploy/ fit the installed Prefect, and stay those of prefect.yaml."""
 
 import json
 import re

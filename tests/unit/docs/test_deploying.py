@@ -1,6 +1,4 @@
-"""docs/deploying.md and docs/operating.md say what is there: its commands parse, its settings, deployments and links
-exist.
-"""
+"""Commands in docs/deploying.md and docs/operating.md parse; settings, links and so on exist."""
 
 import re
 import shlex

@@ -141,3 +141,24 @@ def test_analyzers_of_one_process_share_the_pacer() -> None:
     assert one is shared_pacer("https://here", "detect_text", 50)
     assert one is not shared_pacer("https://here", "detect_labels", 50)
     assert one is not shared_pacer("https://there", "detect_text", 50)
+
+
+def test_analyzers_with_different_quotas_share_one_pacer_which_keeps_to_the_latest():
+    slow = shared_pacer("https://shared", "detect_faces", 5)
+    assert shared_pacer("https://shared", "detect_faces", 20) is slow
+    assert slow._interval == pytest.approx(Pacer(20)._interval)
+
+
+@given(st.floats(1, 50), st.floats(1, 50), st.integers(1, 60))
+def test_after_a_change_of_the_quota_no_second_holds_more_than_the_new_one(before, after, calls):
+    clock = Clock()
+    pacer = Pacer(before, clock, clock.sleep)
+    for _ in range(calls):
+        pacer.wait()
+    pacer.set_quota(after)
+    times = []
+    for _ in range(calls):
+        pacer.wait()
+        times.append(clock())
+    for start in times:
+        assert sum(start <= one < start + 1 for one in times) <= math.ceil(after)
