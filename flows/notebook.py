@@ -23,8 +23,8 @@ from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.published.pointer import FILES
 from image_tags.tasks.read import read_tables
 from image_tags.tasks.source.dataframes import (
@@ -49,6 +49,8 @@ class Result:
         tags_wide: one row per image.
         tagged: one row per link: the frame's columns, then those of `images` and `tags_wide`; with
             the frame's index.
+        rows: one row per row of the frame: its columns, then labels, words, people and counts; with
+            the frame's index.
         tag_effects: one row per tag and metric; None without `metric=`.
         summary: `summary.json`.
         report: `report.html`, a whole page.
@@ -61,6 +63,7 @@ class Result:
     tags_dropped: pd.DataFrame
     tags_wide: pd.DataFrame
     tagged: pd.DataFrame
+    rows: pd.DataFrame
     tag_effects: pd.DataFrame | None
     summary: dict[str, Any]
     report: str
@@ -231,6 +234,7 @@ def _build_result(frame: pd.DataFrame, settings: Settings, outcome: "Outcome") -
         tags_dropped=tables["tags_dropped"],
         tags_wide=tables["tags_wide"],
         tagged=restore_frame(frame, tables["tagged"], tables["images"]),
+        rows=restore_frame(frame, tables["rows"], pd.DataFrame({"row": range(len(frame))})),
         tag_effects=tables.get("tag_effects"),
         summary=outcome.summary,
         report=page.decode(),

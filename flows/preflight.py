@@ -12,7 +12,9 @@ from image_tags.tasks.adapters.files.confinement import Confinement
 from image_tags.tasks.adapters.open_files import check_open_files, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store_format import check_format
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.records import Source
@@ -22,7 +24,6 @@ from image_tags.tasks.contracts.settings import (
     SourceSettings,
     StoreSettings,
 )
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.source.step import load_source_of
 
@@ -76,8 +77,9 @@ def check_request(settings: Settings) -> None:
     """Check what can be checked without reading the source.
 
     Raises:
-        UsageError: too few open files, a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
-            written, an unreadable price list, or an analyzer that is not installed or has no
+        UsageError: too few open files, a place that the worker may not use, an unknown operation,
+            people who cannot be enrolled, a store that cannot be written or has another format, an
+            unreadable price list, or an analyzer that is not installed or has no
             region.
 
     """
@@ -93,6 +95,7 @@ def check_request(settings: Settings) -> None:
         check_dask_installed()
     store = open_store(settings.only(StoreSettings))
     store.check_writable()
+    check_format(store)
     prices_for(settings)
     analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:

@@ -1,8 +1,9 @@
 """How long the files of runs are kept."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
-from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.execution.run_folder import first_start, run_key
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -30,6 +31,27 @@ def prune_runs(store: Store, keep: int, current: str) -> list[str]:
     removed = others[keep - 1 :]
     for run in removed:
         store.delete_all(files[run])
+    return removed
+
+
+def prune_sources(store: Store, current: str) -> list[str]:
+    """Remove copies of DataFrames in `sources/` that no run that is kept was made from.
+
+    Nothing is removed while another run is unfinished: it may need its copy.
+
+    Args:
+        store: where they are.
+        current: the source of the run that is at work, as an address.
+
+    """
+    used = {current}
+    for run in {key.split("/")[1] for key in store.keys("runs/")}:
+        try:
+            used.add(json.loads(store.read(run_key(run, "summary.json")))["source"])
+        except NotInStore:
+            return []
+    removed = [key for key in store.keys("sources/") if store.locate(key) not in used]
+    store.delete_all(removed)
     return removed
 
 

@@ -90,6 +90,7 @@ def draw_distribution(metric: str, values: "np.ndarray[Any, Any]") -> Markup:
                 axis=alt.Axis(format=",.12~g", values=ticks, tickCount=5, labelFlush=True),
             ),
             x2="to:Q",
+            y2=alt.datum(0),
             y=alt.Y(
                 "n:Q",
                 title=None,

@@ -113,6 +113,7 @@ def _build_content(view: ReportInput) -> dict[str, Any]:
         "turnover": facts.list_turnover(view),
         "news": describe_changes(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
+        "methods": view.methods.splitlines(),
         "gallery": gallery,
         "strip": strip,
         "strip_thumbs": {card.image_id: shrink_thumbnail(card.thumb, HEAD_SIDE) for card in strip},

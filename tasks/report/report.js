@@ -9,17 +9,25 @@
   const body = document.getElementById("other-rows");
   const more = document.getElementById("more");
   const PAGE = 50;
+  const SHOWN = 14;
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const cards = [...document.querySelectorAll(".card")].map((element) => ({
     element,
     kinds: element.dataset.kinds.split(" "),
     text: fold(element.querySelector(".caption").textContent),
   }));
-  const data = JSON.parse(document.getElementById("rows").textContent);
-  const rows = data.rows.map(([row, link, kinds, tags]) => {
-    const names = tags.map((index) => data.names[index]);
-    return { row, link, names, kinds: kinds.split(" "), text: fold(`${row} ${link} ${names.join(" ")}`) };
-  });
+  let rows = [];
+  let rowsReady = false;
+  const unpack = async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("rows").textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const data = JSON.parse(await new Response(stream).text());
+    rows = data.rows.map(([row, link, kinds, tags]) => {
+      const names = tags.map((index) => data.names[index]);
+      return { row, link, names, kinds: kinds.split(" "), text: fold(`${row} ${link} ${names.join(" ")}`) };
+    });
+    rowsReady = true;
+  };
   let matches = [];
 
   const fits = (one, terms, kinds) =>
@@ -36,7 +44,7 @@
   const list = (from) => {
     for (const one of matches.slice(from, from + PAGE)) {
       const tr = document.createElement("tr");
-      tr.append(cell(String(one.row)), cell(one.names.join(", ") || (one.kinds.includes("left") ? "not tagged" : "nothing found")), cell(one.link));
+      tr.append(cell(String(one.row)), cell((one.names.slice(0, SHOWN).join(", ") + (one.names.length > SHOWN ? ", …" : "")) || (one.kinds.includes("left") ? "not tagged" : "nothing found")), cell(one.link));
       body.append(tr);
     }
     more.hidden = body.children.length >= matches.length;
@@ -55,8 +63,11 @@
     body.replaceChildren();
     list(0);
     others.hidden = matches.length === 0;
-    const rest = matches.length ? ` and ${matches.length.toLocaleString("en")} without a thumbnail` : "";
-    found.textContent = asked ? `${visible} of ${cards.length} pictures${rest}` : "";
+    const number = (n) => n.toLocaleString("en");
+    const rest = matches.length ? `, ${number(matches.length)} of them without a thumbnail` : "";
+    const still = rowsReady ? "" : " (still reading the others)";
+    const searched = cards.length + rows.length;
+    found.textContent = asked ? `${number(visible + matches.length)} of ${number(searched)} pictures match${rest}${still}` : "";
   };
 
   find.form.addEventListener("submit", (event) => event.preventDefault());
@@ -83,4 +94,8 @@
     }
   });
   update();
+  unpack().then(update, () => {
+    rowsReady = true;
+    update();
+  });
 })();

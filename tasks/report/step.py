@@ -1,16 +1,22 @@
 """The step that draws the report and keeps it with the run."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.contracts.metrics import Floats, read_metric
 from image_tags.tasks.contracts.records import JsonObject, picture_key
-from image_tags.tasks.contracts.tables import PUBLISHED
+from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key, staged
 from image_tags.tasks.execution.task_options import timed
+from image_tags.tasks.published.codebook import CODEBOOK, write_codebook
+from image_tags.tasks.published.methods import METHODS, MethodsInput, write_methods
 from image_tags.tasks.report.page import render_report
 from image_tags.tasks.report.view import ReportInput
 
@@ -20,19 +26,36 @@ HTML = "text/html; charset=utf-8"
 @task(task_run_name="draw the report", cache_policy=NO_CACHE)
 @timed
 def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
-    """Draw `report.html` from the staged tables; returns its address."""
-    store, run = resources.store, resources.run
+    """Write the report, the methods and the codebook of the staged tables; returns its address."""
+    store, run, settings = resources.store, resources.run, resources.settings
     tables = {
         name: staged(store, run, name)
-        for name in (*PUBLISHED, "tag_effects")
+        for name in published_tables(settings.metric)
         if is_staged(store, run, name)
     }
-    objects = dict(
-        zip(
-            *(tables["images"].column(name).to_pylist() for name in ("image_id", "object")),
-            strict=True,
-        )
+    methods = write_methods(_gather_methods(resources, summary, tables))
+    store.write(run_key(run, METHODS), methods.encode(), "text/markdown; charset=utf-8")
+    codebook = write_codebook({name: table.schema for name, table in tables.items()})
+    store.write(run_key(run, CODEBOOK), codebook.encode(), "text/csv; charset=utf-8")
+    view = ReportInput(
+        summary=summary,
+        tables=tables,
+        findings=findings,
+        plan=load_json(store, run_key(run, "plan.json")),
+        previous=load_last_summary(store),
+        thumbnail=_picture_reader(store, tables["images"]),
+        metrics=_read_metrics(resources),
+        methods=methods,
     )
+    key = run_key(run, "report.html")
+    store.write(key, render_report(view).encode(), HTML)
+    return store.locate(key)
+
+
+def _picture_reader(store: Store, images: pa.Table) -> Callable[[str], bytes | None]:
+    """How the report gets a picture by its image_id."""
+    columns = (images.column(name).to_pylist() for name in ("image_id", "object"))
+    objects = dict(zip(*columns, strict=True))
 
     def read_picture(image_id: str) -> bytes | None:
         try:
@@ -40,17 +63,48 @@ def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[
         except (KeyError, NotInStore):
             return None
 
-    view = ReportInput(
+    return read_picture
+
+
+def _read_metrics(resources: RunResources) -> dict[str, Floats]:
+    """Read the finite values of each metric that tags are compared by."""
+    metrics = resources.settings.metric
+    if not metrics:
+        return {}
+    source = staged(resources.store, resources.run, "source")
+    values = {metric: read_metric(source, metric) for metric in metrics}
+    return {metric: column[np.isfinite(column)] for metric, column in values.items()}
+
+
+def _gather_methods(
+    resources: RunResources, summary: JsonObject, tables: Mapping[str, pa.Table]
+) -> MethodsInput:
+    settings = resources.settings
+    asked = {
+        operation: resources.analyzer.settings_of(operation) for operation in settings.operations
+    }
+    parts = [
+        tables[name].select(["kind", "model_version"]) for name in ("tags_long", "tags_dropped")
+    ]
+    pairs = pa.concat_tables(parts).group_by(["kind", "model_version"]).aggregate([]).to_pylist()
+    versions: dict[str, list[str]] = {}
+    for pair in sorted(pairs, key=lambda pair: (pair["kind"], pair["model_version"] or "")):
+        versions.setdefault(pair["kind"], []).append(pair["model_version"] or "not given")
+    links = Counter(tables["images"].column("image_id").drop_null().to_pylist())
+    return MethodsInput(
         summary=summary,
-        tables=tables,
-        findings=findings,
-        plan=load_json(store, run_key(run, "plan.json")),
-        previous=load_last_summary(store),
-        thumbnail=read_picture,
+        settings=settings,
+        requests=asked,
+        versions=versions,
+        kept=_count_values(tables["tags_long"].column("kind")),
+        removed=_count_values(tables["tags_dropped"].column("rule")),
+        placeholders=sum(n > settings.max_links_an_image for n in links.values()),
     )
-    key = run_key(run, "report.html")
-    store.write(key, render_report(view).encode(), HTML)
-    return store.locate(key)
+
+
+def _count_values(column: pa.ChunkedArray) -> dict[str, int]:
+    counts = column.value_counts().to_pylist()
+    return {one["values"]: one["counts"] for one in sorted(counts, key=lambda one: one["values"])}
 
 
 def load_last_summary(store: Store) -> JsonObject | None:

@@ -2,6 +2,7 @@
 boxes work.
 """
 
+import numpy as np
 import pytest
 
 from image_tags.tasks.report import render_report
@@ -17,6 +18,8 @@ from tests.support.made_run import (
 
 PHONE, DESKTOP = 390, 1280
 
+LIKES = np.round(np.random.default_rng(1).lognormal(4, 1.5, 60))
+
 WITHOUT_THUMBNAIL = range(30, 60)
 
 
@@ -28,6 +31,8 @@ def few_thumbnails():
         60,
         tables={"tag_effects": made_effects()},
         previous=dict(made_run(20).summary),
+        methods="# Methods\n\nEach distinct image was analysed once.",
+        metrics={"likes": LIKES, "comments": LIKES / 10},
         thumbnail=lambda image_id: None if image_id in unread else view.thumbnail(image_id),
     )
 
@@ -128,9 +133,10 @@ def test_search_finds_every_word_whatever_its_case_and_accents(full):
     found = visible_captions(full)
     assert found
     assert all("coffee" in caption and "sale" in caption for caption in found)
-    assert full.inner_text("#found").startswith(f"{len(found)} of 30 pictures")
+    listed = full.locator("#other-rows tr").count()
+    assert full.inner_text("#found").startswith(f"{len(found) + listed} of 60 pictures match")
     full.fill("#find", "no such thing")
-    assert (visible_captions(full), full.inner_text("#found")) == ([], "0 of 30 pictures")
+    assert (visible_captions(full), full.inner_text("#found")) == ([], "0 of 60 pictures match")
     full.fill("#find", "")
     assert full.locator(".card:visible").count() == 30
 
@@ -141,7 +147,7 @@ def test_search_also_finds_pictures_without_a_thumbnail(full):
     assert full.locator(".card:visible").count() == 0
     assert full.locator("#other-rows tr").count() == 1
     assert "00031.jpg" in full.inner_text("#other-rows")
-    assert full.inner_text("#found") == "0 of 30 pictures and 1 without a thumbnail"
+    assert full.inner_text("#found") == "1 of 60 pictures match, 1 of them without a thumbnail"
 
 
 def test_filters_narrow_the_gallery_alone_and_with_a_search(full):
@@ -237,3 +243,29 @@ def test_it_can_be_read_without_scripts(browser, reports):
         assert not seen.page.locator(".controls").is_visible()
         seen.page.locator(".picture").nth(0).hover()
         assert seen.page.locator(".boxes").nth(0).is_visible()
+
+
+def test_a_wide_table_scrolls_in_its_own_frame_and_shows_that_it_does(browser, reports):
+    for width in (480, DESKTOP):
+        with opened(browser, reports["full"], width) as seen:
+            seen.page.click("#effects summary >> nth=0")
+            frame = seen.page.locator("#effects .scroll").first
+            wide = frame.evaluate("one => [one.scrollWidth, one.clientWidth]")
+            assert wide[0] > wide[1]
+            assert frame.evaluate("one => getComputedStyle(one).backgroundImage") != "none"
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_search_finds_every_picture_of_a_large_version(browser, tmp_path):
+    view = made_run(3_000, thumbnail=lambda _: None)
+    (tmp_path / "report.html").write_text(render_report(view), "utf-8")
+    with opened(browser, (tmp_path / "report.html").as_uri()) as seen:
+        seen.page.fill("#find", "02999.jpg")
+        seen.page.wait_for_function("document.querySelectorAll('#other-rows tr').length == 1")
+        assert seen.page.inner_text("#found").startswith("1 of 3,000 pictures match")
+        assert seen.complaints == []
+
+
+def test_the_methods_can_be_read(full):
+    full.click("#methods summary")
+    assert "# Methods" in full.inner_text("#methods pre")

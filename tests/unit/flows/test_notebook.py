@@ -66,7 +66,7 @@ def test_a_result_shows_the_closing_summary_and_escapes_what_came_from_the_web()
         "Top labels: <script>alert(1)</script> (1).",
         "Published version 1.",
     )
-    result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, "", lines)
+    result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, "", lines)
     assert repr(result) == "\n".join(lines)
     page = result._repr_html_()
     assert "<strong>Published version 1.</strong>" in page
@@ -127,7 +127,7 @@ def test_a_plan_makes_no_run_and_reads_as_sentences(tmp_path):
 
 def test_a_report_shows_in_a_frame_of_its_own():
     page = '<script>alert("1")</script>'
-    result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, page, ("Done.",))
+    result = Result(FRAME, FRAME, FRAME, FRAME, FRAME, FRAME, None, {}, page, ("Done.",))
     shown = result.show_report(height=500)._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
     assert "height: 500px" in shown
