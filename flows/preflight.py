@@ -13,6 +13,7 @@ from image_tags.tasks.adapters.open_files import check_open_files, raise_open_fi
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.records import Source
@@ -22,7 +23,6 @@ from image_tags.tasks.contracts.settings import (
     SourceSettings,
     StoreSettings,
 )
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.source.step import load_source_of
 
