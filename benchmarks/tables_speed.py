@@ -86,7 +86,7 @@ def stage_inputs(store: FolderStore, images: int) -> None:
         links = [Link(row, 0, url) for row, url in enumerate(urls)]
         tables.stage("links", links_table(links))
         # What reshaping stages next to the tags.
-        from image_tags.tasks.reshape import tabulate_verdicts
+        from image_tags.tasks.reshape.verdicts import tabulate_verdicts
 
         tables.stage("verdicts", tabulate_verdicts([Verdict(one, Status.TAGGED) for one in ids]))
         with tables.write("all_tags", schema_of(TAGS_LONG)) as all_tags:

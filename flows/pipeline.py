@@ -23,7 +23,7 @@ from image_tags.tasks.ingest.step import ingest_images, plan_links
 from image_tags.tasks.plan import plan_analysis
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
-from image_tags.tasks.reshape import reshape_tags
+from image_tags.tasks.reshape.step import reshape_tags
 from image_tags.tasks.source.step import read_source
 from image_tags.tasks.summary.step import collect_remarks, summarize_run
 

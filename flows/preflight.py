@@ -12,6 +12,7 @@ from image_tags.tasks.adapters.files.confinement import Confinement
 from image_tags.tasks.adapters.open_files import check_open_files, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store_format import check_format
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.operations import OPERATIONS
@@ -76,8 +77,9 @@ def check_request(settings: Settings) -> None:
     """Check what can be checked without reading the source.
 
     Raises:
-        UsageError: too few open files, a place that the worker may not use, an unknown operation, people who cannot be enrolled, a store that cannot be
-            written, an unreadable price list, or an analyzer that is not installed or has no
+        UsageError: too few open files, a place that the worker may not use, an unknown operation,
+            people who cannot be enrolled, a store that cannot be written or has another format, an
+            unreadable price list, or an analyzer that is not installed or has no
             region.
 
     """
@@ -93,6 +95,7 @@ def check_request(settings: Settings) -> None:
         check_dask_installed()
     store = open_store(settings.only(StoreSettings))
     store.check_writable()
+    check_format(store)
     prices_for(settings)
     analyzer = open_analyzer(settings.only(AnalysisSettings), store, settings.region)
     for operation in settings.operations:

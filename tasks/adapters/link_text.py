@@ -98,9 +98,9 @@ def _with_ascii_host(address: str) -> str:
 
 
 def _ascii_label(label: str) -> str:
-    """One label of a host by IDNA 2008; what that forbids (emoji) as plain punycode, as browsers do.
+    """One label of a host by IDNA 2008; what that forbids (emoji) as plain punycode.
 
-    RFC 5891 leaves emoji out; UTS 46, which browsers follow, does not.
+    RFC 5891 leaves emoji out; UTS 46, which browsers follow, allows them.
     """
     if label.isascii():
         return label

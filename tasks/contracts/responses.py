@@ -204,5 +204,6 @@ def _rank_tags(tags: list[Tag], *, reading_order: bool = False) -> list[Tag]:
     ranked = []
     for tag in tags:
         seen[tag.kind] = seen.get(tag.kind, 0) + 1
-        ranked.append(replace(tag, rank=seen[tag.kind]))
+        rank = seen[tag.kind]
+        ranked.append(tag if tag.rank == rank else replace(tag, rank=rank))
     return ranked

@@ -55,8 +55,10 @@ IMAGES = (
     Column("object", pa.string(), "where the picture lies in the store"),
     Column("format", pa.string(), "format as downloaded: JPEG, PNG, WEBP, ..."),
     Column("bytes", pa.int64(), "size as downloaded"),
-    Column("width", pa.int64(), "px, as the analyzer sees it"),
-    Column("height", pa.int64(), "px, as the analyzer sees it"),
+    Column(
+        "width", pa.int64(), "px, as displayed: EXIF orientation is applied; boxes are shares of it"
+    ),
+    Column("height", pa.int64(), "px, likewise"),
 )
 
 TAGS_LONG = (

@@ -65,8 +65,12 @@ class StagedTables:
         path = self.folder / f"{name}.parquet"
         with write_table_file(path, schema) as writer:
             yield writer
+        self.put_file(name, path)
+
+    def put_file(self, name: str, path: Path) -> None:
+        """Stage a table that is a local file, which must stay as it is until the step ends."""
         self._store.put_file(staged_key(self._run, name), path, PARQUET)
-        # Later reads of this step need no second download.
+        # Later reads of this step need no download.
         self._paths[name] = path
 
     def stage(self, name: str, table: pa.Table) -> None:

@@ -41,7 +41,7 @@ def log_step(
     for batch in counted_batches:
         outcomes.update(batch.outcomes)
         hosts.update(batch.unreachable)
-    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common() if count)
     line = f"{step}: {counted(items, 'item')} in {duration(seconds)}"
     line += f": {counts}" if counts else ""
     line += f"; {len(failed):,} of {len(failed) + len(done):,} task runs failed" if failed else ""

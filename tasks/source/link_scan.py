@@ -137,7 +137,7 @@ def _with_slashes(link: str) -> str:
 
 
 def _without_invisible(text: str) -> str:
-    """The text without characters that do not show; a blank for them where a link ends or begins."""
+    """The text without invisible characters; a blank for them where a link ends or begins."""
     if text.isascii():
         return text
 

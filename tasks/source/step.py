@@ -100,7 +100,11 @@ def source_from_table(
     Raises:
         UsageError: there is no such column, none that holds links, or several that may be meant.
     """
-    column = choose_url_column(table, url_column)
+    try:
+        column = choose_url_column(table, url_column)
+    except UsageError as error:
+        # A guess may be the cause: a first line taken for data has other column names.
+        raise UsageError(" ".join([str(error), *remarks])) from None
     sentences = [*remarks, *column.remarks]
     if table.num_rows == 0:
         sentences.append("The source has no rows: the tables are empty.")
@@ -119,7 +123,7 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
 def _read_files(
     names: Sequence[str], *, header: bool | None, delimiter: str | None
 ) -> dict[str, TableRead]:
-    """Each file as a table. Empty ones, perhaps just being written, are left out if there are others."""
+    """Each file as a table; empty ones, perhaps just being written, are left out beside others."""
     parts: dict[str, TableRead] = {}
     empty: UsageError | None = None
     for name in names:

@@ -69,7 +69,7 @@ def holds_links(cell: Any) -> bool:
 
 
 def was_meant_as_link(text: str) -> bool:
-    """Whether a text without a link was meant as one: it names a scheme, a host, a path or a file."""
+    """Whether text without a link was meant as one: it names a scheme, host, path or file."""
     if len(text) > MAX_LINK or not _MEANT.match(text):
         return False
     return (

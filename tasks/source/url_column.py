@@ -77,7 +77,7 @@ class UrlColumn:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A column, the share of its filled cells that hold links, and how much it looks like pictures."""
+    """A column, the share of its cells that hold links, and how much it looks like pictures."""
 
     name: str
     share: float
@@ -120,7 +120,7 @@ def choose_url_column(table: pa.Table, wanted: str | None) -> UrlColumn:
 
 
 def picture_likeness(link: str) -> float:
-    """How much a link looks like that of a picture, from 0 (a page) to 1; 0.3 where nothing tells."""
+    """How much a link looks like a picture's, from 0 (a page) to 1; 0.3 where nothing tells."""
     if DATA.match(link) or is_picture_path(link):
         return 1.0
     try:
@@ -171,8 +171,8 @@ def _clear_winner(candidates: list[_Candidate]) -> UrlColumn:
     if rivals:
         listed = ", ".join(repr(one.name) for one in [best, *rivals])
         raise UsageError(
-            f"Several columns hold links, and it is not clear which leads to the pictures: {listed}. "
-            "Name one with --url-column."
+            "Several columns hold links, and it is not clear which leads to the pictures: "
+            f"{listed}. Name one with --url-column."
         )
     remark = f"Links were taken from the column {best.name!r}, found by looking at the values"
     if others:

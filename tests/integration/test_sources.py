@@ -123,7 +123,7 @@ def test_missing_sources_are_named_in_one_sentence(folder):
 
 
 def test_a_local_source_that_grows_and_is_replaced(prefect_server, rekognition, site, tmp_path):
-    """Add a file to the folder, then leave out the first by a pattern; the store is in there too."""
+    """Add a file to the folder, then leave out the first by a pattern; the store is in it too."""
     feed = tmp_path / "feed"
     feed.mkdir()
     env = {**prefect_server.env, **rekognition.environment()}

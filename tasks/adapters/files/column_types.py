@@ -1,4 +1,4 @@
-"""Columns of text as typed columns: numbers only where every value, written again, is the same text."""
+"""Type columns of text: numbers only where every value, written again, is the same text."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Write tables as CSV. Nested values become JSON text; an empty cell is null, `""` an empty text."""
+"""Write tables as CSV. Nested values become JSON; an empty cell is null, `""` an empty text."""
 
 import base64
 import io

@@ -76,7 +76,7 @@ def find_delimiter(name: str, text: str, given: str | None) -> Delimiter:
 
 
 def continues_link(before: str, after: str) -> bool:
-    """Whether a delimiter between two pieces of a line belongs to a link: `.../w_303,h_170/1.jpg`."""
+    """Whether a delimiter between two pieces belongs to a link: `.../w_303,h_170/1.jpg`."""
     if (
         not WEB.match(before.lstrip())
         or not after
@@ -85,6 +85,17 @@ def continues_link(before: str, after: str) -> bool:
     ):
         return False
     return _CONTINUES_LINK.match(after) is not None
+
+
+def join_links(row: list[str], delimiter: str, width: int) -> list[str]:
+    """Join the pieces of links in a row that is too long; unchanged where that does not fit."""
+    joined: list[str] = []
+    for cell in row:
+        if joined and continues_link(joined[-1], cell):
+            joined[-1] += delimiter + cell
+        else:
+            joined.append(cell)
+    return joined if len(joined) == width else row
 
 
 def _best_fit(sample: str, expected: str) -> str:

@@ -49,7 +49,7 @@ def matches_pattern(name: str, pattern: str) -> bool:
 
 
 def fixed_folder(pattern: str) -> tuple[str, str]:
-    """Split a pattern into its leading folders without wildcards, with the last `/`, and the rest."""
+    """Split a pattern into its leading folders without wildcards, with `/`, and the rest."""
     parts = pattern.split("/")
     wild = next(
         (place for place, part in enumerate(parts[:-1]) if WILD.search(part)), len(parts) - 1

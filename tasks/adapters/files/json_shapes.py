@@ -13,7 +13,7 @@ ROW_LISTS = frozenset(
 """Names under which APIs and exports keep their rows."""
 
 WRAPPERS = frozenset({"tweet", "node", "post", "item", "status", "data", "_source", "properties"})
-"""Names of the object around each row: Twitter's archive, GraphQL, Reddit, Elasticsearch, GeoJSON."""
+"""Names of the object around each row: Twitter, GraphQL, Reddit, Elasticsearch, GeoJSON."""
 
 MAX_DEPTH = 3
 """Levels that are searched for rows."""

@@ -9,6 +9,7 @@ import re
 import sys
 from dataclasses import dataclass
 
+from image_tags.tasks.adapters.files.delimiters import join_links
 from image_tags.tasks.contracts.errors import UsageError
 
 _ESCAPED = r'\\(["\\{delimiter}])|\\'
@@ -26,9 +27,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """Rows read in one way; or the number of the row where that failed (0 is the first), and why."""
+    """Rows read in one way, up to the one that failed, and why it did."""
 
     rows: list[list[str]]
+    delimiter: str
     failure: str | None = None
 
     @property
@@ -36,7 +38,9 @@ class _Attempt:
         """Whether it was read to the end and no row is longer than the first."""
         if self.failure or not self.rows:
             return self.failure is None
-        return max(map(len, self.rows)) <= len(self.rows[0])
+        width = len(self.rows[0])
+        long = (row for row in self.rows if len(row) > width)
+        return all(len(join_links(row, self.delimiter, width)) == width for row in long)
 
 
 def split_rows(name: str, text: str, delimiter: str) -> Rows:
@@ -103,8 +107,8 @@ def _attempt(
         rows.extend(row for row in reader if row)
     except csv.Error as error:
         unclosed = "unexpected end of data" in str(error)
-        return _Attempt(rows, UNCLOSED if unclosed else "text follows a closing quote")
-    return _Attempt(rows)
+        return _Attempt(rows, delimiter, UNCLOSED if unclosed else "text follows a closing quote")
+    return _Attempt(rows, delimiter)
 
 
 def _only_escapes(text: str, delimiter: str) -> str:

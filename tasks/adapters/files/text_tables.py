@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from image_tags.tasks.adapters.files.column_types import typed_column, unique_names
-from image_tags.tasks.adapters.files.delimiters import NAMES, continues_link, find_delimiter
+from image_tags.tasks.adapters.files.delimiters import NAMES, find_delimiter, join_links
 from image_tags.tasks.adapters.files.errors import EmptyFile
 from image_tags.tasks.adapters.files.headers import has_header, made_names
 from image_tags.tasks.adapters.files.quoting import drop_nuls, split_rows
@@ -49,7 +49,7 @@ def _fit_rows(
     joined = 0
     for place, row in enumerate(rows):
         if len(row) > len(names):
-            rows[place] = _join_links(row, delimiter, len(names))
+            rows[place] = join_links(row, delimiter, len(names))
             joined += len(rows[place]) < len(row)
     if joined:
         what = NAMES.get(delimiter, repr(delimiter))
@@ -74,14 +74,3 @@ def _fit_rows(
             )
         row.extend([""] * (len(names) - len(row)))
     return names, remarks
-
-
-def _join_links(row: list[str], delimiter: str, width: int) -> list[str]:
-    """A row that is too long with the pieces of its links joined; as it was if that does not fit."""
-    joined: list[str] = []
-    for cell in row:
-        if joined and continues_link(joined[-1], cell):
-            joined[-1] += delimiter + cell
-        else:
-            joined.append(cell)
-    return joined if len(joined) == width else row

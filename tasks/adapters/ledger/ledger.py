@@ -247,6 +247,16 @@ def fingerprint(settings: JsonObject) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def remove_answers(store: Store, image_ids: Collection[str]) -> int:
+    """Remove the answers for some images from every ledger of a store; how many there were."""
+    names = {key.split("/")[1] for key in store.keys("responses/")}
+    logs = (
+        SegmentLog(store, f"responses/{name}", SCHEMA, key="image_id", time="answered")
+        for name in sorted(names)
+    )
+    return sum(log.remove(image_ids) for log in logs)
+
+
 def _joined(other: Future[bool]) -> Future[bool]:
     """The same call, seen by a caller that did not make it."""
     joined: Future[bool] = Future()

@@ -95,7 +95,6 @@ class SegmentLog:
             self._read_whole,
             self._keep_newest,
             self._set_aside,
-            self._metadata,
         )
         self._merging: threading.Thread | None = None
 
@@ -105,6 +104,10 @@ class SegmentLog:
         The future is done once the entry is durable, and raises what the store raised.
         """
         return self._commits.add(dict(entry))
+
+    def add_together(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Append many entries as one segment, durable on return."""
+        self._commit([dict(entry) for entry in entries])
 
     def refresh(self) -> None:
         """List the segments and read keys and times of those that appeared since the last time."""
@@ -146,6 +149,16 @@ class SegmentLog:
         with self._lock:
             self._fresh.clear()
         return replaced
+
+    def remove(self, keys: Collection[str]) -> int:
+        """Remove every entry of some keys; how many there were. No other process may use the log."""
+        wanted = pa.array(keys, self.schema.field(self._key).type)
+        removed = self._merger.remove(
+            lambda table: pc.is_in(table[self._key], value_set=wanted).combine_chunks()
+        )
+        with self._lock:
+            self._fresh.clear()
+        return removed
 
     def close(self) -> None:
         """Commit what waits; if anything was committed since the last time, merge."""

@@ -15,8 +15,10 @@ is removed, and its footer names what it replaces. Killed at any step, nothing i
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from image_tags.tasks.adapters.segments.names import SegmentName, merged_name, parse_name
 from image_tags.tasks.adapters.segments.parquet_segments import (
@@ -29,6 +31,7 @@ from image_tags.tasks.adapters.segments.parquet_segments import (
 from image_tags.tasks.adapters.store import owner
 from image_tags.tasks.adapters.store.claims import Claim, Claims
 from image_tags.tasks.adapters.store.store import PARQUET, NotInStore, Store
+from image_tags.tasks.contracts.errors import StopRun
 
 FANOUT = 8
 """Segments of one level that become one of the next."""
@@ -52,7 +55,6 @@ class Merger:
         read: Callable[[str], bytes],
         newest: Callable[[pa.Table], pa.Table],
         set_aside: Callable[[str, DamagedSegment], None],
-        metadata: dict[str, object],
     ) -> None:
         """Nothing is done yet.
 
@@ -63,7 +65,6 @@ class Merger:
             read: the bytes of a segment, by name.
             newest: keeps the newest entry of each key, in the order of keys.
             set_aside: what to do with a damaged segment.
-            metadata: of every segment.
 
         """
         self._store = store
@@ -72,7 +73,6 @@ class Merger:
         self._read = read
         self._newest = newest
         self._set_aside = set_aside
-        self._metadata = metadata
         self._claims = Claims(store, f"claims/merging/{prefix}")
 
     def merge(self) -> int:
@@ -87,6 +87,37 @@ class Merger:
             return self._merge_levels(claim)
         finally:
             self._claims.release(claim)
+
+    def remove(self, has_gone: Callable[[pa.Table], pa.Array]) -> int:
+        """Rewrite each segment that holds an entry to remove; how many entries were removed.
+
+        Raises:
+            StopRun: another process is merging the log.
+
+        """
+        claim = self._claims.take("all", "remove")
+        if claim is None:
+            raise StopRun(f"A run is merging {self._prefix}: run the same again when it has ended.")
+        try:
+            return sum(self._rewrite(name, has_gone) for name in self._list())
+        finally:
+            self._claims.release(claim)
+
+    def _rewrite(self, name: SegmentName, has_gone: Callable[[pa.Table], pa.Array]) -> int:
+        try:
+            data = self._read(str(name))
+            table = decode_segment(data, self._schema.names, self._schema)
+        except DamagedSegment as error:
+            self._set_aside(str(name), error)
+            return 0
+        kept = table.filter(pc.invert(has_gone(table)))
+        if kept.num_rows < table.num_rows:
+            if kept.num_rows:
+                target = replace(merged_name([name], owner.name()), level=name.level)
+                rest = encode_segment(kept, read_metadata(data))
+                self._store.write(self._key(target), rest, PARQUET)
+            self._store.delete_all([self._key(name)])
+        return int(table.num_rows - kept.num_rows)
 
     def _merge_levels(self, claim: Claim) -> int:
         replaced = level = 0
@@ -130,11 +161,13 @@ class Merger:
     ) -> int:
         """Write one segment in place of a group; how many it replaces, 0 if not possible now."""
         tables, names = [], []
+        metadata: dict[str, object] = {}
         for name in group:
             try:
                 data = self._read(str(name))
                 tables.append(decode_segment(data, self._schema.names, self._schema))
                 names.append(name)
+                metadata |= read_metadata(data)
             except NotInStore:  # another process merged it, after this one's claim was lost
                 return 0
             except DamagedSegment as error:
@@ -143,7 +176,7 @@ class Merger:
         if len(names) < 2 or not self._claims.is_held(claim):
             return 0
         merged = self._newest(pa.concat_tables(tables))
-        metadata = {**self._metadata, REPLACES: [str(name) for name in names]}
+        metadata |= {REPLACES: [str(name) for name in names]}
         target = self._key(merged_name(names, owner.name()))
         self._store.write(target, encode_segment(merged, metadata), PARQUET)
         if self._claims.is_held(claim):

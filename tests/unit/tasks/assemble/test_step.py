@@ -21,7 +21,8 @@ from image_tags.tasks.contracts.records import Fetched, Link, Verdict
 from image_tags.tasks.contracts.tables import IMAGES, schema_of, wide_columns
 from image_tags.tasks.execution.run_folder import links_table
 from image_tags.tasks.execution.staged_tables import StagedTables
-from image_tags.tasks.reshape import LONG_SCHEMA, tabulate_verdicts
+from image_tags.tasks.reshape.reading import LONG_SCHEMA
+from image_tags.tasks.reshape.verdicts import tabulate_verdicts
 from tests.support.made import fetched, image_id
 
 WIDTHS = {"celebrity": 1, "label": 3, "word": 2}

@@ -19,7 +19,7 @@ def lines(monkeypatch, caplog):
 
 
 def test_a_step_is_one_line_over_all_of_its_batches(lines):
-    done = [BatchDone("ingest", 25, {"stored": 20, "not_found": 5})] * 2
+    done = [BatchDone("ingest", 25, {"stored": 20, "not_found": 5, "timeout": 0})] * 2
     failed = [BatchFailed("10 left", {"stored": 15, "server_error": 10})]
     log_step("ingest_images", 75, 12.0, done, failed)
     assert lines.messages == [

@@ -147,6 +147,12 @@ def test_guesses_are_sentences_with_the_file_where_there_are_several(tmp_path):
     assert (named.table.num_rows, named.remarks) == (1, ())
 
 
+def test_a_column_that_is_not_there_because_of_a_guess(tmp_path):
+    (tmp_path / "t.csv").write_text(f"a,{URL}\nb,{URL}\n")
+    with pytest.raises(UsageError, match=r"it has 'column_1', 'column_2'\. The first line holds a"):
+        load_source(str(tmp_path / "t.csv"), "url")
+
+
 def test_header_and_delimiter_can_be_given(tmp_path):
     (tmp_path / "t.csv").write_text(f"a;b\n1;{URL}\n")
     source = load_source(str(tmp_path / "t.csv"), "column_2", header=False, delimiter="semicolon")

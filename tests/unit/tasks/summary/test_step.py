@@ -5,7 +5,7 @@ import pyarrow as pa
 from image_tags.tasks.contracts.records import SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
-from image_tags.tasks.reshape import LONG_SCHEMA
+from image_tags.tasks.reshape.reading import LONG_SCHEMA
 from image_tags.tasks.summary.step import (
     collect_remarks,
     count_failed_checks,

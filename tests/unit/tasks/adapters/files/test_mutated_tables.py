@@ -1,4 +1,4 @@
-"""Real files, damaged at random: each is a table or one sentence, within bounds of time and memory."""
+"""Real files, damaged at random: each is a table or one sentence, within a bound of time."""
 
 import gzip
 import json
@@ -44,7 +44,8 @@ FILES = {
     "links.txt": "\n".join(row["media"] for row in ROWS).encode(),
     "t.jsonl": "\n".join(map(json.dumps, ROWS)).encode(),
     "t.json": json.dumps({"data": ROWS, "meta": {"n": 1}}, indent=1).encode(),
-    "tweets.js": f"window.YTD.tweets.part0 = {json.dumps([{'tweet': row} for row in ROWS])}".encode(),
+    "tweets.js": b"window.YTD.tweets.part0 = "
+    + json.dumps([{"tweet": row} for row in ROWS]).encode(),
     "t.parquet": parquet_bytes(pa.Table.from_pylist(ROWS)),
     "t.csv.gz": gzip.compress(delimited(","), mtime=0),
 }

@@ -123,6 +123,7 @@ def test_quotes_escaped_by_backslashes_are_read_as_meant():
         ('a,b\n"say ""hi""",\\"x\\"\n', ['say "hi"', '\\"x\\"']),
         ("a,b\nx\\, y,z\n", ["x, y", "z"]),
         ('a,b\n"Big" Lebowski,z\n', ['"Big" Lebowski', "z"]),  # quotes are part of the text
+        ('a,b\n"\\"x\\"",http://a.example/w_3,h_4/x\n', ['"x"', "http://a.example/w_3,h_4/x"]),
         ('a,b\n5" disk,6"\n', ['5" disk', '6"']),
     ],
 )
