@@ -1,3 +1,1 @@
-"""What published tables must be like: one hand-written suite a table (JSON), and expectations of
-our own.
-"""
+"""What published tables must be like: one suite per table (JSON), and expectations of our own."""

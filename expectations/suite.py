@@ -69,7 +69,8 @@ def read_suite(
     read = ExpectationSuite(name=table, expectations=made)
     if len(read.expectations) != len(entries):
         raise BrokenSuite(
-            f"The suite of {table} has {len(entries)} expectations, but {len(read.expectations)} arrived."
+            f"The suite of {table} has {len(entries)} expectations, "
+            f"but {len(read.expectations)} arrived."
         )
     return read
 
@@ -83,7 +84,8 @@ def _make_expectation(
         or not isinstance(entry["kwargs"], dict)
     ):
         raise BrokenSuite(
-            f"The suite of {table} has an entry that is not made of {', '.join(sorted(MEMBERS))}: {entry!r}."
+            f"The suite of {table} has an entry that is not made of "
+            f"{', '.join(sorted(MEMBERS))}: {entry!r}."
         )
     name = entry["type"]
     if entry["severity"] not in list(Severity):
@@ -100,7 +102,8 @@ def _make_expectation(
     for value in entry["kwargs"].values():
         if isinstance(value, Mapping) and value.get("$PARAMETER", "") not in {*parameters, ""}:
             raise BrokenSuite(
-                f"The suite of {table} names the unknown parameter {value['$PARAMETER']!r} in {name}."
+                f"The suite of {table} names the unknown parameter "
+                f"{value['$PARAMETER']!r} in {name}."
             )
     try:
         made = get_expectation_impl(name)(

@@ -11,7 +11,7 @@ from image_tags.flows.signals import listen
 from image_tags.tasks.contracts.errors import ImageTagsError, UsageError
 
 COMMANDS = {
-    "demo": "Run on a small feed of real pictures from this machine, with local models; no account.",
+    "demo": "Run on a small feed of real pictures, with local models and without an account.",
     "run": "Tag the pictures behind the links in SOURCE and publish the tables.",
     "plan": "Show what a run on SOURCE would fetch, call and cost; makes no paid call.",
     "doctor": "Check credentials, bucket, permissions and region; each failure comes with its fix.",

@@ -23,8 +23,8 @@ from image_tags.tasks.adapters.files.tables import parquet_bytes
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.errors import StopRun, UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.published.pointer import FILES
 from image_tags.tasks.read import read_tables
 from image_tags.tasks.source.dataframes import (

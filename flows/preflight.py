@@ -14,6 +14,7 @@ from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store_format import check_format
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.records import Source
@@ -23,7 +24,6 @@ from image_tags.tasks.contracts.settings import (
     SourceSettings,
     StoreSettings,
 )
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.source.step import load_source_of
 
@@ -79,8 +79,7 @@ def check_request(settings: Settings) -> None:
     Raises:
         UsageError: too few open files, a place that the worker may not use, an unknown operation,
             people who cannot be enrolled, a store that cannot be written or has another format, an
-            unreadable price list, or an analyzer that is not installed or has no
-            region.
+            unreadable price list, or an analyzer that is not installed or has no region.
 
     """
     check_open_files(raise_open_files_limit())

@@ -1,8 +1,8 @@
 """Read everything in a store and name what is damaged; on request, repair what can be repaired.
 
 Repairing removes only what can be had again: a damaged picture (the next run fetches its link
-again), a damaged segment's file (set aside under `damaged/`, never deleted), derived data. An answer
-that was paid for and reads well is never touched.
+again), a damaged segment's file (set aside under `damaged/`, never deleted), derived data. An
+answer that was paid for and reads well is never touched.
 """
 
 import hashlib

@@ -32,9 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one batch came to: images answered by a call, images found in the ledger meanwhile, and
-    what failed.
-    """
+    """What one batch came to: images asked for, images found in the ledger, and failures."""
 
     asked: int
     found: int

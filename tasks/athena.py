@@ -1,5 +1,6 @@
-"""The SQL that makes Athena tables of the published tables; `published/manifests.py` says which
-files are current.
+"""The SQL that makes Athena tables of the published tables.
+
+`published/manifests.py` keeps the list of the current files.
 """
 
 import re
@@ -19,10 +20,9 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def athena_table(store: str, table: str, *, region: str | None = None) -> str:
-    """The SQL that makes an Athena table of a published table: run it once, it follows the current
-    version.
+    """The SQL that makes an Athena table of a published table.
 
-    Run it again if the source gets other columns or the settings another number of wide ones.
+    Run it once: the table follows the current version. Run it again if the source gets other columns or the settings another number of wide ones.
     Columns that Athena has no type for are left out, and a warning names them.
 
     Raises:
@@ -42,10 +42,9 @@ def athena_table(store: str, table: str, *, region: str | None = None) -> str:
 
 
 def create_table(table: str, schema: pa.Schema, location: str) -> str:
-    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder; warns of columns that it
-    has to leave out.
+    """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder.
 
-    Athena finds the columns of a Parquet file by name, so that others can do without one.
+    Warns of columns that it has to leave out. Athena finds the columns of a Parquet file by name, so that others can do without one.
 
     Raises:
         UsageError: Athena takes two names for one, since it knows no capitals.
@@ -53,7 +52,8 @@ def create_table(table: str, schema: pa.Schema, location: str) -> str:
     names = [field.name.lower() for field in schema]
     if twice := [field.name for field in schema if names.count(field.name.lower()) > 1]:
         raise UsageError(
-            f"Athena takes the columns {' and '.join(map(repr, twice))} for one: rename yours in the source."
+            f"Athena takes the columns {' and '.join(map(repr, twice))} for one: "
+            "rename yours in the source."
         )
     types, left_out = {}, []
     for field in schema:

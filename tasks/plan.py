@@ -1,4 +1,4 @@
-"""Planning the analysis: distinct images, what the ledger already has, the calls left, their cost."""
+"""Planning the analysis: distinct images, what the ledger has, the calls left, their cost."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,7 @@ from image_tags.tasks.execution.task_options import timed
 
 @dataclass(frozen=True)
 class OperationPlan:
-    """One operation's share: images it shall answer for, answers in the ledger, images it cannot
-    take, calls left.
-    """
+    """One operation's share: images, answers in the ledger, images it cannot take, calls left."""
 
     images: int
     reused: int
@@ -143,7 +141,8 @@ def check_budget(plan: Plan, max_cost: float | None) -> None:
     """
     if max_cost is not None and plan.cost_usd > max_cost:
         raise OverBudget(
-            f"The {plan.calls:,} calls left would cost about {plan.cost_usd:.4f} USD, over --max-cost {max_cost:g}: "
+            f"The {plan.calls:,} calls left would cost about {plan.cost_usd:.4f} USD, "
+            f"over --max-cost {max_cost:g}: "
             "nothing was paid. Raise the limit, or ask for fewer operations or links.",
             plan.cost_usd,
         )
@@ -152,10 +151,10 @@ def check_budget(plan: Plan, max_cost: float | None) -> None:
 def analysis_batches(
     todo: Mapping[str, Sequence[Picture]], wanted: int | None
 ) -> list[Batch[Picture]]:
-    """Batches of operation x images, the operations in turn so that each one's quota is always used.
+    """Batches of operation x images, the operations in turn so that each quota is always used.
 
     Batches are cut along the partitions of the ledger, so that each is claimed by one batch. With
-    few images, or a wanted size, a partition may be divided: batches of one process share its claim.
+    few images, or a wanted size, a partition may be divided: batches of one process share a claim.
     """
     calls = sum(len(left) for left in todo.values())
     size = batch_size(calls, wanted)
@@ -193,11 +192,13 @@ def plan_sentences(plan: Plan) -> list[str]:
         refused = f", {share.refused:,} cannot be taken" if share.refused else ""
         price = f", {share.cost_usd:.4f} USD" if plan.prices else ""
         lines.append(
-            f"{operation}: {share.reused:,} in the ledger, {share.calls:,} calls to make{refused}{price}."
+            f"{operation}: {share.reused:,} in the ledger, "
+            f"{share.calls:,} calls to make{refused}{price}."
         )
     if plan.prices:
         lines.append(
-            f"About {plan.cost_usd:.4f} USD at prices of {plan.prices['date']} ({plan.prices['source']})."
+            f"About {plan.cost_usd:.4f} USD at prices of {plan.prices['date']} "
+            f"({plan.prices['source']})."
         )
     else:
         lines.append("The analyzer runs on this machine: 0 USD.")

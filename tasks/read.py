@@ -68,7 +68,8 @@ def _find_keys(store: Store, version: str | None) -> dict[str, str]:
     kept = [one.version for one in pointer.history]
     if version not in kept:
         raise UsageError(
-            f"There is no version {version!r} in the store {store.address!r}: kept are {', '.join(kept)}."
+            f"There is no version {version!r} in the store {store.address!r}: "
+            f"kept are {', '.join(kept)}."
         )
     return find_tables(store, version)
 
@@ -78,8 +79,8 @@ def _load_frame(store: Store, key: str) -> pd.DataFrame:
         table = parquet_table(store.read(key))
     except (NotInStore, pa.ArrowException, OSError):
         raise UsageError(
-            f"{store.locate(key)} is damaged or gone: read another version (`image-tags versions`), "
-            "or point readers to one with `image-tags rollback VERSION`."
+            f"{store.locate(key)} is damaged or gone: read another version "
+            "(`image-tags versions`), or point readers to one with `image-tags rollback VERSION`."
         ) from None
     frame: pd.DataFrame = table.to_pandas(types_mapper=TYPES.get)
     return frame

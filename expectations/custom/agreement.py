@@ -19,7 +19,7 @@ COUNTED = {"label": "n_labels", "word": "n_words", "celebrity": "n_celebrities"}
 
 @dataclass(frozen=True)
 class KindOfTags:
-    """The tags of one kind, as parallel arrays: each one's row in `tags_wide` (-1: none) and rank."""
+    """The tags of one kind, as parallel arrays; `spots`: rows of `tags_wide`, -1 for none."""
 
     spots: np.ndarray
     ranks: np.ndarray

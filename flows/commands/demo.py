@@ -16,7 +16,7 @@ from image_tags.tasks.contracts.errors import UsageError
 )
 @json_option
 def demo(store: str, as_json: bool) -> int:
-    """Run on a small feed of real pictures from this machine, with local models; no account."""
+    """Run on a small feed of real pictures, with local models and without an account."""
     try:
         with serve_feed(Path(store).expanduser() / "demo") as (tweets, people):
             given = {

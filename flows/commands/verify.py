@@ -13,9 +13,10 @@ from image_tags.tasks.contracts.settings import StoreSettings
 @store_option
 @click.option("--repair", is_flag=True, help="remove or set aside what can be had again")
 def verify(store: str, repair: bool) -> int:
-    """Read everything in a store and name what is damaged; exit code 1 if anything is.
+    """Read everything in a store and name what is damaged; --repair fixes what it can.
 
-    Answers that were paid for and read well are never touched.
+    The exit code is 1 if anything is damaged. Answers that were paid for and read well are never
+    touched.
     """
     found = 0
     for damage in verify_store(open_store(StoreSettings(store=store)), repair=repair):

@@ -1,6 +1,6 @@
 """A cache whose values are made once, however many threads ask for them at the same time.
 
-`functools.lru_cache` keeps results too, but lets threads that ask at the same time each compute one.
+`functools.lru_cache` lets threads that ask at the same time each compute the value.
 """
 
 import threading

@@ -11,7 +11,7 @@ OURS = "image_tags_"
 
 
 def name_columns(source: Sequence[str], *ours: Sequence[str]) -> list[str]:
-    """The source's column names unchanged, then ours, with `image_tags_` before a name that is taken.
+    """The source's column names unchanged, then ours, with `image_tags_` before one that is taken.
 
     It is taken also by a name that differs only in case: DuckDB and Athena do not distinguish them.
     """

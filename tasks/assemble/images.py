@@ -33,7 +33,7 @@ LINK_FACTS = pa.schema(
 
 
 def tabulate_fetched(fetched: Iterable[Fetched], locate: Callable[[str], str]) -> pa.Table:
-    """What became of each URL, as a table (LINK_FACTS); of several records of a URL the last counts.
+    """What became of each URL, as a table (LINK_FACTS); of several records of one the last counts.
 
     Args:
         fetched: the records, in any order.

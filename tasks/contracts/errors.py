@@ -22,7 +22,7 @@ ImageTagsError
 |-- RunFailed               how a failed flow run ended
 |-- NotInStore              there is no object under a key
 |-- DamagedSegment          the bytes of a segment are not those that were written
-|-- Unreadable              an entry of the ledger is not one
+|-- AskAgain                another thread's request for the same image failed
 `-- UntrustedResult         a persisted result was not written by this program
 
 A subclass of an adapter is defined where it is raised. The message of each is one sentence for the

@@ -112,7 +112,7 @@ class FetchSettings(Group):
     fresh_for: Duration = Field(
         7 * 86400.0,
         ge=0,
-        description="how long a link that worked is not checked again: seconds, or such as `30 days`",
+        description="how long a link that worked is not checked again: seconds, or as `30 days`",
     )
     retry_rejected_after: Duration = Field(
         30 * 86400.0,
@@ -284,7 +284,7 @@ class EffectSettings(Group):
     )
     effect_cluster: str | None = Field(
         None,
-        description="column of the source whose equal values are not independent, such as the author",
+        description="column whose equal values are not independent, such as the author",
     )
     effect_kinds: tuple[EffectKind, ...] = Field(
         ("any", "label", "word", "line", "celebrity", "face", "moderation"),
@@ -419,8 +419,8 @@ class WorkSettings(Group):
     store_wait: Duration = Field(
         600.0,
         ge=0,
-        description="seconds to wait for another run that works on the store; after that the run ends "
-        "as Cancelled, with nothing done",
+        description="seconds to wait for another run that works on the store; after that the run "
+        "ends as Cancelled, with nothing done",
     )
     shard_wait: Duration = Field(
         600.0,

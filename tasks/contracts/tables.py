@@ -150,8 +150,8 @@ TAG_EFFECTS = (
     Column(
         "without_n",
         pa.int64(),
-        "rows with a picture that do not have it; for has_image, rows without any link; for labels, "
-        "only rows without a celebrity",
+        "rows with a picture that do not have it; for has_image, rows without any link; "
+        "for labels, only rows without a celebrity",
     ),
     Column("without_mean", pa.float64(), "mean of the metric over them"),
     Column("difference", pa.float64(), "with_mean - without_mean"),
@@ -173,7 +173,8 @@ TAG_EFFECTS = (
     Column(
         "with_images",
         pa.int64(),
-        "distinct pictures (sets of pictures where rows have several) that have it: what is compared",
+        "distinct pictures (sets of pictures where rows have several) that have it: "
+        "what is compared",
     ),
     Column("without_images", pa.int64(), "those that do not have it"),
     Column("with_clusters", pa.int64(), "independent clusters that have it (--effect-cluster)"),

@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse, stats
 
+from image_tags.tasks.contracts.metrics import Floats
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.effects.metric import Floats
 
 Integers = npt.NDArray[np.int64]
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse, stats
 
+from image_tags.tasks.contracts.metrics import Floats, read_clusters, read_metric
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
-from image_tags.tasks.effects.metric import Floats, read_clusters, read_metric
 from image_tags.tasks.effects.posts import (
     Posts,
     add_rows_without_link,

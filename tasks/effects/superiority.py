@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse, special, stats
 
-from image_tags.tasks.effects.metric import Floats
+from image_tags.tasks.contracts.metrics import Floats
 
 LEVEL = 0.95
 """Of the interval."""

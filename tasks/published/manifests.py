@@ -17,9 +17,7 @@ MANIFEST = LATEST + "manifest"
 
 
 def write_manifests(store: Store) -> None:
-    """Have every manifest name the current version's file; nothing happens unless the store is on
-    S3.
-    """
+    """Write the current version's files into the manifests; does nothing unless on S3."""
     if store.bucket_and_key("") is None:
         return
     pointer, token = read_pointer(store)

@@ -9,9 +9,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.contracts.metrics import Floats, read_metric
 from image_tags.tasks.contracts.records import JsonObject, picture_key
 from image_tags.tasks.contracts.tables import published_tables
-from image_tags.tasks.effects.metric import Floats, read_metric
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key, staged
 from image_tags.tasks.execution.task_options import timed

@@ -1,7 +1,7 @@
 """The step that turns responses into one long table of tags, and says what became of each image.
 
-Tags that an earlier run has read from the same answers are used again (`derived.py`), so that the
-work follows what is new. Putting them in the order of this run's images is a sort that may be larger
+Tags that an earlier run has read from the same answers are used again (`derived.py`), so the work
+follows what is new. Putting them in the order of this run's images is a sort that may be larger
 than memory.
 """
 
@@ -114,7 +114,7 @@ def stage_reshaped(tables: StagedTables, derived: DerivedTags | None, answers: A
     stamps = {image_id: _stamp(heard, image_id) for image_id in answers.image_ids}
     known = derived.find(stamps, tables.folder) if derived else {}
     left = [image_id for image_id in answers.image_ids if image_id not in known]
-    # The ledger's larger segments are in the order of the ids: each is then read once, not per part.
+    # The ledger's larger segments are in the order of the ids: each is read once, not per part.
     in_parts = len(left) > reading.CHUNK
     left = sorted(left) if in_parts else left
     fresh = tables.folder / "fresh.parquet"

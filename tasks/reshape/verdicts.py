@@ -1,4 +1,4 @@
-"""What became of each image once the analyzer was asked, and what each operation's calls came to."""
+"""What became of each image once the analyzer was asked, and the account of calls."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol

@@ -11,9 +11,9 @@ from image_tags.tasks.adapters.files import files
 from image_tags.tasks.adapters.files.errors import EmptyFile
 from image_tags.tasks.adapters.files.tables import TableRead, read_table
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.metrics import check_metrics
 from image_tags.tasks.contracts.records import Link, Source, SourceRead
 from image_tags.tasks.contracts.settings import SourceSettings
-from image_tags.tasks.effects.metric import check_metrics
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_links, stage
 from image_tags.tasks.execution.task_options import timed

@@ -126,9 +126,7 @@ def test_one_of_the_group_is_recognised(tags_of):
 
 def test_a_meme_has_its_words_and_its_cat(tags_of):
     tags = tags_of("/meme.jpg")
-    assert set(["ONE", "DOES", "NOT", "SIMPLY", "CLOSE", "THE", "LAPTOP"]) <= set(
-        names(tags, "word")
-    )
+    assert {"ONE", "DOES", "NOT", "SIMPLY", "CLOSE", "THE", "LAPTOP"} <= set(names(tags, "word"))
     assert "Cat" in names(tags, "label")
 
 

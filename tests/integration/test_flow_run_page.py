@@ -52,6 +52,7 @@ def artifacts(server, run_id):
 def test_the_head_and_the_details_say_what_run_it_is_and_how_it_ended(page):
     page.expect_state("Failed")
     expect(page.head).to_contain_text("tweets 20")
+    expect(page.head).to_contain_text("left-pending")
     details = page.tab("Details")
     expect(details).to_contain_text(ENDED)
     for tag in ("rekognition", *OPERATIONS):
@@ -64,9 +65,11 @@ def test_task_runs_have_names_by_which_they_are_found(page):
     expect(runs).to_contain_text("detect_text 3 of 4")
 
 
-def test_the_log_has_a_line_a_batch_and_no_traceback(page):
+def test_the_log_has_one_line_per_step_and_no_traceback(page):
     logs = page.tab("Logs")
-    expect(logs).to_contain_text("3 links: 3 stored")
+    expect(logs).to_contain_text("ingest_images: 15 items in")
+    expect(logs).to_contain_text("analyze_images: 20 items in")
+    expect(logs).not_to_contain_text("3 links: 3 stored")
     expect(logs).not_to_contain_text("Traceback")
 
 
@@ -80,6 +83,8 @@ def test_the_first_artifact_says_how_the_run_ended_and_what_to_do(
     shown = page.artifact("how-the-run-ended")
     expect(shown).to_contain_text("Retry this flow run")
     expect(shown.locator("pre").first).to_contain_text(f"image-tags run {feed.folder}/tweets.csv")
+    expect(shown).to_contain_text("What is new")
+    expect(shown).to_contain_text("settings that are not the default")
     expect(shown).to_contain_text("links tagged")
     expect(shown).to_contain_text("detect_text: Throttled (ThrottlingException")
 

@@ -16,8 +16,9 @@ class Analyzer(Protocol):
     """`local` or `rekognition`."""
 
     def settings_of(self, operation: str) -> JsonObject:
-        """Everything that an answer depends on besides the picture; its fingerprint names the
-        ledger's folder.
+        """Everything that an answer depends on besides the picture.
+
+        Its fingerprint names the ledger's folder.
         """
 
     def threads(self, operation: str) -> int:
@@ -29,6 +30,6 @@ class Analyzer(Protocol):
     def answer(self, operation: str, picture: Picture) -> Answer:
         """Ask.
 
-        Raises Rejected (this picture will not do), Transient (after retries) or StopRun (nothing can
-        go on).
+        Raises Rejected (this picture will not do), Transient (after retries) or StopRun (nothing
+        can go on).
         """

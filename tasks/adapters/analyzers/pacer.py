@@ -26,8 +26,9 @@ CREDIT = 0.2
 
 
 class Pacer:
-    """Lets callers through one by one, evenly, just under `quota` calls a second; no second ever
-    holds more than the quota.
+    """Lets callers through one by one, evenly, just under `quota` calls per second.
+
+    No second ever holds more than the quota.
 
     When the other side refuses although the pace is kept, slots stay empty: one for the first
     refusal within a second, as that may be an accident of the network; one more for each further

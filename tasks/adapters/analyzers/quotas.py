@@ -24,8 +24,9 @@ quotas").
 def quotas_for(
     settings: AnalysisSettings, session: boto3.Session, operations: Iterable[str]
 ) -> dict[str, float]:
-    """Calls a second that this process may make, by operation: set by hand, the account's, or the
-    region's published.
+    """Calls per second that this process may make, by operation.
+
+    Set by hand, the account's quota, or the region's published quota.
     """
     names = list(operations)
     quotas = {name: settings.tps or published_quota(name, session.region_name) for name in names}
@@ -42,8 +43,9 @@ def published_quota(operation: str, region: str) -> float:
 
 
 def account_quotas(client: "ServiceQuotasClient", operations: Iterable[str]) -> dict[str, float]:
-    """The account's own quotas; operations that Service Quotas does not list, or does not let us
-    see, are missing.
+    """The account's own quotas.
+
+    Operations that Service Quotas does not list, or does not let us see, are missing.
     """
     wanted = {
         name: re.compile(rf"\b{name.replace('_', '')}\b", re.IGNORECASE) for name in operations

@@ -71,8 +71,9 @@ THROTTLED = (
 
 
 class Rekognition:
-    """Answers operations by asking Amazon Rekognition. See
-    image_tags.tasks.adapters.analyzers.analyzer.Analyzer.
+    """Answers operations by asking Amazon Rekognition.
+
+    See image_tags.tasks.adapters.analyzers.analyzer.Analyzer.
 
     Args:
         settings: what to ask, how fast, how often again.
@@ -240,9 +241,7 @@ class Rekognition:
             raise type(self._stopped)(str(self._stopped))
 
     def _pace(self, operation: str) -> None:
-        """Let every try of the operation, botocore's own too, wait for its turn, and slow down when
-        throttled.
-        """
+        """Pace every try of the operation, botocore's own too, and slow down when throttled."""
         meta = self._client.meta
         pacer: Pacer = shared_pacer(meta.endpoint_url, operation, self._quotas[operation])
 

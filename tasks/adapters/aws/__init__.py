@@ -1,3 +1,1 @@
-"""Amazon Web Services: one way to open clients and map errors, the account, the bucket and its
-policy.
-"""
+"""Amazon Web Services: opening clients, mapping errors, the account, the bucket, its policy."""

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def bucket_problem(client: "S3Client", bucket: str, region: str) -> StopRun | None:
-    """What keeps Amazon Rekognition in `region` from every object of the bucket; None if nothing of
-    that kind is found.
-    """
+    """What keeps Amazon Rekognition in `region` from reading the bucket; None if nothing does."""
     try:
         metadata: Any = client.head_bucket(Bucket=bucket)["ResponseMetadata"]
     except ClientError as error:
@@ -29,5 +27,6 @@ def bucket_problem(client: "S3Client", bucket: str, region: str) -> StopRun | No
     if home == region:
         return None
     return StopRun(
-        f"The bucket {bucket} is in {home}, Amazon Rekognition was asked in {region}: use --region {home}."
+        f"The bucket {bucket} is in {home}, Amazon Rekognition was asked in {region}: "
+        f"use --region {home}."
     )

@@ -37,11 +37,21 @@ READ_TIMEOUT = 30.0
 botocore waits 60 for either, so that one lost answer would hold a thread for a minute.
 """
 
-NO_CREDENTIALS = "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile in AWS_PROFILE."
-EXPIRED = "The AWS credentials have expired: sign in again (`aws sso login`, or renew the session token) and run again."
-UNKNOWN_KEY = "AWS does not know this access key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names."
+NO_CREDENTIALS = (
+    "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    "or name a profile in AWS_PROFILE."
+)
+EXPIRED = (
+    "The AWS credentials have expired: sign in again (`aws sso login`, or renew the session token) "
+    "and run again."
+)
+UNKNOWN_KEY = (
+    "AWS does not know this access key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE "
+    "names."
+)
 BAD_SIGNATURE = (
-    "AWS refuses the signature: the secret key does not belong to the access key, the region in it is not the endpoint's, "
+    "AWS refuses the signature: the secret key does not belong to the access key, the region in it "
+    "is not the endpoint's, "
     "or this machine's clock is wrong."
 )
 UNREADABLE = (
@@ -49,7 +59,10 @@ UNREADABLE = (
 )
 ALLOW = "allow it in the IAM policy (`image-tags policy` prints one)."
 REACH = "check the region, the network and any AWS_ENDPOINT_URL."
-NOT_SIGNED_UP = "This AWS account has not signed up for Amazon Rekognition: open its console once, then run again."
+NOT_SIGNED_UP = (
+    "This AWS account has not signed up for Amazon Rekognition: open its console once, "
+    "then run again."
+)
 NOT_THE_SERVICE = (
     "The endpoint does not know this operation: check AWS_ENDPOINT_URL_REKOGNITION and the region."
 )
@@ -77,9 +90,7 @@ _DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "No
 
 
 def open_session(region: str | None) -> boto3.Session:
-    """A session in the region, or in the one that boto3 finds by itself; UsageError if there is
-    none.
-    """
+    """A session in the region, or in the one that boto3 finds; UsageError if there is none."""
     try:
         session = boto3.Session(region_name=region)
     except ProfileNotFound as error:
@@ -143,7 +154,10 @@ def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
         case ClientError():
             sentence = _SENTENCES.get(code_of(error))
             if sentence is None and (code_of(error) in _DENIED or status_of(error) in (401, 403)):
-                sentence = f"The AWS credentials may not call {action} in {region} ({code_of(error)}): {ALLOW}"
+                sentence = (
+                    f"The AWS credentials may not call {action} in {region} "
+                    f"({code_of(error)}): {ALLOW}"
+                )
         case NoCredentialsError():
             sentence = NO_CREDENTIALS
         case PartialCredentialsError() | CredentialRetrievalError() | SSOError() | LoginError():
@@ -157,14 +171,15 @@ def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
         case EndpointConnectionError() if _unknown_host(error):
             sentence = f"The endpoint of {action} in {region} has no address: {REACH}"
         case SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            sentence = f"The endpoint of {action} in {region} shows a certificate not trusted here: check AWS_CA_BUNDLE."
+            sentence = (
+                f"The endpoint of {action} in {region} shows a certificate not trusted here: "
+                "check AWS_CA_BUNDLE."
+            )
     return StopRun(sentence) if sentence else None
 
 
 def _unknown_host(error: BaseException | None) -> bool:
-    """Whether the name lookup said that there is no such host; a lookup that failed for now is not
-    that.
-    """
+    """Whether there is no such host: not if the lookup of its name only failed for now."""
     while error is not None:
         if isinstance(error, socket.gaierror):
             return error.errno != socket.EAI_AGAIN

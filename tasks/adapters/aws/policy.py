@@ -34,7 +34,8 @@ def policy(
     unknown = [name for name in operations if name not in OPERATIONS]
     if unknown:
         raise UsageError(
-            f"There is no operation {', '.join(map(repr, unknown))}; there are {', '.join(OPERATIONS)}."
+            f"There is no operation {', '.join(map(repr, unknown))}; "
+            f"there are {', '.join(OPERATIONS)}."
         )
     root = f"arn:aws:s3:::{bucket}"
     folder = prefix.strip("/")

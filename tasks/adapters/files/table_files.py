@@ -61,7 +61,7 @@ class TableFile:
     def iterate(
         self, names: Sequence[str] | None = None, rows: int | None = None
     ) -> Iterator[pa.Table]:
-        """The rows in parts (by default ROW_GROUP), some columns or all; KeyError if one is missing."""
+        """The rows in parts (by default ROW_GROUP each); KeyError if a column is missing."""
         wanted = self.column_names if names is None else list(names)
         self._require(wanted)
         with self._open() as file:

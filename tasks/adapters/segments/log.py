@@ -151,7 +151,7 @@ class SegmentLog:
         return replaced
 
     def remove(self, keys: Collection[str]) -> int:
-        """Remove every entry of some keys; how many there were. No other process may use the log."""
+        """Remove every entry of some keys, while no other process uses the log; how many."""
         wanted = pa.array(keys, self.schema.field(self._key).type)
         removed = self._merger.remove(
             lambda table: pc.is_in(table[self._key], value_set=wanted).combine_chunks()

@@ -8,9 +8,7 @@ AWS = ".amazonaws.com"
 
 
 def console_page(store: Store, key: str) -> str | None:
-    """The AWS console's page of an object; None for a folder and for an S3 server that is not
-    Amazon's.
-    """
+    """The AWS console's page of an object; None for a folder or a server that is not Amazon's."""
     place = store.bucket_and_key(key)
     client = getattr(store, "client", None)
     if (
@@ -21,4 +19,5 @@ def console_page(store: Store, key: str) -> str | None:
         return None
     bucket, name = place
     region = client.meta.region_name
-    return f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={quote(name, safe='')}"
+    console = f"https://{region}.console.aws.amazon.com/s3/object/{bucket}"
+    return f"{console}?region={region}&prefix={quote(name, safe='')}"

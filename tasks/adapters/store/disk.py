@@ -7,9 +7,7 @@ from typing import IO
 
 
 def opened_new(path: Path, durable: bool) -> IO[bytes]:
-    """A new file to write to, its folder made where it is missing, and if it is to be durable
-    brought to disk.
-    """
+    """A new file to write to; its folder is made if missing, and brought to disk if durable."""
     try:
         return path.open("xb")
     except FileNotFoundError:

@@ -1,5 +1,4 @@
-"""Who this process is, in a way that other processes of this machine can tell whether it still
-lives.
+"""The name of this process, by which others on this machine can tell whether it still lives.
 
 Each process holds a lock on a file of its own in the machine's temporary folder; the kernel drops
 the lock when the process ends, however it ends. Who can get the lock knows that the owner is dead;

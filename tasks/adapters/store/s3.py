@@ -35,8 +35,9 @@ T = TypeVar("T")
 
 
 class _Failed(Exception):
-    """A condition of a request does not hold; `retried`: an earlier try of it may have been done
-    all the same.
+    """A condition of a request does not hold.
+
+    `retried`: an earlier try of it may have succeeded all the same.
     """
 
     def __init__(self, retried: bool) -> None:
@@ -199,7 +200,8 @@ class S3Store(Store):
             raise UsageError(f"The store {self.address} cannot be used. {error}") from None
         if not added or again or not kept:
             raise UsageError(
-                f"The store {self.address} cannot be used: its server does not honour If-None-Match."
+                f"The store {self.address} cannot be used: "
+                "its server does not honour If-None-Match."
             )
 
     def _full(self, key: str) -> str:

@@ -130,7 +130,8 @@ def create_bucket(store: S3Store) -> None:
             ) from None
         if code_of(error) == "AccessDenied":
             raise StopRun(
-                "The AWS credentials in use may not do s3:CreateBucket: let an administrator create the bucket."
+                "The AWS credentials in use may not do s3:CreateBucket: "
+                "let an administrator create the bucket."
             ) from None
         raise explain(error, "s3:CreateBucket", store.bucket, store.address, store.region) from None
 

@@ -39,16 +39,15 @@ def open_client(settings: StoreSettings) -> "S3Client":
         ) from None
     except ValueError:
         raise UsageError(
-            "AWS_ENDPOINT_URL_S3, or the endpoint_url of the profile, is not the address of a server: correct or unset it."
+            "AWS_ENDPOINT_URL_S3, or the endpoint_url of the profile, is not the address of a "
+            "server: correct or unset it."
         ) from None
     client.meta.events.register("before-send.s3.PutObject", _send_at_once)
     return client
 
 
 def _send_at_once(request: Any, **_: object) -> None:
-    """Do not ask the server whether a small body is welcome (botocore always does): it costs a way
-    there and back.
-    """
+    """Do not ask the server whether a small body is welcome, as botocore does: it costs a trip."""
     size = (
         request.headers.get("X-Amz-Decoded-Content-Length")
         or request.headers.get("Content-Length")

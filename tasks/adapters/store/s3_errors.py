@@ -1,6 +1,4 @@
-"""What the errors of a request to S3 mean to the person who runs image-tags: one sentence each,
-with what to fix.
-"""
+"""What the errors of S3 mean to the person who runs image-tags: a sentence with what to fix."""
 
 from botocore import exceptions as aws
 
@@ -33,20 +31,26 @@ _NOT_HERE = "The bucket {bucket!r} is in another region: give that region as --r
 _SENTENCES = {
     "NoSuchBucket": "There is no bucket {bucket!r}: correct --store, or create it with "
     "`image-tags doctor --store {address} --create-bucket`.",
-    "AccessDenied": f"The AWS credentials in use may not do {{action}} on {{address}}: give them {_POLICY}.",
-    "AllAccessDisabled": "S3 has closed the bucket {bucket!r}: ask AWS Support why, or use another bucket.",
+    "AccessDenied": "The AWS credentials in use may not do {action} on {address}: "
+    f"give them {_POLICY}.",
+    "AllAccessDisabled": "S3 has closed the bucket {bucket!r}: "
+    "ask AWS Support why, or use another bucket.",
     # The answer to a HEAD request has no body that would say more.
-    "403": f"S3 refuses {{action}} on {{address}}: check that the AWS credentials are right and have {_POLICY}.",
+    "403": "S3 refuses {action} on {address}: "
+    f"check that the AWS credentials are right and have {_POLICY}.",
     "InvalidToken": "AWS does not accept the session token: renew or unset AWS_SESSION_TOKEN.",
     "PermanentRedirect": _NOT_HERE,
     "TemporaryRedirect": _NOT_HERE,
     "AuthorizationHeaderMalformed": _NOT_HERE,
     "IllegalLocationConstraintException": _NOT_HERE,
     "301": _NOT_HERE,
-    "RequestTimeTooSkewed": "The clock of this machine is wrong by more than 15 minutes: set it right.",
-    "InvalidStorageClass": "S3 does not know this --storage-class: use one such as STANDARD_IA or INTELLIGENT_TIERING.",
+    "RequestTimeTooSkewed": "The clock of this machine is wrong by more than 15 minutes: "
+    "set it right.",
+    "InvalidStorageClass": "S3 does not know this --storage-class: "
+    "use one such as STANDARD_IA or INTELLIGENT_TIERING.",
     "InvalidBucketName": "{bucket!r} is not a bucket's name: correct --store.",
-    "NotImplemented": "The server of {address} cannot do {action} as it is asked: use S3, or a server that can.",
+    "NotImplemented": "The server of {address} cannot do {action} as it is asked: "
+    "use S3, or a server that can.",
 }
 """Codes from Amazon S3 API Reference, "Error responses"."""
 
@@ -70,13 +74,15 @@ def explain(error: Exception, action: str, bucket: str, address: str, region: st
         return StopRun(_SENTENCES[code].format(action=action, bucket=bucket, address=address))
     if code.startswith("KMS."):
         return StopRun(
-            f"S3 cannot use the KMS key ({code}): correct --sse-kms-key, or get the right to use it."
+            f"S3 cannot use the KMS key ({code}): "
+            "correct --sse-kms-key, or get the right to use it."
         )
     if stop := stop_for(error, action, region):
         return stop
     if is_passing(error):
         return StoreUnreachable(
-            f"The store {address} cannot be reached ({code}); nothing in it is lost, run again later."
+            f"The store {address} cannot be reached ({code}); "
+            "nothing in it is lost, run again later."
         )
     return StopRun(
         f"S3 refuses {action} on {address}: {code}; the list of its error codes says what that is."

@@ -40,7 +40,7 @@ class Store(Protocol):
         """Put the object, in place of an older one if there is one."""
 
     def add(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> bool:
-        """Put the object only if nothing is there; False if something was (which is left as it is)."""
+        """Put the object only if nothing is there; False, and no change, if something is."""
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
@@ -71,9 +71,7 @@ class Store(Protocol):
         """The object's bytes and a token for `swap`; None if there is none."""
 
     def swap(self, key: str, data: bytes, content_type: str, token: str | None) -> bool:
-        """Put the object if it is still the one that `token` names (None: still absent); False if
-        it is not.
-        """
+        """Put the object if it is still what `token` names (None: absent); False if it is not."""
 
     def fetch_file(self, key: str, folder: Path) -> Path:
         """A local file with the object's bytes, for what is too large for memory; never change it.
@@ -95,11 +93,7 @@ class Store(Protocol):
         """The object's full address, for people and tables."""
 
     def bucket_and_key(self, key: str) -> tuple[str, str] | None:
-        """Bucket and full key for services that read from S3 themselves; None if the store is not
-        on S3.
-        """
+        """Bucket and full key, for services that read from S3; None if the store is a folder."""
 
     def check_writable(self) -> None:
-        """Write, read and remove a small object; UsageError with one sentence if that cannot be
-        done.
-        """
+        """Write, read and remove a small object; UsageError if that cannot be done."""

@@ -1,4 +1,4 @@
-"""Files that this process is writing under a temporary name, so that an abrupt end can remove them."""
+"""Files being written under a temporary name, so that an abrupt end can remove them."""
 
 import threading
 from collections.abc import Iterator

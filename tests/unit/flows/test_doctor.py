@@ -83,7 +83,8 @@ def test_an_unknown_operation_is_named(look):
 def test_missing_packages_are_named_with_the_way_to_install_them(tmp_path, monkeypatch):
     def missing(*_):
         raise UsageError(
-            "The local analyzer needs packages that are not installed (dlib): run pip install 'image-tags[local]'."
+            "The local analyzer needs packages that are not installed (dlib): "
+            "run pip install 'image-tags[local]'."
         )
 
     monkeypatch.setattr(doctor, "open_analyzer", missing)

@@ -88,7 +88,7 @@ def test_an_interrupted_cell_gets_one_sentence(tmp_path, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("image_tags.flows.launch.launch_run", interrupt)
+    monkeypatch.setattr("image_tags.flows.notebook.launch_run", interrupt)
     with pytest.raises(StopRun, match="Nothing is lost; run the cell again") as raised:
         tag_images(FRAME, "media", store=str(tmp_path))
     assert raised.value._render_traceback_() == [

@@ -1,4 +1,4 @@
-"""Everything in a store is read; what is damaged is named, and repaired where it can be had again."""
+"""Everything in a store is read; damage is named, and repaired where data can be had again."""
 
 import hashlib
 import io

@@ -3,8 +3,8 @@
 from image_tags.tasks.adapters.analyzers.local.classifier import Classification, classify_picture
 from image_tags.tasks.adapters.analyzers.local.faces import Face, find_faces
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb, read_pixels
-from image_tags.tasks.adapters.analyzers.local.shared import Shared
 from image_tags.tasks.adapters.analyzers.local.taxonomy import load_taxonomy
+from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import Transient
 from image_tags.tasks.contracts.reasons import Reason
@@ -22,9 +22,9 @@ class Perception:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pixels: Shared[str, Rgb] = Shared(16)
-        self._classes: Shared[str, Classification] = Shared(64)
-        self._faces: Shared[str, list[Face]] = Shared(256)
+        self._pixels: SingleFlight[str, Rgb] = SingleFlight(16)
+        self._classes: SingleFlight[str, Classification] = SingleFlight(64)
+        self._faces: SingleFlight[str, list[Face]] = SingleFlight(256)
 
     def get_pixels(self, picture: Picture) -> Rgb:
         """Read the picture. Rejected if its bytes are none."""

@@ -27,10 +27,8 @@ def test_a_failed_batch_says_how_many_why_and_which():
     left = [(f"http://a.example/{n}", Reason.TIMEOUT, "slow") for n in range(NAMED)]
     left += [("http://a.example/x", Reason.SERVER_ERROR, "503")] * 2
     first, *named = str(make_batch_error(left, "link")).splitlines()
-    assert (
-        first
-        == f"{NAMED + 2} links left pending ({NAMED} timeout, 2 server_error); everything else is saved."
-    )
+    reasons = f"{NAMED} timeout, 2 server_error"
+    assert first == f"{NAMED + 2} links left pending ({reasons}); everything else is saved."
     assert named[0] == "- http://a.example/0: timeout: slow"
     assert named[-1] == "... and 2 more"
 

@@ -25,7 +25,7 @@ IMAGES = [Picture(image_id, f"images/{image_id}.jpg", 1, 100, 100) for image_id 
 
 
 class World:
-    """A store, a clock that moves only when somebody waits, and processes that settle images on it."""
+    """A store, a clock that moves only when somebody waits, and processes that settle images."""
 
     def __init__(self, folder: str, same_machine: bool) -> None:
         self.store = FolderStore(folder)

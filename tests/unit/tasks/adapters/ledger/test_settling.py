@@ -1,4 +1,4 @@
-"""Settling batches: partitions that others hold are skipped, claims that are lost are taken again."""
+"""Settling batches: partitions that others hold come last, lost claims are taken again."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the S3 store asks for, and what it makes of the answers; its contract is tested on a server."""
+"""What the S3 store asks for, and what it makes of the answers."""
 
 from io import BytesIO
 

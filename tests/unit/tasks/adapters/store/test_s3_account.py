@@ -1,4 +1,4 @@
-"""What is asked of an AWS account, with botocore's stub for the answers of Amazon's own S3 and STS."""
+"""What is asked of an AWS account, with botocore's stub for Amazon's own S3 and STS."""
 
 import boto3
 import pytest

@@ -17,7 +17,8 @@ from image_tags.tasks.adapters.analyzers.local import cache, packages, torchfile
 from image_tags.tasks.adapters.analyzers.local.classifier import classify_picture
 from image_tags.tasks.adapters.analyzers.local.efficientnet import build_model
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
-from image_tags.tasks.adapters.analyzers.local.shared import Shared, run_once
+from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, SKIMAGE
 
@@ -134,7 +135,7 @@ def test_a_package_without_its_model_is_one_sentence():
 
 
 def test_threads_share_one_piece_of_work():
-    shared, calls, barrier = Shared(4), [], threading.Barrier(8)
+    shared, calls, barrier = SingleFlight(4), [], threading.Barrier(8)
 
     def work():
         calls.append(1)
@@ -150,7 +151,7 @@ def test_threads_share_one_piece_of_work():
 
 
 def test_old_results_make_room_and_errors_are_not_kept():
-    shared = Shared(2)
+    shared = SingleFlight(2)
     for key in (1, 2, 3):
         shared.get(key, lambda key=key: key)
     assert shared.get(3, lambda: "new") == 3

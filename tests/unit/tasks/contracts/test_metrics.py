@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.effects.metric import check_metrics, read_clusters, read_metric
+from image_tags.tasks.contracts.metrics import check_metrics, read_clusters, read_metric
 
 
 @pytest.mark.parametrize(
