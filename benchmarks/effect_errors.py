@@ -122,7 +122,7 @@ def draw_authors(random: Random, deviation: float, habit: float) -> Feed:
 
 
 def draw_albums(random: Random, pool: int | None) -> Feed:
-    """One to four pictures per row, and more likes for more; from a common pool, or all distinct."""
+    """One to four pictures per row, more likes for more; from a common pool, or all distinct."""
     sizes = random.integers(1, 5, ROWS)
     ends = np.cumsum(sizes)
     if pool is None:
@@ -177,7 +177,7 @@ NULL_WORLDS: dict[str, Callable[[Random], Feed]] = {
 
 def measure_false_positives(draws: int, seed: int) -> Iterator[str]:
     """Yield one line per world without any effect; `!` marks what is out of bounds."""
-    yield f"{'no true effect':38}{'p < .05':>9}{'corrected':>11}{'tables with any':>17}{'labels':>8}"
+    yield f"{'no effect':38}{'p < .05':>9}{'corrected':>11}{'tables with any':>17}{'labels':>8}"
     for number, (name, draw) in enumerate(NULL_WORLDS.items()):
         random = np.random.default_rng([seed, number])
         tables = [compare(draw(random)) for _ in range(draws)]

@@ -15,12 +15,12 @@ COMMANDS = {
     "run": "Tag the pictures behind the links in SOURCE and publish the tables.",
     "plan": "Show what a run on SOURCE would fetch, call and cost; makes no paid call.",
     "doctor": "Check credentials, bucket, permissions and region; each failure comes with its fix.",
-    "discard": "Remove the answers for images; a run that meets them pays for them again.",
+    "discard": "Remove answers from the ledger; a run that meets their images pays for them again.",
     "upgrade": "Convert STORE, of an older version of image-tags, to this version's format.",
     "policy": "Print the least-privilege IAM policy for a bucket.",
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
-    "forget": "Remove a person's rows, pictures and answers from everything that the store keeps.",
+    "forget": "Remove a person's rows, pictures and answers from every version, run and source copy.",
     "verify": "Read everything in a store and name what is damaged; --repair fixes what it can.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""

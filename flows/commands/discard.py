@@ -16,7 +16,7 @@ from image_tags.tasks.contracts.settings import StoreSettings
 @click.argument("image_ids", metavar="IMAGE_ID...", nargs=-1, required=True)
 @store_option
 def discard(image_ids: tuple[str, ...], store: str) -> int:
-    """Remove the answers for images from the ledger; a run that meets them pays for them again.
+    """Remove answers from the ledger; a run that meets their images pays for them again.
 
     No run may use the store meanwhile.
     """

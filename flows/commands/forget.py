@@ -6,6 +6,8 @@ from image_tags.flows.cli_options import store_option
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
+from image_tags.tasks.forget import Selection
+from image_tags.tasks.forget import forget as forget_selection
 
 
 @click.command()
@@ -18,9 +20,6 @@ def forget(
     store: str, row_value: str | None, url: str | None, image_id: str | None, dry_run: bool
 ) -> int:
     """Remove a person's rows, pictures and answers from every version, run and source copy."""
-    from image_tags.tasks.forget import Selection  # pyarrow takes half a second to import
-    from image_tags.tasks.forget import forget as forget_selection
-
     column, equals, value = (row_value or "").partition("=")
     if row_value and not equals:
         raise UsageError("--row-value is COLUMN=VALUE, such as author=ann.")

@@ -144,7 +144,7 @@ def test_a_local_source_that_grows_and_is_replaced(prefect_server, rekognition, 
     add_file("part-2.csv", 3, 4)
     grown = run(feed)
     since = grown.summary["changes"]["since"]
-    assert f"Since version {since}: 2 rows new, 1 link new, 1 image new." in grown.out
+    assert f"Since version {since}: +2 rows, +1 link, +1 image." in grown.out
     assert (grown.summary["rows"], rekognition.billed) == (5, 4)
     replaced = run(feed / "part-[2-9].csv").summary["changes"]
     assert {what: count for what, count in replaced.items() if count and what != "since"} == {

@@ -1,4 +1,4 @@
-"""Reading link records of stores in format 1: one JSON object per link, `links/<aa>/<sha256>.json`."""
+"""Converting link records of format 1: one JSON object per link, `links/<aa>/<sha256>.json`."""
 
 import json
 import re

@@ -38,7 +38,7 @@ HARMLESS = 100_000
 _SCAN = b"\xff\xda"
 
 _ONCE = {"JPEG": (b"Exif\0\0", 100)}
-"""What a format has once, and how often it is read at most: each Exif segment copies those before."""
+"""What a format has once, and how often it is read at most: an Exif segment copies earlier ones."""
 
 
 class Measured(BytesIO):

@@ -191,7 +191,7 @@ class Web:
         read: Callable[[Response], T],
         cookies: RequestsCookieJar | None = None,
     ) -> T | Target:
-        """Send one request in the site's turn; return a redirect's target or what `read` returns."""
+        """Send one request in the site's turn; return a redirect's target or `read`'s result."""
         with self._hosts.wait_turn(target.site) as waited:
             budget.deadline += waited  # waiting in our own queue is not the server's fault
             started = time.monotonic()

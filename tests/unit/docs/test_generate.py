@@ -38,7 +38,7 @@ def test_a_part_that_is_old_is_update_parts():
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     store = FolderStore(str(tmp_path / "image-tags-store"))
-    publish_version(store, "r", stage_run(store, "r", Staged(rows=12)), PublishSettings())
+    publish_version(store, "r", stage_run(store, "r", Staged(rows=30)), PublishSettings())
     monkeypatch.chdir(tmp_path)
     return store
 
@@ -52,7 +52,8 @@ def code(language):
 def test_the_lines_for_pandas_load_the_current_version(published):
     loaded = {}
     exec(code("python")[0], loaded)
-    assert len(loaded["tables"]["tagged"]) == 14
+    assert len(loaded["tables"]["tagged"]) == 33
+    assert set(loaded["labels"].columns) >= {"Cat", "Pet"}
 
 
 def test_the_lines_for_duckdb_load_the_current_version(published, monkeypatch):
