@@ -36,8 +36,7 @@ def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch
     entry = next(entry for entry in SUITES[table]["expectations"] if entry["description"] == says)
     alone = json.dumps({"name": table, "expectations": [entry]})  # the others would only take time
     monkeypatch.setattr(
-        suite,
-        "load_suite",
+        "image_tags.tasks.check.gate.load_suite",
         lambda name, columns, known: suite.read_suite(name, alone, columns, known),
     )
     breakers = BREAKERS[table][says]

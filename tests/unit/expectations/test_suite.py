@@ -100,7 +100,8 @@ def test_an_unknown_column_of_another_table_blocks(changes, monkeypatch):
     }
     text = json.dumps({"name": "tags_long", "expectations": [entry]})
     monkeypatch.setattr(
-        suite, "load_suite", lambda *given: suite.read_suite(given[0], text, *given[1:])
+        "image_tags.tasks.check.gate.load_suite",
+        lambda *given: suite.read_suite(given[0], text, *given[1:]),
     )
     staged = Staged(rows=3)
     (found,) = check_opened(staged.table_files, staged.context, ["tags_long"]).findings
