@@ -1,6 +1,6 @@
 """How fast links become verified pictures in the store, next to img2dataset on the same server.
 
-    uv run python -m benchmarks.fetch_speed             rates of both, taken in turns, and their ratio
+    uv run python -m benchmarks.fetch_speed             rates of both in turns, and their ratio
     uv run python -m benchmarks.fetch_speed --memory    peak memory at 2,000 and at 20,000 links
 
 A process of its own serves distinct 640x480 JPEGs on loopback. img2dataset is installed into an
@@ -48,7 +48,8 @@ class _Server(asyncio.Protocol):
             request, self.waiting = self.waiting.split(b"\r\n\r\n", 1)
             number = int(request.split(b" ", 2)[1].strip(b"/").removesuffix(b".jpg"))
             body = numbered(self.jpegs[number % len(self.jpegs)], number)
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
+            head += f"Content-Length: {len(body)}\r\n\r\n"
             self.transport.write(head.encode() + body)
 
 
@@ -98,7 +99,8 @@ base, links, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 listed = pathlib.Path(folder, "urls.txt")
 listed.write_text("\\n".join(f"{base}/{n}.jpg" for n in range(links)))
 begin = time.perf_counter()
-download(url_list=str(listed), output_folder=folder + "/out", output_format="files", resize_mode="no",
+download(url_list=str(listed), output_folder=folder + "/out", output_format="files",
+         resize_mode="no",
          skip_reencode=True, processes_count=2, thread_count=32, number_sample_per_shard=links // 2,
          enable_wandb=False)
 seconds = time.perf_counter() - begin
@@ -154,7 +156,8 @@ def _compare(base: str, links: int, rounds: int, kept: Path) -> None:
             rates[name].append(links / figures["seconds"])
             cpu = 1000 * figures["cpu"] / links
             print(
-                f"round {turn}  {name:12} {rates[name][-1]:6.0f} pictures/s, {cpu:4.1f} ms CPU each",
+                f"round {turn}  {name:12} {rates[name][-1]:6.0f} pictures/s, "
+                f"{cpu:4.1f} ms CPU each",
                 flush=True,
             )
     middle = {name: statistics.median(found) for name, found in rates.items()}
@@ -171,7 +174,8 @@ def _memory(base: str, kept: Path) -> None:
         )
         peaks[links] = figures["peak_mb"]
         print(
-            f"{links:6,} links  {figures['peak_mb']:6.0f} MB at most, {links / figures['seconds']:.0f} pictures/s",
+            f"{links:6,} links  {figures['peak_mb']:6.0f} MB at most, "
+            f"{links / figures['seconds']:.0f} pictures/s",
             flush=True,
         )
     print(f"growth   {100 * (peaks[20_000] / peaks[2_000] - 1):+.1f} %")
@@ -197,7 +201,8 @@ def main() -> None:
     try:
         port, size = here.recv()
         print(
-            f"{os.cpu_count()} cores, {arguments.links:,} pictures of 640x480, {size / 1000:.0f} kB each"
+            f"{os.cpu_count()} cores, {arguments.links:,} pictures of 640x480, "
+            f"{size / 1000:.0f} kB each"
         )
         base = f"http://127.0.0.1:{port}"
         with tempfile.TemporaryDirectory() as kept:

@@ -1,6 +1,6 @@
 """Time and memory to read sources of odd shapes: `uv run python -m benchmarks.odd_sources`.
 
-Each case is read at a quarter of its size and in full, each in a process of its own: time and memory
+Each case is read at a quarter of its size and in full, each in its own process: time and memory
 must grow with the size, not faster.
 """
 

@@ -85,10 +85,12 @@ def report(stats: dict, options: argparse.Namespace, seconds: float, cpu: float)
         print(f"{operation}: {billed} billed, {billed / stats['seconds']:.2f} a second")
     rate = sum(stats["billed"].values()) / stats["seconds"] / len(stats["billed"])
     print(
-        f"{seconds:.1f} s in all, {cpu:.1f} s of CPU here; {stats['most_in_flight']} in flight at most"
+        f"{seconds:.1f} s in all, {cpu:.1f} s of CPU here; "
+        f"{stats['most_in_flight']} in flight at most"
     )
     print(
-        f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
+        f"quota used: {rate / options.quota:.1%}; "
+        f"throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
     )
     print(f"billed twice: {stats['billed_twice']}")
 

@@ -92,7 +92,8 @@ def report(stats: dict, summary: dict, options: argparse.Namespace) -> None:
     said = sum(account["billed"] for account in summary["calls"].values())
     print("seconds by step:", summary["seconds"])
     print(
-        f"quota used: {rate / options.quota:.1%}; throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
+        f"quota used: {rate / options.quota:.1%}; "
+        f"throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"
     )
     print(f"billed by the endpoint: {sum(stats['billed'].values())}, said by the summary: {said}")
     print(f"billed twice: {stats['billed_twice']}; in flight at most: {stats['most_in_flight']}")

@@ -34,7 +34,8 @@ counts, lock, send = Counter(), threading.Lock(), URLLib3Session.send
 def count(self, request):
     if request.url.startswith(os.environ["AWS_ENDPOINT_URL_S3"]):
         parts = urlsplit(request.url)
-        key = parts.path if parts.path.count("/") > 1 else parse_qs(parts.query).get("prefix", ["?"])[0]
+        prefix = parse_qs(parts.query).get("prefix", ["?"])[0]
+        key = parts.path if parts.path.count("/") > 1 else prefix
         folders = unquote(key).split("/store/")[-1].split("/")
         with lock:
             counts[f"{request.method} {folders[0]}"] += 1

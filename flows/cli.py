@@ -20,7 +20,7 @@ COMMANDS = {
     "policy": "Print the least-privilege IAM policy for a bucket.",
     "versions": "List the published versions that are kept, the latest first.",
     "rollback": "Point readers back to a published VERSION.",
-    "forget": "Remove a person's rows, pictures and answers from every version, run and source copy.",
+    "forget": "Remove a person's rows, pictures and answers from versions, runs and sources.",
     "verify": "Read everything in a store and name what is damaged; --repair fixes what it can.",
 }
 """Each command's summary; the command itself is in the module of its name in `commands/`."""

@@ -78,8 +78,8 @@ def find_picture_problem(image_id: str, data: bytes) -> str | None:
     """What is wrong with a stored picture; None if it is whole.
 
     A picture that was kept as it came has its own hash as name. One that was converted has not, so
-    it is decoded in full, and the checksum of every chunk of a PNG is compared. In a converted JPEG,
-    which has no checksums, a changed byte that still decodes goes unnoticed.
+    it is decoded in full, and the checksum of every chunk of a PNG is compared. In a converted
+    JPEG, which has no checksums, a changed byte that still decodes goes unnoticed.
     """
     if not data:
         return "The picture is empty."

@@ -22,8 +22,9 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def athena_table(store: str, table: str, *, region: str | None = None) -> str:
     """The SQL that makes an Athena table of a published table.
 
-    Run it once: the table follows the current version. Run it again if the source gets other columns or the settings another number of wide ones.
-    Columns that Athena has no type for are left out, and a warning names them.
+    Run it once: the table follows the current version. Run it again if the source gets other
+    columns or the settings another number of wide ones. Columns that Athena has no type for are
+    left out, and a warning names them.
 
     Raises:
         UsageError: the store is not on S3, or has no such table.
@@ -44,7 +45,8 @@ def athena_table(store: str, table: str, *, region: str | None = None) -> str:
 def create_table(table: str, schema: pa.Schema, location: str) -> str:
     """CREATE EXTERNAL TABLE for a schema, over the manifest in a folder.
 
-    Warns of columns that it has to leave out. Athena finds the columns of a Parquet file by name, so that others can do without one.
+    Warns of columns that it has to leave out. Athena finds columns of a Parquet file by name, so
+    that others can do without one.
 
     Raises:
         UsageError: Athena takes two names for one, since it knows no capitals.

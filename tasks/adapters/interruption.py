@@ -1,4 +1,4 @@
-"""A request to end this process: no call to the analyzer begins after it, answers in flight are saved.
+"""A request to end this process: no call begins after it, answers in flight are saved.
 
 A signal concerns the whole process, so this state is one per process too. Whoever makes a paid call
 holds `call()` from before it is sent until its answer is saved.

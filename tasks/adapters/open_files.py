@@ -1,8 +1,7 @@
 """How many files and connections this process may have open, and how many threads that allows.
 
-Measured with a Prefect server on loopback: a run with one task run at a time has about 60 open; each
-further task run at the same time brings Prefect's client and its event loop, about 8; a fetch or a
-call has one connection, and one file while its result is written.
+A task run brings Prefect's client and its event loop; a fetch or a call has one connection, and one
+file while its result is written.
 """
 
 import resource
@@ -11,7 +10,7 @@ from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
 
 WANTED = 4096
-"""As many as a run can ever use; asking for more would slow down what closes files when it starts."""
+"""As many as a run can ever use; with many more, programs that close all files start slowly."""
 PLENTY = 1024
 """From here on, nothing is held back."""
 LEAST = 128
@@ -51,7 +50,7 @@ def count_workers(limit: int, most: int) -> int:
 
 
 def fit_threads(settings: Settings, limit: int) -> Settings:
-    """The settings with no more threads than the limit allows; the same ones where it is no matter."""
+    """The settings with no more threads than the limit allows."""
     if limit >= PLENTY:
         return settings
     threads = max(1, (limit - BASE) // 2 // PER_THREAD)

@@ -1,4 +1,4 @@
-"""What is damaged in a store is named with the remedy, and never keeps a new version from readers."""
+"""What is damaged is named with the remedy, and never keeps a new version from readers."""
 
 import json
 from contextlib import closing

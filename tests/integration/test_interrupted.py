@@ -1,4 +1,4 @@
-"""INT, TERM and HUP, at any moment: no call begins any more, nothing is lost, and it ends in seconds."""
+"""INT, TERM and HUP, at any moment: no call begins, nothing is lost, the end takes seconds."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Two processes ask for the same images at the same time and are killed at random moments (kill -9).
+"""Two processes ask for the same images and are killed at random moments (kill -9).
 
 Whatever is paid twice had no durable answer when its process was killed.
 """
@@ -20,7 +20,8 @@ from image_tags.tasks.contracts.settings import StoreSettings
 
 KILLS = 20
 IDS = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(400)]
-RUN = "import sys; from tests.integration.test_killed_ledgers import settle_all; settle_all(sys.argv[1])"
+MODULE = "tests.integration.test_killed_ledgers"
+RUN = f"import sys; from {MODULE} import settle_all; settle_all(sys.argv[1])"
 
 
 def ledger_in(address):

@@ -18,7 +18,7 @@ IMAGES = 6
 
 @pytest.fixture
 def feed(site, tmp_path):
-    """Six pictures behind eight links in seven rows, one of them without a link, and one dead link."""
+    """Six pictures behind eight links in seven rows, one without a link, and one dead link."""
     links = [site.picture(f"/{n}.png", n) for n in range(IMAGES)]
     again = site.picture("/again.png", 0)
     cells = [

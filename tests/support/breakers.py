@@ -157,7 +157,7 @@ BREAKERS = {
         "Few links are pending.": put_where("images", "status", "pending", "status", "rejected"),
         "Not too many links are rejected.": {"max_rejected_share": 0.0},
         "Few images have no tag at all.": [{"max_untagged_share": 0.0}, one_image_without_tags],
-        "No picture is shared by very many links: hosts show one placeholder for all deleted pictures.": {
+        "No picture is shared by very many links: hosts show one placeholder for all deleted pictures.": {  # noqa: E501
             "max_links_an_image": 1
         },
         "The source has about as many rows as in the last version.": {
@@ -259,7 +259,7 @@ BREAKERS = {
         "The table has exactly the columns, types and order of its contract.": drop_column(
             "tagged", "label_3"
         ),
-        "Each row is the unchanged source row, followed by the images and tags_wide columns of its link.": put_value(
+        "Each row is the unchanged source row, followed by the images and tags_wide columns of its link.": put_value(  # noqa: E501
             "tagged", "likes", 7.5
         ),
     },

@@ -33,7 +33,7 @@ def chromium() -> str:
         found = _on_path()
     if found is None:
         raise RuntimeError(
-            "These tests need Chromium or Google Chrome on the PATH: `apt-get install chromium`, or its like."
+            "These tests need Chromium or Google Chrome on the PATH: `apt-get install chromium`."
         )
     return found
 

@@ -206,7 +206,8 @@ def made_effects():
             half = rng.uniform(5, 30)
             rows.append(
                 {
-                    "kind": kind, "name": name, "metric": metric, "with_n": rng.randrange(20, 400), "without_n": 500,
+                    "kind": kind, "name": name, "metric": metric,
+                    "with_n": rng.randrange(20, 400), "without_n": 500,
                     "with_mean": 100 + difference, "without_mean": 100.0, "difference": difference,
                     "with_median": 80.0, "without_median": 70.0, "with_images": 20,
                     "without_images": 400, "with_clusters": 20, "without_clusters": 400,
@@ -227,7 +228,8 @@ HOSTILE = (
     "&lt;b&gt;&amp;&#60;script&#62;{{ 7*7 }}{% raw %}",
     '=HYPERLINK("http://evil.example","x") +1 @SUM(A1) $x^2$',
     "javascript:pwned=1//\u2028\u2029\r\n\ttwo lines",
-    "\u202egnp.exe\u202c \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd \U0001f600 \x00\x01\x7f\x9b",
+    "\u202egnp.exe\u202c \u0645\u0631\u062d\u0628\u0627 "
+    "\u05e9\u05dc\u05d5\u05dd \U0001f600 \x00\x01\x7f\x9b",
     "m<" * 500_000,
 )
 """What the web and a source may hold: markup, templates, formulas, line breaks, directions,

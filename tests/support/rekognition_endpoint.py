@@ -334,7 +334,7 @@ def _decoded(operation: str, body: bytes) -> dict[str, Any]:
 
 
 def _check_signature(headers: dict[str, str], body: bytes, path: str) -> None:
-    """Refuse what is not signed with the one key that is known here, for this region and service."""
+    """Refuse what is not signed with the one known key, for this region and service."""
     found = SIGNED.search(headers.get("authorization", ""))
     if not found:
         raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -351,7 +351,8 @@ def _check_signature(headers: dict[str, str], body: bytes, path: str) -> None:
         auth.string_to_sign(request, auth.canonical_request(request)), request
     )
     if not headers["authorization"].endswith(signature):
-        says = f"The Canonical String for this request should have been {auth.canonical_request(request)!r}"
+        expected = auth.canonical_request(request)
+        says = f"The Canonical String for this request should have been {expected!r}"
         raise Refusal("InvalidSignatureException", says, 403)
 
 

@@ -103,7 +103,7 @@ class S3Store(Store):
 
     @override
     def list_sizes(self, prefix: str) -> dict[str, int]:
-        """Pages are read in the order of keys: what has gone from an earlier page shows on a later."""
+        """Pages are read in the order of keys: what left an earlier page shows on a later one."""
         return dict(self._list(prefix))
 
     @override

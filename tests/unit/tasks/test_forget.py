@@ -1,4 +1,4 @@
-"""Forgetting someone: nothing of theirs is left in the store, and nothing of anyone else is lost."""
+"""Forgetting someone: nothing of theirs is left, and nothing of anyone else is lost."""
 
 import hashlib
 import json

@@ -309,6 +309,7 @@ def test_progress_says_how_far_how_fast_and_what_failed():
         == "50 of 200 links done in 10.0 s, 5.0/s, 30.0 s left"
     )
     assert describe_progress("calls", 200, 200, 10.0, 4, 20) == (
-        "200 of 200 calls done in 10.0 s, 20.0/s; 20 reused from an earlier attempt; 4 in batches that failed"
+        "200 of 200 calls done in 10.0 s, 20.0/s; 20 reused from an earlier attempt; "
+        "4 in batches that failed"
     )
     assert describe_progress("links", 0, 5, 0, 0, 0) == "0 of 5 links done in 0.0 s, 0.0/s"

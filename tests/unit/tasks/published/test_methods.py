@@ -48,7 +48,8 @@ def test_the_methods_name_everything_that_the_tables_depend_on():
         version("image-tags"), "1,200 rows", "1,300 links", "900 distinct images", "version v1",
         "2026-11-26T10:00:00", "`detect_labels`: 880 calls of this run, 20 answers of earlier runs",
         '"MaxLabels": 50', "label: efficientnet 1", "`celebrity_only`: 70",
-        "`minimum_confidence_word`: 50\\.0", "`not_found`: 8 links", "2 pictures behind more than 50",
+        "`minimum_confidence_word`: 50\\.0", "`not_found`: 8 links",
+        "2 pictures behind more than 50",
         "same value of author", "probability of superiority", "DeLong",
     ):  # fmt: skip
         assert part in text, part

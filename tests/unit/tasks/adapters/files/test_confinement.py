@@ -1,4 +1,4 @@
-"""A worker's environment keeps the paths in a deployment's parameters within folders and buckets."""
+"""A worker's environment keeps a deployment's paths within folders and buckets."""
 
 import pytest
 
