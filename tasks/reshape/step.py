@@ -19,9 +19,14 @@ from image_tags.tasks.adapters.files.sorted_tables import read_in_order
 from image_tags.tasks.adapters.files.table_files import write_table_file
 from image_tags.tasks.adapters.ledger.ledger import Ledger, fingerprint
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.records import Calls, Verdict, distinct_pictures
+from image_tags.tasks.contracts.records import Calls, Verdict, distinct_pictures, distinct_urls
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import load_failures, load_fetched, save_calls
+from image_tags.tasks.execution.run_folder import (
+    load_failures,
+    load_fetched,
+    load_links,
+    save_calls,
+)
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.reshape import reading
@@ -71,7 +76,10 @@ class Reshaped:
 def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
     """Stage the tags before cleaning and the verdicts, and count the calls; returns the tags."""
     store, run = resources.store, resources.run
-    pictures = distinct_pictures(load_fetched(store, run, digests))
+    # Links that were known have no batch: the order of the tables is that of the source.
+    order = {url: n for n, url in enumerate(distinct_urls(load_links(store, run)))}
+    fetched = sorted(load_fetched(store, run, digests), key=lambda one: order[one.url])
+    pictures = distinct_pictures(fetched)
     answers = Answers(
         [picture.image_id for picture in pictures],
         resources.ledgers,

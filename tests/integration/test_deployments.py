@@ -3,14 +3,20 @@ started by the clock.
 """
 
 import json
-from datetime import datetime
+from datetime import timedelta
+from io import BytesIO
 from itertools import pairwise
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from image_tags.flows.pipeline import image_tags
+from image_tags.tasks.adapters.segments.parquet_segments import encode_segment, read_metadata
 from image_tags.tasks.adapters.store.s3 import S3Store
+from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.settings import Settings, StoreSettings
 from tests.support.command import published
 from tests.support.prefect_client import (
@@ -126,13 +132,13 @@ class World:
     def age(self, prefix):
         """Make what is known of links, or the answers, older."""
         for key in list(self.store.keys(f"{prefix}/")):
-            said = json.loads(self.store.read(key))
-            if isinstance(said["time"], str):
-                then = datetime.fromisoformat(said["time"]).timestamp() - AGED
-                said["time"] = datetime.fromtimestamp(then).astimezone().isoformat()
-            else:
-                said["time"] -= AGED
-            self.store.write(key, json.dumps(said).encode(), "application/json")
+            data = self.store.read(key)
+            table = pq.read_table(BytesIO(data))
+            for n, column in enumerate(table.schema):
+                if pa.types.is_timestamp(column.type):
+                    older = pc.subtract(table[n], pa.scalar(timedelta(seconds=AGED)))
+                    table = table.set_column(n, column, older)
+            self.store.write(key, encode_segment(table, read_metadata(data)), PARQUET)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from image_tags.tasks.adapters.link_records.link_log import LinkLog
 from image_tags.tasks.published.pointer import CURRENT
 from image_tags.tasks.published.versions import list_versions
 from tests.support.killed import (
@@ -84,7 +85,7 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
         world.site.answers[path].when = ready
     with Reader(store) as reader:
         with world.started(store) as process:
-            world.reached(lambda: len(list(store.keys("links/"))) == ALL - len(slow))
+            world.reached(lambda: len(LinkLog(store).find(world.links)) == ALL - len(slow))
             world.reached(lambda: all(world.site.asked[path] > asked[path] for path in slow))
             kill(process)
         ready.set()

@@ -12,7 +12,16 @@ import pytest
 import image_tags
 
 ROOT = Path(__file__).parents[2]
-PUBLIC = ["StopRun", "UsageError", "athena_table", "read_tables", "tag_images"]
+PUBLIC = [
+    "StopRun",
+    "UsageError",
+    "athena_table",
+    "expand_faces",
+    "plan_images",
+    "read_tables",
+    "tag_images",
+    "tags_matrix",
+]
 
 
 def run(*words, folder, check=True):

@@ -166,9 +166,9 @@ def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, w
     parts = world.parts_of(flow_run_id)
     failed = [part for part in parts if part["state_type"] == "FAILED"]
     assert {part["parameters"]["step"] for part in failed} == {"ingest_images"}
-    assert all("left something pending" in part["state"]["message"] for part in failed)
+    assert all("left items pending" in part["state"]["message"] for part in failed)
     logs = "".join(worker.log.read_text() for worker in workers)
-    assert "left something pending" in logs
+    assert "left items pending" in logs
     assert "Traceback" not in logs, "the sentence says it all"
 
     for path in DOWN:
