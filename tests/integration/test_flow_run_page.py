@@ -92,7 +92,7 @@ def test_the_first_artifact_says_how_the_run_ended_and_what_to_do(
 def test_hostile_text_is_shown_as_it_is_and_does_nothing(page):
     page.open()
     shown = page.artifact("links-not-tagged")
-    expect(shown).to_contain_text(HOSTILE.replace("\u202e", "\ufffd"))
+    expect(shown).to_contain_text(HOSTILE)
     assert shown.locator("img, script, a, code, [class*=--em], [class*=--del]").count() == 0
     assert page.page.evaluate("typeof window.pwned") == "undefined"
 

@@ -18,10 +18,11 @@ DOWN = (4, 9)
 THROTTLED = 6
 """Two pictures whose site is down, and one whose text the analyzer is always too busy to read."""
 
-HOSTILE = (
-    "/gone/<img/src=x/onerror=pwned=1>`a`*b*~~c~~[click](javascript:pwned=1)&lt;b&gt;\u202e.png"
-)
-"""The path of a link that would do harm where it is not shown as text."""
+HOSTILE = "/gone/%3Cimg%20src=x%20onerror=pwned=1%3E*b*~~c~~(javascript:pwned=1)_d_.png"
+"""The path of a link that would do harm where it is not shown as text.
+
+A `<` or a backtick ends a link in a cell, so no link has one; unit tests escape those.
+"""
 OPERATIONS = ["detect_labels", "detect_text"]
 
 
