@@ -19,7 +19,7 @@ from image_tags.tasks.forget import forget as forget_selection
 def forget(
     store: str, row_value: str | None, url: str | None, image_id: str | None, dry_run: bool
 ) -> int:
-    """Remove a person's rows, pictures and answers from every version, run and source copy."""
+    """Remove a person's rows, pictures and answers from versions, runs and sources."""
     column, equals, value = (row_value or "").partition("=")
     if row_value and not equals:
         raise UsageError("--row-value is COLUMN=VALUE, such as author=ann.")
