@@ -99,7 +99,7 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
     assert len(reader.seen) == 2
 
 
-@pytest.mark.parametrize(("stuck", "there"), [("summary.json", 6), ("findings.json", 9)])
+@pytest.mark.parametrize(("stuck", "there"), [("findings.json", 8)])
 def test_killed_while_it_publishes(world, expected, store, stuck, there):
     """When so many of the version's files are there.
 

@@ -11,7 +11,7 @@ import pytest
 
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
-from tests.support.prefect_client import Worker, flow_runs, prefect
+from tests.support.prefect_client import Worker, ask, flow_runs, prefect
 from tests.support.processes import stop, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint, Seen
 from tests.support.site import Answer, Site
@@ -152,6 +152,11 @@ def retry(world, result):
     prefect(world.server, *command, env=world.env)
 
 
+def logs_of(server, wanted):
+    """The log lines of some flow runs, as the server has them."""
+    return "\n".join(line["message"] for line in ask(server, "logs/filter", logs=wanted))
+
+
 def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, workers, expected):
     before = world.endpoint.billed
     for path in DOWN:
@@ -167,8 +172,9 @@ def test_what_failed_in_shards_is_pending_and_a_retry_does_exactly_that(world, w
     failed = [part for part in parts if part["state_type"] == "FAILED"]
     assert {part["parameters"]["step"] for part in failed} == {"ingest_images"}
     assert all("left items pending" in part["state"]["message"] for part in failed)
-    logs = "".join(worker.log.read_text() for worker in workers)
-    assert "left items pending" in logs
+    wanted = {"flow_run_id": {"any_": [part["id"] for part in failed]}}
+    until(lambda: "left items pending" in logs_of(world.server, wanted), 60)
+    logs = logs_of(world.server, wanted) + "".join(one.log.read_text() for one in workers)
     assert "Traceback" not in logs, "the sentence says it all"
 
     for path in DOWN:
