@@ -129,10 +129,10 @@ def conclude_run(
         headline = f"{missing}; all else is published as {version}."
         ending = Ending(headline, _advise_retry(), rerun_command(settings))
         return Outcome(summary, OutcomeTag.PENDING, ending, 1)
-    if summary["nothing_new"]:
-        headline = f"Nothing new: {version} has the same tables and stays the current one."
-        return Outcome(summary, OutcomeTag.NOTHING_NEW, Ending(headline), 0)
     waiting = f"; {_count_pending(pending)} ({_list_pending_reasons(summary)})" if pending else ""
+    if summary["nothing_new"]:
+        headline = f"Nothing new: {version} has the same tables and stays the current one{waiting}."
+        return Outcome(summary, OutcomeTag.NOTHING_NEW, Ending(headline), 0)
     warnings = summary["checks"]["warning"]
     if warnings:
         headline = f"Published {version} with {counted(warnings, 'warning')}{waiting}."

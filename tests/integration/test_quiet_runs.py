@@ -117,10 +117,14 @@ def test_dead_hosts_are_one_warning_and_fail_only_the_first_run(
     assert run(prefect_server, rekognition, source, tmp_path / "store", *share).code == 0
 
 
-def test_a_denied_permission_is_one_error(prefect_server, rekognition, source, tmp_path):
-    """Every batch at work meets it, and each call; the run's reason is its last line."""
+@pytest.mark.parametrize("retries", ["0", "3"])
+def test_a_denied_permission_is_one_error(prefect_server, rekognition, source, tmp_path, retries):
+    """Every batch at work meets it, and each call; the run's reason is its last line.
+
+    Prefect logs a task run that fails without retries, but none that fails before they are used up.
+    """
     rekognition.faults = [Fault("AccessDeniedException", times=None)]
-    more = ["--batch-size", "1"]
+    more = ["--batch-size", "1", "--task-retries", retries]
     done = run(prefect_server, rekognition, source, tmp_path / "store", *more)
     assert done.code == 1
     flow_run = last_run(prefect_server)
@@ -130,7 +134,7 @@ def test_a_denied_permission_is_one_error(prefect_server, rekognition, source, t
 
     # The log reaches the server a few seconds later.
     until(lambda: any("Not published." in line["message"] for line in log()), 60)
-    denied = [line["message"] for line in log() if line["level"] >= 40]
-    by_task_runs = [one for one in denied if one.startswith("Task run failed")]
-    assert len(by_task_runs) == 1, denied
-    assert "Not published." in denied[-1]
+    errors = [line["message"] for line in log() if line["level"] >= 40]
+    assert len(errors) == (2 if retries == "0" else 1), errors
+    assert all("AccessDeniedException" in one for one in errors), errors
+    assert "Not published." in errors[-1]
