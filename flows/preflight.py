@@ -9,7 +9,6 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.confinement import Confinement
-from image_tags.tasks.adapters.open_files import check_open_files, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store_format import check_format
@@ -24,6 +23,7 @@ from image_tags.tasks.contracts.settings import (
     SourceSettings,
     StoreSettings,
 )
+from image_tags.tasks.execution.open_files import check_open_files, raise_open_files_limit
 from image_tags.tasks.execution.resources import open_analyzer
 from image_tags.tasks.source.step import load_source_of
 

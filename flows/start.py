@@ -12,7 +12,6 @@ from image_tags.flows.signals import close_on_signal
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.files.files import short_name
 from image_tags.tasks.adapters.interruption import SENTENCE
-from image_tags.tasks.adapters.open_files import fit_threads, raise_open_files_limit
 from image_tags.tasks.adapters.orchestration.flow_runs import (
     close_left_task_runs,
     closer_of_flow_run,
@@ -22,6 +21,7 @@ from image_tags.tasks.adapters.orchestration.flow_runs import (
 from image_tags.tasks.adapters.orchestration.shard_runs import find_work_pool
 from image_tags.tasks.adapters.orchestration.store_lock import hold_store
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.open_files import fit_threads, raise_open_files_limit
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import name_of_run, save_settings
 from image_tags.tasks.explain.step import clear_page

@@ -9,8 +9,8 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from image_tags.tasks.adapters.open_files import count_workers, raise_open_files_limit
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.open_files import count_workers, raise_open_files_limit
 from image_tags.tasks.execution.resources import RunResources
 
 WORKERS = 16

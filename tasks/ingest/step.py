@@ -11,8 +11,8 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.link_records import LinkLog
-from image_tags.tasks.adapters.link_text import link_spellings
 from image_tags.tasks.contracts.display import counted, link_address, shown
+from image_tags.tasks.contracts.link_text import link_spellings
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import BatchDone, Fetched, distinct_urls
 from image_tags.tasks.contracts.settings import FetchSettings

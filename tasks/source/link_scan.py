@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from image_tags.tasks.adapters.link_text import (
+from image_tags.tasks.contracts.link_text import (
     PICTURE_ENDINGS,
     PICTURE_PATH,
     WITHOUT_SCHEME,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from image_tags.tasks.adapters.link_text import (
+from image_tags.tasks.contracts.link_text import (
     MAX_LINK,
     PICTURE_ENDINGS,
     is_link,

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from image_tags.tasks.adapters.link_text import DATA, is_link, is_picture_path, link_spellings
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.link_text import DATA, is_link, is_picture_path, link_spellings
 from image_tags.tasks.source.url_cells import holds_links, read_cell
 
 SAMPLE = 1000

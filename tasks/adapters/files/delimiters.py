@@ -5,8 +5,8 @@ import io
 import re
 from dataclasses import dataclass
 
-from image_tags.tasks.adapters.link_text import PICTURE_ENDINGS, WEB
 from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.link_text import PICTURE_ENDINGS, WEB
 
 CANDIDATES = (",", "\t", ";", "|")
 NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from image_tags.tasks.adapters.link_text import is_link
+from image_tags.tasks.contracts.link_text import is_link
 
 SAMPLE = 1000
 """Rows that are looked at."""

@@ -9,7 +9,6 @@ from typing import Self, TypeVar
 from requests import Response
 from requests.cookies import RequestsCookieJar
 
-from image_tags.tasks.adapters.link_text import link_spellings
 from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.adapters.web import answers, failures, manners
 from image_tags.tasks.adapters.web.addresses import Target, parse_link
@@ -20,6 +19,7 @@ from image_tags.tasks.adapters.web.resolver import IsDenied, Lookup, Resolver
 from image_tags.tasks.adapters.web.robots import MAX_ROBOTS, Robots
 from image_tags.tasks.adapters.web.session import MAX_HEADER, Session
 from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
+from image_tags.tasks.contracts.link_text import link_spellings
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 

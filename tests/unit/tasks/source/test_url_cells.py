@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.link_text import link_spellings
+from image_tags.tasks.contracts.link_text import link_spellings
 from image_tags.tasks.source.url_cells import (
     holds_links,
     links_in,

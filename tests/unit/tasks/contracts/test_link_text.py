@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.link_text import is_link, link_spellings, undo_entities
+from image_tags.tasks.contracts.link_text import is_link, link_spellings, undo_entities
 
 A = "http://a.example/1.jpg"
 

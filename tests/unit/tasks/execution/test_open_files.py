@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_tags.tasks.adapters.open_files import (
+from image_tags.tasks.contracts.errors import UsageError
+from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.execution.open_files import (
     BASE,
     LEAST,
     PER_THREAD,
@@ -18,8 +20,6 @@ from image_tags.tasks.adapters.open_files import (
     count_workers,
     fit_threads,
 )
-from image_tags.tasks.contracts.errors import UsageError
-from image_tags.tasks.contracts.settings import Settings
 
 
 @given(st.integers(LEAST, PLENTY - 1))
@@ -48,7 +48,7 @@ def test_too_few_are_refused_with_what_to_do():
 def test_the_soft_limit_is_raised_to_the_hard_one():
     program = (
         "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 300));"
-        "from image_tags.tasks.adapters.open_files import raise_open_files_limit as up;"
+        "from image_tags.tasks.execution.open_files import raise_open_files_limit as up;"
         "print(up(), *r.getrlimit(r.RLIMIT_NOFILE))"
     )
     done = subprocess.run(
