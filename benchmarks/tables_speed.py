@@ -130,7 +130,7 @@ def check(store: FolderStore, settings: Settings) -> None:
     from image_tags.tasks.check.step import check_staged
 
     findings = check_staged(store, RUN, settings).findings
-    failed = [one.says for one in findings if not one.success]
+    failed = [one.description for one in findings if not one.success]
     print(f"  {len(findings)} expectations, {len(failed)} not met {failed}", file=sys.stderr)
 
 

@@ -41,7 +41,9 @@ def make_parts() -> dict[str, str]:
     """Every generated part by its name."""
     return {
         **{f"columns of {table}": _columns(columns) for table, columns in COLUMNS.items()},
-        "rules": _table(("rule", "removes"), ((f"`{rule.name}`", rule.says) for rule in RULES)),
+        "rules": _table(
+            ("rule", "removes"), ((f"`{rule.name}`", rule.description) for rule in RULES)
+        ),
         **{f"checks of {table}": _checks(table) for table in published_tables(["any"])},
         **{f"{status} reasons": _reasons(status) for status in (Status.REJECTED, Status.PENDING)},
     }
@@ -79,7 +81,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _columns(columns: Iterable[Column]) -> str:
-    return _table(("column", "type", "says"), ((f"`{c.name}`", _type(c), c.says) for c in columns))
+    return _table(
+        ("column", "type", "description"),
+        ((f"`{c.name}`", _type(c), c.description) for c in columns),
+    )
 
 
 def _type(column: Column) -> str:

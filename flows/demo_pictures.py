@@ -60,7 +60,7 @@ def _shrink_coffee() -> bytes:
 
 
 def _tilt_astronaut() -> bytes:
-    """Turn the astronaut by 30 degrees, as in a picture that somebody took of herself."""
+    """Turn the astronaut by 30 degrees, as in a selfie."""
     turned = _open_skimage("astronaut.png").rotate(30, Image.Resampling.BICUBIC)
     return _encode_picture(turned.crop((94, 60, 418, 384)).resize((648, 648)), "JPEG")
 

@@ -26,11 +26,11 @@ KEPT = "Nothing is lost; run the same again."
 
 
 def launch_run(preflight: Preflight) -> Outcome:
-    """Run the flow and say how it ended, also inside a running event loop.
+    """Run the flow and report how it ended, also inside a running event loop.
 
     Raises:
         UsageError: what was asked cannot be.
-        StopRun: the run broke off, or could not begin; see `check_server`.
+        StopRun: the run failed, or could not start; see `check_server`.
 
     """
     check_server()
@@ -52,7 +52,7 @@ def launch_run(preflight: Preflight) -> Outcome:
     if isinstance(outcome, ImageTagsError):
         raise outcome
     if not isinstance(outcome, Outcome):
-        raise StopRun(f"The run broke off: {outcome!r}. {KEPT}") from outcome
+        raise StopRun(f"The run failed unexpectedly: {outcome!r}. {KEPT}") from outcome
     return outcome
 
 
@@ -84,7 +84,7 @@ def reach_loopback_directly(environment: MutableMapping[str, str]) -> None:
     for name in ("all_proxy", "ALL_PROXY"):
         if environment.get(name, "").startswith(
             "socks"
-        ):  # httpx breaks off on it, even for what needs no proxy
+        ):  # httpx fails on it, even for requests that need no proxy
             del environment[name]
 
 

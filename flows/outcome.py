@@ -160,7 +160,7 @@ def _explain_refusal(
         return Ending(f"Not published. {stopped}", advice, again)
     if summary["checks"]["critical"]:
         failed = " ".join(
-            f"{one['table']}: {one['says']} Seen: {one['detail']}."
+            f"{one['table']}: {one['description']} Seen: {one['detail']}."
             for one in findings
             if _is_critical(one)
         )

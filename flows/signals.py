@@ -172,7 +172,7 @@ def _hurry_on_second(wakeups: socket.socket, listener: Listener) -> None:
 
 
 def _next_signal(wakeups: socket.socket) -> int | None:
-    """The next of our signals; None once nobody listens any more. Other signals pass by."""
+    """The next of our signals; None once listening has ended. Other signals pass by."""
     while True:
         received = wakeups.recv(1)
         if not received:

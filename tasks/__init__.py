@@ -1,1 +1,1 @@
-"""The steps of the pipeline, one file a step: a thin Prefect task over pure functions."""
+"""The steps of the pipeline, a file or folder for each: a thin task over pure functions."""

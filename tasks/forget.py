@@ -273,7 +273,7 @@ NUMBERS = frozenset(
 def _join_pattern(identifiers: Iterable[str]) -> str:
     """Match any of them: an image_id anywhere, a link only as a whole.
 
-    The link to somebody else's picture may begin with the same characters.
+    The link to someone else's picture may begin with the same characters.
     """
     parts = [re.escape(one) for one in identifiers if IMAGE_ID.fullmatch(one)]
     parts += [

@@ -38,7 +38,7 @@ class Interruption:
         return self._requested.is_set()
 
     def request(self) -> None:
-        """Let no further call begin, and wake whoever waits between two calls."""
+        """Let no further call begin, and wake every thread that waits between two calls."""
         with self._changed:
             self._requested.set()
 

@@ -35,9 +35,12 @@ def list_renamed(source: Sequence[str], *ours: Sequence[str]) -> dict[str, str]:
 def join_schemas(source: pa.Schema, *ours: pa.Schema) -> pa.Schema:
     """The source's fields unchanged, then ours with the names that `name_columns` gives them.
 
-    Every field's metadata describes it, for the codebook and for whoever opens the Parquet file.
+    Every field's metadata describes it, for the codebook and for anyone who opens the Parquet file.
     """
     names = name_columns(source.names, *(part.names for part in ours))
-    own = [field.with_metadata({**(field.metadata or {}), b"says": OF_SOURCE}) for field in source]
+    own = [
+        field.with_metadata({**(field.metadata or {}), b"description": OF_SOURCE})
+        for field in source
+    ]
     fields = [*own, *(field for part in ours for field in part)]
     return pa.schema([field.with_name(name) for field, name in zip(fields, names, strict=True)])

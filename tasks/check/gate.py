@@ -149,15 +149,17 @@ def _make_finding(table: str, result: "ExpectationValidationResult") -> Finding:
         # An expectation that could not be evaluated blocks, whatever its severity.
         severity=Severity.CRITICAL if raised else Severity(str(config.severity.value)),
         success=bool(result.success) and not raised,
-        says=config.description or config.type,
+        description=config.description or config.type,
         detail=_shorten(seen),
         exception=bool(raised),
     )
 
 
 def _report_unread(table: str, what: str) -> Finding:
-    says = "The staged file exists and can be read."
-    return Finding(table, "file", Severity.CRITICAL, False, says, _shorten(what), exception=True)
+    description = "The staged file exists and can be read."
+    return Finding(
+        table, "file", Severity.CRITICAL, False, description, _shorten(what), exception=True
+    )
 
 
 def _exception_message(info: Mapping[str, Any]) -> str | None:

@@ -82,6 +82,6 @@ def describe_failures(findings: Sequence[Finding]) -> list[str]:
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
     marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
     return [
-        f"{marks[one.severity]}, {one.table}: not met: {one.says} Seen: {one.detail}."
+        f"{marks[one.severity]}, {one.table}: not met: {one.description} Seen: {one.detail}."
         for one in failed
     ]

@@ -32,7 +32,7 @@ class Rule:
 
     Attributes:
         name: as in `tags_dropped.rule` and among the settings.
-        says: what it removes, for people.
+        description: what it removes, for people.
         removes: the rows to remove, given those that the rules before it left; removes none when it
             is switched off. The frame has `image` (a number), `kind`, `rank`, `name`, `confidence`
             and `parents`.
@@ -40,7 +40,7 @@ class Rule:
     """
 
     name: str
-    says: str
+    description: str
     removes: Callable[[pd.DataFrame, CleaningSettings], Mask]
 
 

@@ -24,7 +24,7 @@ class Finding:
         name: the expectation's type, such as `expect_column_values_to_be_unique`.
         severity: from the suite; critical if the expectation could not be evaluated.
         success: whether it was met.
-        says: the expectation as a sentence.
+        description: the expectation as a sentence.
         detail: what was observed: counts, and a few examples of wrong values.
         exception: whether it could not be evaluated (a missing column, an internal error).
     """
@@ -33,7 +33,7 @@ class Finding:
     name: str
     severity: Severity
     success: bool
-    says: str
+    description: str
     detail: str
     exception: bool = False
 

@@ -1,7 +1,7 @@
 """What calls cost: a price list by tiers, built in or your own.
 
 A list of your own is a JSON file: `{"date": "2026-11-01", "source": "our contract", "tiers":
-[{"up_to": 1000000, "usd": 0.001}, {"usd": 0.0008}]}`, with `image_properties` beside `tiers` if
+[{"up_to": 1000000, "usd": 0.001}, {"usd": 0.0008}]}`, with `image_properties` next to `tiers` if
 that feature is asked for. `up_to` counts the calls of a month.
 """
 

@@ -74,7 +74,7 @@ class Picture:
 
     Attributes:
         image_id: sha256 (hex) of the bytes as downloaded.
-        key: where it lies in the store, `images/<aa>/<sha256>.<jpg|png>`.
+        key: where it is stored, `images/<aa>/<sha256>.<jpg|png>`.
         size: bytes of the stored object.
         width: px of the stored object as displayed: EXIF orientation is applied.
         height: px.
@@ -93,7 +93,7 @@ class Fetched:
     """What became of one distinct URL. `picture` is None unless it ended as a picture in the store.
 
     Attributes:
-        url: the link as it stands in the source.
+        url: the link as written in the source.
         picture: the stored picture.
         format: the format as downloaded (`JPEG`, `WEBP`, ...), Pillow's name for it.
         bytes: size as downloaded.

@@ -24,16 +24,18 @@ CLEANING_RULES = (
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type and what it says."""
+    """One column: its name, Arrow type and description."""
 
     name: str
     type: pa.DataType
-    says: str
+    description: str
 
 
 def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a list of columns; each column's sentence travels as field metadata."""
-    return pa.schema([pa.field(c.name, c.type, metadata={"says": c.says}) for c in columns])
+    return pa.schema(
+        [pa.field(c.name, c.type, metadata={"description": c.description}) for c in columns]
+    )
 
 
 IMAGES = (
@@ -43,7 +45,7 @@ IMAGES = (
         pa.int64(),
         "0-based place of the link in its cell; null where the row has no link",
     ),
-    Column("url", pa.string(), "the link as it stands in the cell; null where the row has no link"),
+    Column("url", pa.string(), "the link as written in the cell; null where the row has no link"),
     Column(
         "image_id",
         pa.string(),
@@ -52,7 +54,7 @@ IMAGES = (
     Column("status", pa.string(), "tagged, rejected, pending or no_link"),
     Column("reason", pa.string(), "reason code; null when tagged or no_link"),
     Column("detail", pa.string(), "what happened, in words; null when there is nothing to add"),
-    Column("object", pa.string(), "where the picture lies in the store"),
+    Column("object", pa.string(), "where the picture is stored"),
     Column("format", pa.string(), "format as downloaded: JPEG, PNG, WEBP, ..."),
     Column("bytes", pa.int64(), "size as downloaded"),
     Column(

@@ -46,7 +46,7 @@ def find_posts(images: pa.Table, max_links: int) -> tuple[Posts, list[str]]:
     """Find the rows with a picture that was read, and the image ids in the order of the columns.
 
     A picture behind more than `max_links` links is left out: it is likely a placeholder that a
-    host shows for deleted pictures, so its tags say nothing of the posts.
+    host shows for deleted pictures, so its tags say nothing about the posts.
     """
     links = images.select(["row", "image_id", "status"]).to_pandas()
     counts = links["image_id"].value_counts()

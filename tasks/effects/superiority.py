@@ -57,7 +57,7 @@ def estimate_superiority(
 
     Returns:
         The estimates; the interval and p-value are NaN where all units of one side are in one
-        cluster, so that nothing can be said of the uncertainty.
+        cluster, so that the uncertainty cannot be estimated.
     """
     width = max(1, CELLS // max(1, len(values)))
     parts = [

@@ -59,9 +59,9 @@ def log_step(
 class _EachProblemOnce(logging.Filter):
     """Keeps the log of a run short.
 
-    A task run that succeeded needs no line of its own, and one that failed needs one, not Prefect's
-    three. What stops the whole run, such as a denied permission, is met by every batch at work: the
-    first one reports it. Errors that were raised on purpose have no traceback, as the place in this
+    A task run that succeeded needs no line, and one that failed needs one, not Prefect's three.
+    What stops the whole run, such as a denied permission, is met by every batch at work: the first
+    one reports it. Errors that were raised on purpose have no traceback, as the place in this
     code helps no one who reads a run's log.
     """
 

@@ -279,7 +279,7 @@ def _format_link(image: Mapping[str, Any]) -> str:
 def _format_finding(one: Mapping[str, Any]) -> str:
     name = "" if one["success"] else f"**{one['severity']}**, "
     seen = markdown(one["detail"], DETAIL)
-    return f"- {name}{markdown(one['table'])}: {markdown(one['says'])} Seen: {seen}."
+    return f"- {name}{markdown(one['table'])}: {markdown(one['description'])} Seen: {seen}."
 
 
 def _one_option_per_line(command: str) -> str:

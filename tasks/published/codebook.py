@@ -28,7 +28,7 @@ def write_codebook(schemas: Mapping[str, pa.Schema]) -> str:
     lines.writerow(HEAD)
     for table, schema in schemas.items():
         for field in schema:
-            described = (field.metadata or {}).get(b"says", UNKNOWN.encode()).decode()
+            described = (field.metadata or {}).get(b"description", UNKNOWN.encode()).decode()
             lines.writerow([table, field.name, name_type(field.type), described])
     return out.getvalue()
 

@@ -29,5 +29,5 @@ def write_manifests(store: Store) -> None:
             else:
                 store.delete(key)
         last, (pointer, token) = token, read_pointer(store)
-        if token == last:  # nobody moved the pointer meanwhile
+        if token == last:  # the pointer has not moved meanwhile
             return

@@ -44,7 +44,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Pointer:
-    """What `published/current.json` says.
+    """The contents of `published/current.json`.
 
     Attributes:
         version: the version that readers see.
@@ -90,7 +90,7 @@ class PointerReading(NamedTuple):
 
 
 def look_at_pointer(store: Store) -> PointerReading:
-    """Read the pointer, whatever state it is in: for those who can go on without it."""
+    """Read the pointer in any state, for callers that can go on without it."""
     found = store.read_tagged(CURRENT)
     if found is None:
         return PointerReading(None, None, None)
@@ -118,7 +118,7 @@ def read_pointer(store: Store) -> tuple[Pointer | None, str | None]:
 
 
 def find_versions(store: Store) -> list[Version]:
-    """The versions whose summary is in the store, the latest first, whatever the pointer says."""
+    """The versions whose summary is in the store, the latest first, independent of the pointer."""
     found = {}
     for key in store.keys("published/"):
         version, _, name = key.removeprefix("published/").partition("/")

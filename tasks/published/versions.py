@@ -49,7 +49,7 @@ def roll_back(store: Store, version: str) -> Pointer:
 def add_version(
     history: Sequence[Version], version: str, tables: dict[str, str], keep: int
 ) -> tuple[Pointer, list[Version]]:
-    """The pointer after a version is published, and the versions that are then one too many."""
+    """The pointer after a version is published, and the versions beyond those to keep."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     history = [Version(version, now), *(one for one in history if one.version != version)]
     return Pointer(version, now, tables, history[:keep]), history[keep:]

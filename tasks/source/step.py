@@ -123,7 +123,7 @@ def links_of(table: pa.Table, url_column: str) -> list[Link]:
 def _read_files(
     names: Sequence[str], *, header: bool | None, delimiter: str | None
 ) -> dict[str, TableRead]:
-    """Each file as a table; empty ones, perhaps just being written, are left out beside others."""
+    """Read each file; empty ones, perhaps just being written, are skipped if others have rows."""
     parts: dict[str, TableRead] = {}
     empty: UsageError | None = None
     for name in names:

@@ -1,4 +1,4 @@
-"""Links in a cell: which there are, whatever the cell's type and whatever wraps or joins them.
+"""Find the links in a cell of any type, however they are wrapped or joined.
 
 Pure, and linear in the size of the cell. docs/sources.md describes the forms.
 """

@@ -228,7 +228,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
     for finding in sorted(summary["findings"], key=lambda finding: str(finding["severity"])):
-        what = f"{finding['severity']}, {finding['table']}: not met: {finding['says']}"
+        what = f"{finding['severity']}, {finding['table']}: not met: {finding['description']}"
         lines.append(f"  {what} Seen: {finding['detail']}.")
     store = summary["store"]
     if summary["published"]:

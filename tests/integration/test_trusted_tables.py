@@ -89,7 +89,7 @@ def test_a_critical_failure_publishes_nothing_and_says_why(run, monkeypatch, tmp
     assert [
         one["table"]
         for one in findings
-        if "between 0 and 100" in one["says"] and not one["success"]
+        if "between 0 and 100" in one["description"] and not one["success"]
     ] == ["tags_long"]
     assert (staged / "tags_long.parquet").exists()
 

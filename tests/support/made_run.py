@@ -175,14 +175,14 @@ def report_input(images, long, dropped=(), **changes):
             "table": "images",
             "severity": "critical",
             "success": True,
-            "says": "Every row is accounted for.",
+            "description": "Every row is accounted for.",
             "detail": "",
         },
         {
             "table": "images",
             "severity": "warning",
             "success": False,
-            "says": "Few links share a picture.",
+            "description": "Few links share a picture.",
             "detail": "5 links, 1 picture.",
         },
     ]
@@ -311,7 +311,13 @@ def hostile_run(text):
             "changes": {"since": text},
         },
         findings=[
-            {"table": text, "severity": severity, "success": success, "says": text, "detail": text}
+            {
+                "table": text,
+                "severity": severity,
+                "success": success,
+                "description": text,
+                "detail": text,
+            }
             for severity in ("critical", "warning")
             for success in (True, False)
         ],

@@ -139,7 +139,7 @@ class RekognitionEndpoint:
     """The endpoint. Settings may be changed while it runs.
 
     Args:
-        quota: calls a second and operation; None for no limit.
+        quota: calls per second, per operation; None for no limit.
         latency: seconds that an answer takes.
         resolve: the bytes of an S3 object, None if it is not there; by default every object is
             there, unseen.

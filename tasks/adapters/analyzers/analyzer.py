@@ -1,4 +1,4 @@
-"""What an analyzer is, whoever answers."""
+"""The interface that every analyzer implements."""
 
 from typing import Protocol
 

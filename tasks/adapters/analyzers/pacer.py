@@ -1,8 +1,8 @@
-"""One pace an operation, shared by every thread of the process.
+"""One pace per operation, shared by every thread of the process.
 
 Why not a library: pyrate-limiter, throttled-py and limits answer "may I, now?", so threads that
 wait wake up together, one gets through, and time is lost while the others fall asleep again: of 49
-evenly spaced calls a second, pyrate-limiter 4.5 (GCRA, burst 1) let 20 threads make 28. Here they
+evenly spaced calls per second, pyrate-limiter 4.5 (GCRA, burst 1) let 20 threads make 28. Here they
 queue, and one at a time waits for its slot.
 """
 
@@ -30,10 +30,10 @@ class Pacer:
 
     No second ever holds more than the quota.
 
-    When the other side refuses although the pace is kept, slots stay empty: one for the first
-    refusal within a second, as that may be an accident of the network; one more for each further
-    one, as then others use the same quota. With a quota half of what was thought, some 15% of the
-    calls are refused, and the rest goes through at that half.
+    When the service throttles although the pace is kept, slots stay empty: one for the first
+    throttling response within a second, as that may be an accident of the network; one more for
+    each further one, as then others use the same quota. With a quota half of what was assumed, some
+    15% of the calls are throttled, and the rest go through at that half.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Pacer:
                 self._gone = deque(self._gone, maxlen=max(1, int(quota)))
 
     def slow_down(self) -> None:
-        """The other side refused a call for being one too many."""
+        """Record a throttling response."""
         with self._counting:
             now = self._clock()
             self._refusals = [*(refusal for refusal in self._refusals if refusal > now - 1), now]
@@ -93,7 +93,7 @@ class Pacer:
 
 
 _pacers: SingleFlight[tuple[str, str], Pacer] = SingleFlight()
-"""By endpoint and operation. The service counts all calls of an account, whoever makes them."""
+"""By endpoint and operation. The service counts all calls of an account, from every client."""
 
 
 def shared_pacer(endpoint: str, operation: str, quota: float) -> Pacer:

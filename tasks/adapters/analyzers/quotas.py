@@ -1,4 +1,4 @@
-"""How many calls a second and operation the account may make."""
+"""How many calls per second the account may make, per operation."""
 
 import logging
 import re
@@ -36,7 +36,7 @@ def quotas_for(
 
 
 def published_quota(operation: str, region: str) -> float:
-    """The default quota in calls a second; same source as LARGE_REGIONS."""
+    """The default quota in calls per second; same source as LARGE_REGIONS."""
     if operation == "detect_faces":
         return 100.0 if region in LARGE_REGIONS else 25.0
     return 50.0 if region in LARGE_REGIONS else 5.0

@@ -235,7 +235,7 @@ class Rekognition:
         return Transient(Reason.ANALYZER_UNAVAILABLE, f"No answer ({code}{status}).")
 
     def _go_on(self) -> None:
-        """Raise what stopped another thread's call, or Interrupted once the process shall end."""
+        """Raise what stopped another thread's call, or Interrupted once the process is to end."""
         interruption.check()
         if self._stopped:
             raise type(self._stopped)(str(self._stopped))

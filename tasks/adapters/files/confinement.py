@@ -1,8 +1,8 @@
 """What a worker may read and write: folders and buckets that its environment names.
 
-Whoever may start a deployment chooses its parameters, among them the paths of the source, people,
-confusions, price list and store. These two variables, which are not parameters, keep such paths
-within what the worker's operator allows. Where neither is set, nothing is refused.
+Anyone who may start a deployment chooses its parameters, among them the paths of the source,
+people, confusions, price list and store. These two variables, which are not parameters, keep such
+paths within what the worker's operator allows. Where neither is set, nothing is refused.
 """
 
 import os

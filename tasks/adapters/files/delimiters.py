@@ -120,7 +120,7 @@ def _best_fit(sample: str, expected: str) -> str:
 
 
 def _names_are_one_short(rows: list[list[str]], lines: list[str]) -> bool:
-    """Whether a single quoted name stands above quoted pairs, as R writes a table of one column."""
+    """Whether a single quoted name heads quoted pairs, as R writes a table of one column."""
     return (
         len(rows) > 1
         and all(len(row) == 2 for row in rows[1:])

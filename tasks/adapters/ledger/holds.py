@@ -13,7 +13,7 @@ class Hold:
 
     Attributes:
         partition: which.
-        claim: on it; None where nobody claims, as calls cost nothing.
+        claim: on it; None where calls cost nothing and are not claimed.
         users: callers that have not released it yet.
 
     """

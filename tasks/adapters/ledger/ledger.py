@@ -101,7 +101,7 @@ class Ledger:
     ) -> "Ledger":
         """The ledger of an analyzer's operation.
 
-        Local models cost nothing, so nobody claims their calls.
+        Local models cost nothing, so their calls are not claimed.
         """
         return cls(
             store,

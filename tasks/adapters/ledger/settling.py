@@ -1,9 +1,9 @@
 """Settling many images: each partition is claimed, asked for and released by itself.
 
-The caller's thread claims and reports, a pool of threads asks. Nobody waits for an answer to become
-durable but the end of a partition, and no partition that another process holds is waited for while
-there is another one to ask for: so two runs on one store never wait for one another longer than it
-takes to ask for the partitions that both need.
+The caller's thread claims and reports, a pool of threads asks. Only the end of a partition waits
+for answers to become durable, and no partition that another process holds is waited for while there
+is another one to ask for: so two runs on one store never wait for each other longer than it takes
+to ask for the partitions that both need.
 """
 
 import time

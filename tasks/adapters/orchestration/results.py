@@ -1,9 +1,9 @@
 """Where Prefect keeps the results of mapped tasks: in the store, as JSON, below their run.
 
 Prefect's own serializers are not safe here. Its default, cloudpickle, runs code when it reads a
-result, and so would whoever can write to the store. Its JSON serializer imports and calls the class
-that a result names. An envelope names the serializer that reads it, so a planted one chooses: each
-is checked against one exact shape before Prefect sees it.
+result, and so could anyone who can write to the store. Its JSON serializer imports and calls the
+class that a result names. An envelope names the serializer that reads it, so a planted one chooses:
+each is checked against one exact shape before Prefect sees it.
 """
 
 import json
@@ -135,7 +135,7 @@ class StoreResults(WritableFileSystem):
             )
             _logger().error(problem)
             raise UntrustedResult(problem) from None
-        # Written anew, so that Prefect reads what was checked: it also takes older forms.
+        # Written again, so that Prefect reads what was checked: it also takes older forms.
         return envelope.model_dump_json().encode()
 
     def write_path(self, path: str, content: bytes, **_: Any) -> None:  # type: ignore[override]

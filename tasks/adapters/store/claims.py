@@ -117,7 +117,7 @@ class Claims:
     def take(self, part: str, run: str) -> Claim | None:
         """A claim on a part; None while another is held on it: wait, try again.
 
-        Two requests where nobody else claims the part, and no write where somebody was seen to.
+        Two requests where no one else claims the part, and no write where someone was seen to.
         """
         if part in self._contended and self._live_claims(part, None):
             return None
@@ -141,7 +141,7 @@ class Claims:
         return None
 
     def is_held(self, claim: Claim) -> bool:
-        """Whether work may be started under the claim: surely nobody has taken the part over."""
+        """Whether work may be started under the claim: surely no one has taken the part over."""
         return not claim.is_over and self._clock() - claim.beaten < LEASE - BEAT
 
     def release(self, claim: Claim) -> None:

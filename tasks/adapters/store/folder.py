@@ -179,7 +179,7 @@ class FolderStore(Store):
     ) -> bool:
         """Make a file of the data (or what writes it) and move it to its place, if it may go there.
 
-        Durable: the data is on disk before it is seen, and its name before it is said to be there.
+        Durable: the data is on disk before it is seen, and its name before the put returns.
         """
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")

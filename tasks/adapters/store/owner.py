@@ -31,7 +31,7 @@ def name() -> str:
 
 
 def alive(owner: str) -> bool | None:
-    """Whether the process of this name lives; None if that cannot be told from here."""
+    """Whether the process of this name lives; None if this machine cannot tell."""
     if not _NAME.fullmatch(owner):
         return None
     if owner == name():

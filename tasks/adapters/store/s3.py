@@ -267,7 +267,7 @@ class S3Store(Store):
         except NotInStore:  # If-Match on what has been deleted
             return False
         except _Failed as failed:
-            # The answer to an earlier try may have been lost: then what lies there is ours.
+            # The answer to an earlier try may have been lost: then what is stored there is ours.
             found = self.read_tagged(key) if failed.retried else None
             return found is not None and found[0] == data
         return True

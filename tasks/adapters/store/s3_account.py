@@ -126,7 +126,7 @@ def create_bucket(store: S3Store) -> None:
     except AWS_ERRORS as error:
         if code_of(error) == "BucketAlreadyExists":
             raise StopRun(
-                f"The name {store.bucket!r} is taken by somebody else's bucket: choose another."
+                f"The name {store.bucket!r} belongs to another account: choose another name."
             ) from None
         if code_of(error) == "AccessDenied":
             raise StopRun(

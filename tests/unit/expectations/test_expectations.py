@@ -43,9 +43,9 @@ def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch
     staged = make_broken(breakers if isinstance(breakers, list) else [breakers])
     found = check_opened(staged.table_files, staged.context, [table]).findings
     wanted = (table, says, entry["severity"], False, False)
-    assert [(one.table, one.says, one.severity, one.success, one.exception) for one in found] == [
-        wanted
-    ]
+    assert [
+        (one.table, one.description, one.severity, one.success, one.exception) for one in found
+    ] == [wanted]
     assert found[0].detail
     assert found[0].blocks == (entry["severity"] == "critical")
 

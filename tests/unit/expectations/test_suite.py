@@ -128,5 +128,6 @@ def test_findings_come_in_the_order_of_the_suite():
         )["expectations"]
     ]
     assert [
-        one.says for one in check_opened(staged.table_files, staged.context, ["tags_long"]).findings
+        one.description
+        for one in check_opened(staged.table_files, staged.context, ["tags_long"]).findings
     ] == names

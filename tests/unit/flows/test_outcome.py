@@ -111,13 +111,13 @@ def test_a_critical_check_is_named_and_where_to_look(summary):
     summary["checks"]["critical"] = 1
     finding = {
         "table": "images",
-        "says": "Keys are unique.",
+        "description": "Keys are unique.",
         "detail": "2 rows",
         "severity": "critical",
         "success": False,
     }
     outcome = conclude_run(
-        SETTINGS, summary, [finding, {**finding, "success": True, "says": "x"}], None, None
+        SETTINGS, summary, [finding, {**finding, "success": True, "description": "x"}], None, None
     )
     says = "Not published: a critical check failed. images: Keys are unique. Seen: 2 rows."
     assert outcome.ending.headline == says

@@ -26,7 +26,7 @@ BOXED_BY_FACES = ("Person", FACE)
 def build_labels(seen: Classification, faces: list[Face], settings: AnalysisSettings) -> JsonObject:
     """Build DetectLabels' response, surest label first.
 
-    The most specific of the sure labels has the main object's box, where that can be told.
+    The most specific of the sure labels has the main object's box, where that is known.
     """
     known = load_taxonomy()
     of_labels = known.sum_probabilities(seen.probabilities)

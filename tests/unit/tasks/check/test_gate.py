@@ -43,7 +43,7 @@ def test_a_tiny_table_is_not_flagged(rows):
 def test_tables_without_any_tag_are_not_published_unless_that_is_allowed():
     staged = Staged(reachable=False)
     (blocking,) = [one for one in check_files(staged.files, staged.context).findings if one.blocks]
-    assert blocking.says == "Something is tagged, if there are links."
+    assert blocking.description == "Something is tagged, if there are links."
     staged = Staged(reachable=False, allow_empty=True)
     assert staged.tables["tags_long"].num_rows == staged.tables["tags_wide"].num_rows == 0
     failed = [
@@ -51,7 +51,7 @@ def test_tables_without_any_tag_are_not_published_unless_that_is_allowed():
         for finding in check_files(staged.files, staged.context).findings
         if not finding.success
     ]
-    assert {finding.says for finding in failed} == {
+    assert {finding.description for finding in failed} == {
         "Enough of the links are tagged.",
         "Not too many links are rejected.",
     }
@@ -69,7 +69,7 @@ def test_thresholds_of_zero_and_of_everything():
 def test_an_expectation_that_cannot_be_looked_at_blocks_whatever_its_severity():
     staged = make_broken([drop_column("images", "position")])
     found = {
-        one.says: one
+        one.description: one
         for one in check_opened(staged.table_files, staged.context, ["images"]).findings
     }
     pending = found["Few links are pending."]
@@ -100,7 +100,7 @@ def test_details_of_hostile_cells_are_short():
     kinds = [
         one
         for one in check_opened(staged.table_files, staged.context, ["tags_long"]).findings
-        if "closed list" in one.says
+        if "closed list" in one.description
     ]
     assert not kinds[0].success
     assert len(kinds[0].detail) < 500

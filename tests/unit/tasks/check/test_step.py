@@ -30,8 +30,8 @@ def test_it_checks_what_was_staged_and_keeps_what_it_found(store):
     stage_run(store, "r1", Staged(rows=12))
     findings = check_staged(store, "r1", settings()).findings
     kept = json.loads(store.read("runs/r1/findings.json"))
-    assert [(one["table"], one["says"], one["success"]) for one in kept] == [
-        (f.table, f.says, f.success) for f in findings
+    assert [(one["table"], one["description"], one["success"]) for one in kept] == [
+        (f.table, f.description, f.success) for f in findings
     ]
     assert all(one["success"] for one in kept)
     assert json.loads(store.read("runs/r1/profile.json"))["rows"] == 12
@@ -50,7 +50,7 @@ def test_the_second_run_is_compared_with_the_version_that_the_first_published(st
 def test_thresholds_and_rules_come_from_the_settings(store):
     stage_run(store, "r1", Staged(rows=12))
     failed = [
-        one.says
+        one.description
         for one in check_staged(store, "r1", settings(max_rejected_share=0.0)).findings
         if not one.success
     ]

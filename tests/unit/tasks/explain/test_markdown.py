@@ -71,7 +71,7 @@ ENDING = Ending(
 )
 FINDING = {
     "table": "images",
-    "says": "Keys are unique.",
+    "description": "Keys are unique.",
     "detail": "ok",
     "success": True,
     "severity": "critical",
@@ -105,7 +105,7 @@ def test_the_page_begins_with_what_to_do():
         **FINDING,
         "success": False,
         "severity": "warning",
-        "says": "Few are pending.",
+        "description": "Few are pending.",
         "detail": "33%",
     }
     page = plain(describe_run(ENDING, SUMMARY, images, [FINDING, failed], PLAN, nowhere))

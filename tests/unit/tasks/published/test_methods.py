@@ -72,4 +72,4 @@ def test_the_codebook_describes_every_column_also_the_sources():
     assert known["tagged", "likes"]["description"] == "column of the source, unchanged"
     assert known["tagged", "image_tags_url"]["description"].startswith("the link")
     assert known["tag_effects", "also"]["type"] == "list of string"
-    assert all(field.metadata[b"says"] for field in tagged)
+    assert all(field.metadata[b"description"] for field in tagged)

@@ -85,7 +85,7 @@ def test_a_person_reads_what_happened():
             {
                 "table": "images",
                 "severity": "warning",
-                "says": "Few links are pending.",
+                "description": "Few links are pending.",
                 "detail": "1 of 2 links",
             }
         ],

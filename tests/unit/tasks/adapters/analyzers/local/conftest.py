@@ -16,7 +16,7 @@ from tests.support.pictures import ASTRONAUT, HOPPER
 def cache(tmp_path_factory):
     """A cache folder of the tests' own.
 
-    Models load once a process, so it is one for all of them.
+    Models load once per process, so all tests share one.
     """
     before = os.environ.get("IMAGE_TAGS_CACHE")
     os.environ["IMAGE_TAGS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
