@@ -52,12 +52,14 @@ class Listener:
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self.close_run: CloseRun | None = None
+        self.is_ending = False
         self._announce = announce
         self._second = threading.Event()
         self._spare = [os.open(os.devnull, os.O_RDONLY) for _ in range(SPARE)]
 
     def end_process(self, number: int) -> None:
         """Go through the steps of an orderly end; never returns."""
+        self.is_ending = True
         interruption.request()
         self.close()
         try:
@@ -123,6 +125,9 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
     try:
         yield listener
     finally:
+        if listener.is_ending:
+            # What the run meets once it is closed on the server is no news: the process is ending.
+            threading.Event().wait()
         signal.set_wakeup_fd(waker)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -114,7 +114,7 @@ def test_while_calls_are_in_flight(run, number, prefect_server):
         mine = [
             one["state_type"]
             for one in flow_runs(prefect_server)
-            if one["parameters"]["store"] == str(run.store)
+            if one["parameters"].get("store") == str(run.store)
         ]
         assert mine == ["CANCELLED" if number == signal.SIGINT else "CRASHED"]
     run.endpoint.faults.clear()

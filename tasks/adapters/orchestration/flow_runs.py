@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -43,7 +43,8 @@ def closer_of_flow_run(message: str) -> Callable[[int], None]:
     """A function that ends the current flow run on the server, given a signal's number.
 
     It may be called from any thread. The run is Cancelled if a person asked for it (Ctrl-C, or
-    Cancel on the server), else Crashed.
+    Cancel on the server), else Crashed. Its task runs are closed last: if the time does not suffice
+    for all, a retry closes the others.
     """
     run_id, context = UUID(str(flow_run.id)), copy_context()
 
@@ -58,6 +59,7 @@ def closer_of_flow_run(message: str) -> Callable[[int], None]:
                 Cancelled(message=message) if by_person else Crashed(message=message)
             )
             client.set_flow_run_state(run_id, final, force=True)
+            _crash_task_runs(client, run_id, message)
 
     return lambda number: context.copy().run(close, number)
 
@@ -72,15 +74,18 @@ def close_left_task_runs() -> int:
         How many there were.
 
     """
-    mine = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(str(flow_run.id))]))
+    with get_client(sync_client=True) as client:
+        message = "Its process was killed; a retry of the flow run closed it."
+        return _crash_task_runs(client, UUID(str(flow_run.id)), message)
+
+
+def _crash_task_runs(client: SyncPrefectClient, run_id: UUID, message: str) -> int:
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
     unfinished = TaskRunFilter(
         state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))
     )
-    with get_client(sync_client=True) as client:
-        left = client.read_task_runs(flow_run_filter=mine, task_run_filter=unfinished)
-        for task_run in left:
-            state: State[Any] = Crashed(
-                message="Its process was killed; a retry of the flow run closed it."
-            )
-            client.set_task_run_state(task_run.id, state, force=True)
+    left = client.read_task_runs(flow_run_filter=mine, task_run_filter=unfinished)
+    for task_run in left:
+        state: State[Any] = Crashed(message=message)
+        client.set_task_run_state(task_run.id, state, force=True)
     return len(left)

@@ -33,9 +33,27 @@ with listen() as listener:
 """
 
 
-def start(*words):
+STOPPED = """
+import threading
+from image_tags.flows.signals import close_on_signal, listen
+from image_tags.tasks.adapters.interruption import interruption
+
+def close(number):
+    over.wait(0.5)
+
+over = threading.Event()
+with listen():
+    close_on_signal(close)
+    print("at work", flush=True)
+    while not interruption.is_requested:
+        over.wait(0.01)
+    raise RuntimeError("The server says that this run has ended.")
+"""
+
+
+def start(*words, program=PROGRAM):
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-c", program, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,6 +68,15 @@ def test_an_answer_in_flight_is_saved_and_one_sentence_printed(number):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert out == "saved\n"
+    assert err.strip() == "Interrupted. Nothing is lost; run the same again."
+
+
+def test_what_a_closed_run_meets_is_not_shown():
+    with start(program=STOPPED) as process:
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
     assert err.strip() == "Interrupted. Nothing is lost; run the same again."
 
 
