@@ -47,6 +47,7 @@ class PrefectServer:
             **QUIET,
             "PREFECT_HOME": str(self.home),
             "PREFECT_SERVER_UI_API_URL": self.api,
+            "PREFECT_UI_URL": self.ui,
         }
         if self.login:
             env["PREFECT_SERVER_API_AUTH_STRING"] = self.login
