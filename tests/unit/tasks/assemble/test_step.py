@@ -1,7 +1,5 @@
 """The tables that people merge on."""
 
-from collections import Counter
-
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -190,15 +188,17 @@ def test_a_face_that_two_operations_found_counts_once(given_boxes, faces):
     assert count_faces(tags, places, 1).tolist() == [faces]
 
 
-def rows_of(cells, tags, statuses=None):
-    """`rows` for cells of links a, b, c to images of the same names."""
+def rows_of(cells, tags, statuses=None, long=None):
+    """`rows` for cells of links a, b, c to images of the same names; `dead` leads nowhere."""
     links = [Link(row, at, url) for row, cell in enumerate(cells) for at, url in enumerate(cell)]
     verdicts = [
         Verdict(image_id(name), (statuses or {}).get(name, Status.TAGGED)) for name in "abc"
     ]
-    images = images_of(len(cells), links, [fetched(name) for name in "abc"], verdicts)
-    ids, long = pa.array(IDS), long_of(tags)
-    facts = gather_facts(ids, long, make_wide(ids, long, WIDTHS))
+    found = [fetched(name) for name in "abc"] + [Fetched("dead", reason=Reason.NOT_FOUND)]
+    images = images_of(len(cells), links, found, verdicts)
+    ids = pa.array(IDS)
+    table = pa.Table.from_pylist(long, schema=LONG_SCHEMA) if long else long_of(tags)
+    facts = gather_facts(ids, table, make_wide(ids, table, WIDTHS))
     source = pa.table({"n": range(len(cells)), "status": ["mine"] * len(cells)})
     return make_rows(source, 0, images, ids, facts).to_pylist()
 
@@ -238,17 +238,74 @@ def test_a_row_has_the_worst_status_of_its_links():
     assert [row["labels"] for row in rows] == [[], [], [], None]
 
 
-@given(CELLS.map(lambda cells: [[url for url in cell if url in "abc"] for cell in cells]), TAGS)
+def test_words_of_a_row_are_the_text_in_reading_order_one_line_per_picture():
+    a, b, c = IDS
+    tags = {
+        # Several lines of words on one picture: the rank is the reading order, not the confidence.
+        (a, "word"): [("Happy", 80.0), ("birthday,", 99.0), ("dear", 70.0), ("dear", 98.0)],
+        (a, "line"): [("Happy birthday,", 90.0), ("dear dear", 90.0)],
+        (b, "word"): [("東京", 60.0)],
+        (c, "line"): [("only a line", 60.0)],
+    }
+    cells = [["b", "c", "a"], ["a"], ["c"], ["a", "b", "a"], ["dead", "a"], ["dead"], []]
+    rows = rows_of(cells, tags)
+    text = "Happy birthday, dear dear"
+    assert [row["words"] for row in rows] == [
+        f"東京\n{text}", text, None, f"{text}\n東京", text, None, None,
+    ]  # fmt: skip
+    assert [row["has_text"] for row in rows] == [True, True, True, True, True, None, None]
+
+
+def test_equal_rows_and_cells_without_a_number_stay_rows_of_their_own():
+    source = pa.table({"likes": [1.0, float("nan"), None, 1.0], "media": ["a", "a", None, "a"]})
+    verdicts = [Verdict(image_id("a"), Status.TAGGED)]
+    links = [Link(row, 0, "a") for row in (0, 1, 3)]
+    images = images_of(4, links, [fetched("a")], verdicts)
+    ids, long = pa.array(IDS[:1]), long_of({(IDS[0], "label"): [("Cat", 90.0)]})
+    facts = gather_facts(ids, long, make_wide(ids, long, WIDTHS))
+    made = make_rows(source, 0, images, ids, facts)
+    assert str(made["likes"].to_pylist()) == "[1.0, nan, None, 1.0]"
+    assert made["row"].to_pylist() == [0, 1, 2, 3]
+    assert made["labels"].to_pylist() == [["Cat"], ["Cat"], None, ["Cat"]]
+    assert made["n_links"].to_pylist() == [1, 1, 0, 1]
+
+
+def test_faces_and_people_of_a_row_add_up_over_its_distinct_pictures():
+    a, b, c = IDS
+    tags = {
+        (a, "face"): [("face", 99.0), ("face", 98.0)],
+        (b, "celebrity"): [("Ada Lovelace", 99.0), ("Alan Turing", 98.0)],
+        (c, "label"): [("Person", 90.0)],
+    }
+    tags = long_of(tags).to_pylist()
+    for tag in tags:
+        tag["instances"] = 5 if tag["name"] == "Person" else None
+    rows = rows_of([["a", "b", "a"], ["c"], ["b", "c"]], {}, long=tags)
+    assert [row["n_faces"] for row in rows] == [4, 0, 2]
+    assert [row["n_people"] for row in rows] == [4, 5, 7]
+    people = ["Ada Lovelace", "Alan Turing"]
+    assert [row["celebrities"] for row in rows] == [people, [], people]
+    assert [row["has_celebrity"] for row in rows] == [True, False, True]
+
+
+ROW_CELLS = st.lists(st.lists(st.sampled_from(["a", "b", "c", "dead"]), max_size=4), max_size=6)
+
+
+@given(ROW_CELLS, TAGS)
 def test_rows_list_what_the_long_table_has(cells, tags):
     for row, cell in zip(rows_of(cells, tags), cells, strict=True):
-        pictures = list(dict.fromkeys(image_id(name) for name in cell))
+        pictures = list(dict.fromkeys(image_id(name) for name in cell if name != "dead"))
         for column, kind in (("labels", "label"), ("celebrities", "celebrity")):
             names = [name for one in pictures for name, _ in tags.get((one, kind), [])]
-            assert row[column] == (list(dict.fromkeys(names)) if cell else None)
-        words = Counter(name for one in pictures for name, _ in tags.get((one, "word"), []))
-        assert sum(map(len, words.elements())) + max(0, words.total() - 1) == len(
-            row["words"] or ""
-        )
+            assert row[column] == (list(dict.fromkeys(names)) if pictures else None)
+        words = [[name for name, _ in tags.get((one, "word"), [])] for one in pictures]
+        assert row["words"] == ("\n".join(" ".join(some) for some in words if some) or None)
+        kinds = {kind for one in pictures for kind in ("word", "line") if tags.get((one, kind))}
+        assert row["has_text"] == (bool(kinds) if pictures else None)
+        assert row["n_links"] == len(cell)
+        assert row["n_tagged"] == sum(name != "dead" for name in cell)
+        worst = "rejected" if "dead" in cell else "tagged" if cell else "no_link"
+        assert row["image_tags_status"] == worst
 
 
 def test_tags_in_another_order_than_the_images_are_a_mistake():
