@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from image_tags.tasks.contracts.settings import EffectSettings
@@ -241,6 +243,59 @@ def test_kinds_are_chosen_and_corrected_each_for_itself_over_all_metrics():
         assert [row["p_corrected"] for row in rows] == pytest.approx(
             stats.false_discovery_control([row["p_value"] for row in rows]).tolist()
         )
+
+
+def correct(p_values):
+    """Benjamini and Hochberg's correction, as their paper has it: step-up from the largest."""
+    order = np.argsort(p_values)
+    steps = np.sort(p_values) * len(p_values) / np.arange(1, len(p_values) + 1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum.accumulate(steps[::-1])[::-1]
+    return np.minimum(corrected, 1)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([3, 10**6]))
+def test_in_any_world_interval_and_p_value_agree_and_the_correction_is_the_papers(
+    seed, clustered, levels
+):
+    """Shared pictures, albums, rows without a number, authors, ties."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 60, 90), rng.integers(0, 60, 90)
+    links = [(row, 0, f"i{image}") for row, image in enumerate(first)]
+    links += [(row, 1, f"i{second[row]}") for row in range(0, 90, 3)]
+    tags = [
+        (f"i{image}", kind, f"{kind}{n}")
+        for image in range(60)
+        for kind in ("label", "celebrity", "word")
+        for n in range(4)
+        if rng.random() < (0.05 if kind == "celebrity" else 0.4)
+    ]
+    tags += [(f"i{image}", "label", "liked") for image in range(20)]
+    likes = rng.integers(0, levels, 90) + levels / 2 * (first < 20)
+    likes[rng.random(90) < 0.1] = np.nan
+    others = {
+        "shares": rng.lognormal(3, 2, 90),
+        "author": [f"a{n}" for n in rng.integers(0, 9, 90)],
+    }
+    cluster = {"effect_cluster": "author"} if clustered else {}
+    rows = compare(
+        likes,
+        *tables(links, tags),
+        others=others,
+        metrics=["likes", "shares"],
+        effect_min_rows=3,
+        **cluster,
+    ).to_pandas()
+    assert rows["name"].eq("liked").any()
+    outside = (rows["low"] > 0.5) | (rows["high"] < 0.5)
+    sure = (rows["p_value"] - 0.05).abs() > 1e-9
+    assert (outside == (rows["p_value"] < 0.05))[sure].all()
+    assert (rows["low"] <= rows["superiority"]).all()
+    assert (rows["superiority"] <= rows["high"]).all()
+    for _, of_kind in rows.groupby("kind"):
+        expected = correct(of_kind["p_value"].to_numpy())
+        assert of_kind["p_corrected"].to_numpy() == pytest.approx(expected)
 
 
 def test_a_row_has_a_tag_if_any_of_its_pictures_does_and_unread_rows_take_no_part():

@@ -62,6 +62,33 @@ def test_the_interval_leaves_out_one_half_exactly_where_p_is_below_five_percent(
     assert ((found.low >= 0) & (found.high <= 1)).all()
 
 
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize(("with_n", "without_n"), [(40, 60), (100, 900), (300, 300)])
+def test_without_clusters_it_agrees_with_the_tests_of_scipy(with_n, without_n, ties):
+    """Brunner and Munzel's test has the same variance, without logit and prior: both are cautious.
+
+    The Mann-Whitney test takes the variance where nothing differs; it agrees near there only.
+    """
+    rng = np.random.default_rng([with_n, ties])
+    for factor in (0.8, 1.0, 1.2, 1.4):
+        one, other = rng.lognormal(3, 1, with_n) * factor, rng.lognormal(3, 1, without_n)
+        if ties:
+            one, other = np.round(one / 10), np.round(other / 10)
+        found = estimate(np.r_[one, other], np.arange(with_n + without_n) < with_n)
+        ranked = stats.mannwhitneyu(one, other)
+        assert found.superiority[0] == pytest.approx(ranked.statistic / (with_n * without_n))
+        ours, munzel, ranks = (
+            stats.norm.isf(p / 2)
+            for p in (
+                found.p_value[0],
+                stats.brunnermunzel(one, other, alternative="two-sided").pvalue,
+                ranked.pvalue,
+            )
+        )
+        assert 0.88 * munzel - 0.05 <= ours <= munzel + 0.03
+        assert ours == pytest.approx(ranks, rel=0.2, abs=0.1)
+
+
 def test_repeating_every_unit_in_its_cluster_adds_no_certainty():
     rng = np.random.default_rng(2)
     values, having = rng.normal(size=50), rng.random(50) < 0.4
