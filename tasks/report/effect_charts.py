@@ -1,5 +1,6 @@
 """The charts of a metric: how it is distributed, and how it goes with each tag."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -112,12 +113,17 @@ def distinguish_names(names: Sequence[str]) -> list[str]:
     """Shorten names, and number those that would then be the same: each needs a line of its own."""
     short = [shown(name, NAME_LIMIT) for name in names]
     counts = Counter(short)
-    taken: Counter[str] = Counter()
+    taken = {name for name, n in counts.items() if n == 1}
     distinct = []
     for name in short:
-        taken[name] += 1
-        suffix = f" ({taken[name]})" if counts[name] > 1 else ""
-        distinct.append(shown(name, NAME_LIMIT - len(suffix)) + suffix)
+        if counts[name] == 1:
+            distinct.append(name)
+            continue
+        suffixes = (f" ({n})" for n in itertools.count(1))
+        numbered = (shown(name, NAME_LIMIT - len(suffix)) + suffix for suffix in suffixes)
+        chosen = next(one for one in numbered if one not in taken)
+        taken.add(chosen)
+        distinct.append(chosen)
     return distinct
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.report import charts, effect_charts
 from image_tags.tasks.report.facts import Stage
 from tests.support.made_run import HOSTILE, made_effects
@@ -89,6 +90,14 @@ def test_tags_whose_shortened_names_agree_stay_apart():
     names = effect_charts.distinguish_names([long_name + end for end in ("a", "b")] + ["c"])
     assert len(set(names)) == 3
     assert names[2] == "c"
+
+
+@given(st.lists(st.sampled_from(["a" * 40, "a" * 40 + "b", "a" * 21 + "\u2026", "c", "c (1)"])))
+def test_every_bar_has_a_name_of_its_own_also_where_one_looks_like_a_number(names):
+    shortest = shown("a" * 40, effect_charts.NAME_LIMIT - 4) + " (1)"
+    found = effect_charts.distinguish_names([*names, "c", shortest])
+    assert len(set(found)) == len(names) + 2
+    assert max(map(len, found)) <= effect_charts.NAME_LIMIT
 
 
 def test_axes_have_plain_numbers():
