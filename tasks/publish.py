@@ -21,7 +21,7 @@ from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import PUBLISHED
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.retention import prune_runs, prune_sources
+from image_tags.tasks.execution.retention import prune_runs
 from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
@@ -99,8 +99,6 @@ def publish_tables(resources: RunResources, summary: JsonObject) -> JsonObject:
     save_json(store, run_key(run, "summary.json"), {**summary, **changes})
     if pruned := prune_runs(store, settings.keep_runs, run):
         logger.info("Removed the files of %d old runs", len(pruned))
-    if pruned := prune_sources(store, summary["source"]):
-        logger.info("Removed %d copies of sources that no kept run was made from", len(pruned))
     return changes
 
 

@@ -1,6 +1,7 @@
-"""How long the files of runs are kept."""
+"""How long the files of runs are kept, and the copies of DataFrames that they were made from."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from image_tags.tasks.adapters.store.store import NotInStore, Store
@@ -14,7 +15,8 @@ def prune_runs(store: Store, keep: int, current: str) -> list[str]:
     """Remove `runs/<run>/` of all but the newest runs; returns the runs that were removed.
 
     Runs are named by their time. The current run stays, and so does every run that has not finished
-    and may still need its files.
+    and may still need its files. The copies of DataFrames that only removed runs were made from go
+    too. A copy that no run was made from stays: a run may be about to begin.
 
     Args:
         store: where the runs are.
@@ -29,30 +31,24 @@ def prune_runs(store: Store, keep: int, current: str) -> list[str]:
         run for run in sorted(files, reverse=True) if run != current and _is_over(run, files[run])
     ]
     removed = others[keep - 1 :]
-    for run in removed:
-        store.delete_all(files[run])
+    if removed:
+        kept = [run for run in files if run not in removed]
+        unused = _find_sources(store, removed) - _find_sources(store, kept)
+        for run in removed:
+            store.delete_all(files[run])
+        store.delete_all(key for key in store.keys("sources/") if store.locate(key) in unused)
     return removed
 
 
-def prune_sources(store: Store, current: str) -> list[str]:
-    """Remove copies of DataFrames in `sources/` that no run that is kept was made from.
-
-    Nothing is removed while another run is unfinished: it may need its copy.
-
-    Args:
-        store: where they are.
-        current: the source of the run that is at work, as an address.
-
-    """
-    used = {current}
-    for run in {key.split("/")[1] for key in store.keys("runs/")}:
+def _find_sources(store: Store, runs: Iterable[str]) -> set[str]:
+    """The sources of some runs, as their settings name them."""
+    found = set()
+    for run in runs:
         try:
-            used.add(json.loads(store.read(run_key(run, "summary.json")))["source"])
-        except NotInStore:
-            return []
-    removed = [key for key in store.keys("sources/") if store.locate(key) not in used]
-    store.delete_all(removed)
-    return removed
+            found.add(str(json.loads(store.read(run_key(run, "settings.json")))["source"]))
+        except (NotInStore, ValueError, KeyError, TypeError):
+            continue
+    return found
 
 
 def _is_over(run: str, keys: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """Old runs go, and nothing else."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.adapters.store.store import JSON
+from image_tags.tasks.adapters.store.store import JSON, PARQUET
 from image_tags.tasks.execution.retention import GIVEN_UP_AFTER, prune_runs
 from image_tags.tasks.execution.run_folder import name_of_run
 
 NOW = datetime.now(UTC)
 
 
-def make_run(store, hours_ago, *, finished=True):
+def make_run(store, hours_ago, *, finished=True, source=None):
     """A run of some hours ago, with files; returns its name."""
     run = name_of_run(NOW - timedelta(hours=hours_ago), f"{hours_ago:012}")
     store.write(f"runs/{run}/fetched/a.json", b"[]", JSON)
+    if source:
+        settings = json.dumps({"source": store.locate(source)})
+        store.write(f"runs/{run}/settings.json", settings.encode(), JSON)
     if finished:
         store.write(f"runs/{run}/summary.json", b"{}", JSON)
     return run
@@ -60,6 +64,32 @@ def test_other_files_are_left_alone(store):
     make_run(store, 1)
     prune_runs(store, 1, current)
     assert list(store.keys("published/")) == ["published/current.json"]
+
+
+def test_copies_of_frames_go_with_the_last_run_that_was_made_from_them(store):
+    copies = {name: f"sources/frame-{name}.parquet" for name in ("new", "both", "old", "waiting")}
+    for key in copies.values():
+        store.write(key, b"", PARQUET)
+    current = make_run(store, 0, source=copies["new"])
+    make_run(store, 1, source=copies["both"])
+    make_run(store, 2, finished=False, source="feed.csv")
+    make_run(store, 3, source=copies["both"])
+    make_run(store, 4, source=copies["old"])
+    make_run(store, 5, source="feed.csv")
+    prune_runs(store, 5, current)
+    assert set(store.keys("sources/")) == set(copies.values())
+    prune_runs(store, 2, current)
+    # A copy that no run has begun with is left: its run may be about to begin.
+    assert set(store.keys("sources/")) == {copies[name] for name in ("new", "both", "waiting")}
+    prune_runs(store, 1, current)
+    assert set(store.keys("sources/")) == {copies[name] for name in ("new", "waiting")}
+
+
+@pytest.mark.parametrize("settings", [b"", b"[]", b"{}", b"\xff"])
+def test_settings_that_cannot_be_read_keep_no_run_from_going(store, settings):
+    current, old = make_run(store, 0), make_run(store, 1)
+    store.write(f"runs/{old}/settings.json", settings, JSON)
+    assert prune_runs(store, 1, current) == [old]
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.booleans()), max_size=8), st.integers(1, 5))
