@@ -291,12 +291,6 @@ class EffectSettings(Group):
         description="kinds of tags to compare: any (has_image, has_text, has_celebrity), label, "
         "word, line, celebrity, face, moderation",
     )
-    effect_resamples: int = Field(
-        1000, ge=100, description="has no effect any more: intervals are no longer resampled"
-    )
-    effect_seed: int = Field(
-        0, ge=0, description="has no effect any more: intervals are no longer resampled"
-    )
 
 
 class CheckSettings(Group):
