@@ -14,6 +14,7 @@ from typing import Any
 import great_expectations as gx
 import pandas as pd
 import pyarrow as pa
+from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.data_context.types.base import (
@@ -21,7 +22,6 @@ from great_expectations.data_context.types.base import (
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
-from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 
 from image_tags.expectations.custom.shape import contract_schema
 from image_tags.expectations.subject import Subject, use_subject
@@ -77,11 +77,11 @@ def check_opened(
     """
     known, whole = list_parameters(context), Subject(tables, context)
     suites = {name: load_suite(name, contract_schema(name, whole).names, known) for name in names}
-    source = _open_source()
+    frames = _open_frames()
     found: list[Finding] = []
     for name in names:
         with use_subject(whole, name):
-            found += _check_table(source, tables[name], suites[name], known)
+            found += _check_table(frames, tables[name], suites[name], known)
     # What is blocked is never compared with, and may not even have the columns for it.
     return Checked(found, None if any(one.blocks for one in found) else asdict(whole.profile))
 
@@ -101,33 +101,37 @@ def list_parameters(context: CheckContext) -> dict[str, Any]:
     }
 
 
-def _open_source() -> "PandasDatasource":
+def _open_frames() -> "BatchDefinition[Any]":
+    """Where Great Expectations takes each frame from.
 
+    One for all: it keeps a frame until the next one of the same name comes, and saves and reads the
+    whole data source, with all its names, whenever one is added.
+    """
     config = DataContextConfig(
         # Nothing on disk, not even a temporary folder
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False),
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
-    return context.data_sources.add_pandas("staged")
+    asset = context.data_sources.add_pandas("staged").add_dataframe_asset("columns")
+    return asset.add_batch_definition_whole_dataframe("file")
 
 
 def _check_table(
-    source: "PandasDatasource",
+    frames: "BatchDefinition[Any]",
     table: TableFile,
     suite: "ExpectationSuite",
     known: Mapping[str, Any],
 ) -> list[Finding]:
     """One finding per expectation, in the order of the suite."""
     results: list[ExpectationValidationResult] = []
-    for number, (columns, part) in enumerate(divide_by_columns(suite)):
-        asset = source.add_dataframe_asset(f"{suite.name} {number}")
+    for columns, part in divide_by_columns(suite):
         # A column that is missing is found by the expectations that are about it.
         there = [name for name in columns if name in table.column_names]
         # Arrow's own types: the file's values are looked at, not what pandas makes of them, and it
         # is ten times as fast.
         frame = table.select(there).to_pandas(types_mapper=pd.ArrowDtype)
-        batch = asset.add_batch_definition_whole_dataframe("file").get_batch({"dataframe": frame})
+        batch = frames.get_batch({"dataframe": frame})
         outcome = batch.validate(part, expectation_parameters=dict(known), result_format="SUMMARY")
         results += outcome.results
     if len(results) != len(suite.expectations):
