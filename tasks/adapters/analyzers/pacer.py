@@ -6,6 +6,7 @@ evenly spaced calls per second, pyrate-limiter 4.5 (GCRA, burst 1) let 20 thread
 queue, and one at a time waits for its slot.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -48,7 +49,7 @@ class Pacer:
         self._sleep = sleep
         self._turn = threading.Lock()
         self._slot = clock()
-        self._gone: deque[float] = deque(maxlen=max(1, int(quota)))
+        self._gone: deque[float] = deque(maxlen=math.ceil(quota))
         self._counting = threading.Lock()
         self._refusals: list[float] = []
         self._empty = 0
@@ -69,7 +70,7 @@ class Pacer:
             if quota != self._quota:
                 self._quota = quota
                 self._interval = 1 / (quota * UNDER_QUOTA)
-                self._gone = deque(self._gone, maxlen=max(1, int(quota)))
+                self._gone = deque(self._gone, maxlen=math.ceil(quota))
 
     def slow_down(self) -> None:
         """Record a throttling response."""

@@ -3,7 +3,7 @@
 Decoders refuse it, or fill what is missing with grey and do not report that. So the picture is
 decoded twice, once with the end marker added and once with arbitrary data before that marker: a
 decoder that still needs data uses the arbitrary data and shows something else, one that has all
-its pixels skips it.
+its pixels skips it. Where it waits for a restart marker it skips it too, so that is put before.
 """
 
 import hashlib
@@ -18,6 +18,9 @@ _COEFFICIENTS = 64
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # not stuffing, restart or fill bytes
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ROWS = 256
+_SCAN, _RESTARTS = b"\xff\xda", b"\xff\xdd"
+"""The markers before a scan, and before the number of blocks between restart markers."""
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def add_missing_end(body: bytes) -> bytes | None:
@@ -28,9 +31,19 @@ def add_missing_end(body: bytes) -> bytes | None:
     bare = body.removesuffix(b"\xff")
     if bare.endswith(END) or not _has_every_scan(bare):
         return None
-    if len({_hash_pixels(bare + filler + END) for filler in _FILLERS}) > 1:
+    if len({_hash_pixels(bare + filler + END) for filler in _choose_fillers(bare)}) > 1:
         return None
     return bare + END
+
+
+def _choose_fillers(body: bytes) -> list[bytes]:
+    """Arbitrary data, also behind the next restart marker if the picture has restart markers."""
+    header, _, scan = body.rpartition(_SCAN)
+    if _RESTARTS not in header:
+        return list(_FILLERS)
+    # They are numbered from 0 to 7, over and over (ITU-T T.81, E.1.4).
+    marker = bytes([0xFF, 0xD0 + len(_RESTART.findall(scan)) % 8])
+    return [*_FILLERS, *(marker + filler for filler in _FILLERS if filler)]
 
 
 def _hash_pixels(body: bytes) -> str:

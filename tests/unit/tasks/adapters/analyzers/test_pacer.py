@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.analyzers.pacer import (
@@ -150,6 +150,7 @@ def test_analyzers_with_different_quotas_share_one_pacer_which_keeps_to_the_late
 
 
 @given(st.floats(1, 50), st.floats(1, 50), st.integers(1, 60))
+@example(4.0, 2.9375, 4)
 def test_after_a_change_of_the_quota_no_second_holds_more_than_the_new_one(before, after, calls):
     clock = Clock()
     pacer = Pacer(before, clock, clock.sleep)

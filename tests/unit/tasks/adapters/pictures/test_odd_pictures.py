@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -176,6 +176,7 @@ class TestJpegEnd:
         assert (pixels(verified.data) == pixels(verify_picture(body, SETTINGS).data)).all()
 
     @given(st.sampled_from(sorted(JPEGS)), st.integers(1, 400))
+    @example("restarts", 114)  # right before a restart marker
     def test_a_jpeg_cut_anywhere_is_refused_or_whole(self, name, missing):
         body = JPEGS[name]
         kept = try_to_verify(body[:-missing])
