@@ -1,22 +1,48 @@
-"""The demo as a newcomer runs it: no account, no server, real models on real pictures."""
+"""The demo as a newcomer runs it: no account, no server, real models on real pictures.
+
+Nothing phones home: it connects to nobody outside this machine, and looks up no name.
+"""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags_process, published
+from tests.support.tracing import can_trace, read_trace, tracing
+
+needs_strace = pytest.mark.skipif(
+    not can_trace(), reason="strace shows whom a process tries to reach"
+)
 
 BILLED = "billed"
 
+pytestmark = pytest.mark.timeout(650)
+
 
 @pytest.fixture(scope="module")
-def two_demos(tmp_path_factory):
-    """Two runs of `demo` on one store, with Prefect's embedded server, in a home of their own."""
-    home = tmp_path_factory.mktemp("demo")
-    env = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}
-    first = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
-    second = image_tags_process("demo", "--store", "store", "--json", cwd=home, env=env)
+def home(tmp_path_factory):
+    """The folder in which the demos run."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def two_demos(home):
+    """Two runs of `demo` on one store, with Prefect's embedded server, in a home of their own.
+
+    The first one is traced, if it can be, and nothing in its environment asks it to be quiet.
+    """
+    env = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    env |= {"PREFECT_HOME": str(home / "prefect")}
+    words = ("demo", "--store", "store", "--json")
+    before = tracing(home / "connects.txt") if can_trace() else []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PREFECT_API_URL", "DO_NOT_TRACK", "ORT_DISABLE_TELEMETRY"):
+            patch.delenv(name, raising=False)
+        first = image_tags_process(*words, cwd=home, env=env, before=before, timeout=600)
+        second = image_tags_process(*words, cwd=home, env=env)
     return first, second, FolderStore(str(home / "store"))
 
 
@@ -147,3 +173,28 @@ def test_harmless_pictures_were_asked_for_moderation_and_have_none(two_demos):
 def test_current_json_names_the_newest_version(two_demos):
     pointer = json.loads(two_demos[2].read("published/current.json"))
     assert pointer["version"] == two_demos[1].summary["version"] > two_demos[0].summary["version"]
+
+
+@needs_strace
+def test_an_attempt_would_be_seen(tmp_path):
+    """192.0.2.1 is nobody's (RFC 5737)."""
+    script = """
+import socket
+for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "127.0.0.1")):
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        try: one.connect((address, 443))
+        except OSError: pass
+"""
+    log = tmp_path / "connects.txt"
+    subprocess.run([*tracing(log), sys.executable, "-c", script], check=True, timeout=60)
+    assert read_trace(log) == (["192.0.2.1"], 2)
+
+
+@needs_strace
+def test_it_reaches_nobody_outside(two_demos, home):
+    assert two_demos[0].code == 0
+    outside, attempts = read_trace(home / "connects.txt")
+    assert outside == []
+    assert attempts > 10, "the feed and Prefect's own server are on this machine"
+    leftovers = [path.name for path in home.rglob("*") if path.name.startswith(".onnxruntime")]
+    assert leftovers == [], "onnxruntime's database for what it would report"

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,18 @@ def image_tags(*words: str, env: Mapping[str, str] | None = None) -> Result:
 
 
 def image_tags_process(
-    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 240
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 240,
+    before: Sequence[str] = (),
 ) -> Result:
-    """Run `image-tags` with these words in a process of its own; it never prints a traceback."""
-    command = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *words]
+    """Run `image-tags` with these words in a process of its own; it never prints a traceback.
+
+    `before`: a command that runs it.
+    """
+    program = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *words]
+    command = [*before, *program]
     done = subprocess.run(
         command,
         env={**os.environ, **(env or {})},

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -46,7 +47,8 @@ def answering():
                 pass
 
         servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        serve = partial(servers[-1].serve_forever, poll_interval=0.02)
+        threading.Thread(target=serve, daemon=True).start()
         return f"127.0.0.1:{servers[-1].server_port}/api"
 
     yield start
