@@ -11,10 +11,17 @@ from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.s3_server import S3Server
 from tests.support.site import Site
 
-# No deadline an example: machines are shared and the first example pays for imports.
+# No deadline an example: machines are shared and the first example pays for imports. The same
+# examples every time, so that a failure is a change's own; `--hypothesis-profile search` looks for
+# new ones.
 settings.register_profile(
-    "tests", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "tests",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("search", settings.get_profile("tests"), derandomize=False)
 settings.load_profile("tests")
 
 SLOW = {
@@ -30,9 +37,11 @@ BY_FIXTURE = {"prefect_server": "server", "s3_server": "s3", "s3": "s3", "browse
 BY_FILE = {
     "test_report_browser.py": "browser",
     "test_killed.py": "kill",
+    "test_killed_ledgers.py": "kill",
     "test_killed_server.py": "kill",
     "test_shards_that_fail.py": "kill",
     "test_demo.py": "models",
+    "test_package.py": "server",
     "test_example_notebook.py": "models",
 }
 PROCESSES = ("tests.support.command", "tests.support.killed", "tests.support.prefect_")
@@ -48,12 +57,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its fixtures, its file and the helpers that its module imports."""
+    """Mark each test by its fixtures, its file and the helpers that its module imports; files with
+    slow tests first.
+    """
     for item in items:
         for name in slow_markers(item):
             item.add_marker(name)
         if not any(item.get_closest_marker(name) for name in SLOW):
             item.add_marker("fast")
+    slow = {item.path for item in items if not item.get_closest_marker("fast")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def slow_markers(item: pytest.Item) -> set[str]:

@@ -1,5 +1,8 @@
 """For every expectation, what breaks it: one change to a run's tables that are otherwise good."""
 
+from copy import copy
+from functools import cache
+
 import pyarrow as pa
 
 from tests.support.staged import Staged, image_id_of
@@ -266,9 +269,15 @@ BREAKERS = {
 }
 
 
+@cache
+def _good():
+    return Staged(metrics=("likes",))
+
+
 def make_broken(breakers):
     arguments = [one for one in breakers if isinstance(one, dict)]
-    staged = Staged(metrics=("likes",), **(arguments[0] if arguments else {}))
+    staged = Staged(metrics=("likes",), **arguments[0]) if arguments else copy(_good())
+    staged.tables = dict(staged.tables)
     for breaker in breakers:
         if not isinstance(breaker, dict):
             breaker(staged)

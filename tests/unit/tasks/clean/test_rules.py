@@ -8,6 +8,7 @@ from unittest import mock
 import pyarrow as pa
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from image_tags.tasks.adapters.files import table_files
@@ -309,6 +310,7 @@ def test_kept_and_dropped_together_are_what_came_in(given_tags, chosen):
         assert all(any(wanted == one for one in left) for wanted in map(essence, table.to_pylist()))
 
 
+@hypothesis_settings(max_examples=20)
 @given(tags, settings, st.integers(1, 5))
 def test_cleaning_in_parts_gives_the_same_tables(given_tags, chosen, rows):
     by_image = sorted(given_tags, key=lambda tag: tag[0])

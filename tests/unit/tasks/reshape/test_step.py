@@ -140,10 +140,10 @@ def test_no_images_give_an_empty_table_with_the_same_columns(tmp_path, keeps):
     assert tables["all_tags"].num_rows == tables["verdicts"].num_rows == 0
 
 
-FEEDS = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True), min_size=1, max_size=6)
+FEEDS = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True), min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(FEEDS, st.data())
 def test_tags_that_were_read_before_give_the_same_tables(tmp_path_factory, feeds, data):
     reshaping = Reshaping(tmp_path_factory.mktemp("store"))

@@ -220,7 +220,7 @@ WRAPPINGS = [
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(link=LINKS)
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_whatever_wraps_a_link_the_link_comes_back(wrapping, link):
     assert links_in(wrapping.replace("{}", link)) == [link]
     for tricky in (A, B, DATA, "http://a.example/Foo_(bar)", "http://[::1]:80/x?y=[1]&z='q"):
@@ -391,8 +391,8 @@ def test_hostile_cells_take_linear_time(name):
     assert time.process_time() - begun < 10, "measured: at most 2 s for 1,000,000 characters"
 
 
-def test_a_cell_of_a_hundred_thousand_links():
-    links = [f"{A}?{n}" for n in range(100_000)]
+def test_a_cell_of_twenty_thousand_links():
+    links = [f"{A}?{n}" for n in range(20_000)]
     for cell in (links, ",".join(links), " ".join(links), json.dumps(links), str(links)):
         assert links_in(cell) == links
 
