@@ -5,10 +5,8 @@ Whatever is paid twice had no durable answer when its process was killed.
 
 import hashlib
 import random
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -17,11 +15,10 @@ from image_tags.tasks.adapters.ledger.settling import Settling
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.records import Answer, Picture
 from image_tags.tasks.contracts.settings import StoreSettings
+from tests.support.forked import Forked
 
 KILLS = 20
 IDS = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(400)]
-MODULE = "tests.integration.test_killed_ledgers"
-RUN = f"import sys; from {MODULE} import settle_all; settle_all(sys.argv[1])"
 
 
 def ledger_in(address):
@@ -29,12 +26,13 @@ def ledger_in(address):
     return Ledger(store, "detect_labels", {"analyzer": "rekognition"}, interval=0.05)
 
 
-def settle_all(address):
-    """In a process of its own: every call that is billed is printed when it is made."""
+def settle_all(say, address):
+    """In a process of its own: every call that is billed is said when it is made."""
+    lock = Lock()
 
     def ask(picture):
-        sys.stdout.write(f"{picture.image_id}\n")
-        sys.stdout.flush()
+        with lock:
+            say(picture.image_id)
         return Answer({"image": picture.image_id})
 
     pictures = [Picture(one, f"images/{one}.jpg", 1, 100, 100) for one in IDS]
@@ -43,32 +41,24 @@ def settle_all(address):
     ledger.close()
 
 
-def started(address):
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, address],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.timeout(600)
 def test_what_is_paid_twice_was_not_durable_when_its_process_was_killed(store):
     moments = random.Random(20261126)
     billed, unsaved = Counter(), Counter()
     for _ in range(KILLS // 2):
-        asked = []
-        with started(store.address) as one, started(store.address) as other:
-            for process in (one, other):
-                asked += [process.stdout.readline().strip() for _ in range(moments.randrange(25))]
+        with Forked(settle_all, store.address) as one, Forked(settle_all, store.address) as other:
+            for process, neighbor in ((one, other), (other, one)):
+                asked = [process.hear() for _ in range(moments.randrange(25))]
+                # Paused, it cannot ask for what this one had not saved before that is noted.
+                neighbor.pause()
                 process.kill()
-            asked += [line.strip() for process in (one, other) for line in process.stdout]
-        asked = [image_id for image_id in asked if image_id]
-        billed.update(asked)
-        unsaved.update(set(asked) - ledger_in(store.address).find_answered(IDS))
-    with started(store.address) as last:
-        billed.update(line.strip() for line in last.stdout)
-    assert last.returncode == 0
+                asked = [name for name in (*asked, *process.hear_rest()) if name]
+                billed.update(asked)
+                unsaved.update(set(asked) - ledger_in(store.address).find_answered(IDS))
+                neighbor.resume()
+    with Forked(settle_all, store.address) as last:
+        billed.update(last.hear_rest())
+        assert last.wait() == 0
     assert set(billed) == set(IDS)
     for image_id, times in billed.items():
         assert times <= 1 + unsaved[image_id], "an answer that was durable was paid for again"

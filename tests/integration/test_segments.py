@@ -1,10 +1,7 @@
 """A log of segments on a folder and on a real S3 server, shared by several processes."""
 
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,21 +9,9 @@ import pytest
 from image_tags.tasks.adapters.segments import SegmentLog, parquet_segments
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.settings import StoreSettings
+from tests.support.forked import Forked
 
 SCHEMA = pa.schema({"id": pa.string(), "time": pa.float64(), "text": pa.string()})
-WRITER = """
-import sys
-from tests.integration.test_segments import entry, log_in
-from image_tags.tasks.adapters.store.opening import open_store
-from image_tags.tasks.contracts.settings import StoreSettings
-
-log = log_in(open_store(StoreSettings(store=sys.argv[1])))
-for n in range(10_000):
-    log.add(entry(f"{n}")).result()
-    print(n, flush=True)
-    if n % 7 == 0:
-        log.merge()
-"""
 
 
 def log_in(store):
@@ -35,6 +20,16 @@ def log_in(store):
 
 def entry(key):
     return {"id": key, "time": 1.0, "text": f"text {key}"}
+
+
+def write_for_ever(say, address):
+    """In a process of its own: says which entries are durable."""
+    log = log_in(open_store(StoreSettings(store=address)))
+    for n in range(10_000):
+        log.add(entry(f"{n}")).result()
+        say(f"{n}")
+        if n % 7 == 0:
+            log.merge()
 
 
 def texts(log):
@@ -100,13 +95,8 @@ def test_what_was_reported_durable_outlives_a_kill(store):
     """Killed in the middle of writing and merging, three times; then another process merges."""
     said = set()
     for _ in range(3):
-        command = [sys.executable, "-c", WRITER, store.address]
-        with subprocess.Popen(
-            command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
-        ) as writer:
-            for _ in range(20):
-                said.add(writer.stdout.readline().strip())
-            writer.kill()
+        with Forked(write_for_ever, store.address) as writer:
+            said |= {writer.hear() for _ in range(20)}
     log = log_in(store)
     log.refresh()
     found = texts(log)
