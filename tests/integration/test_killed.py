@@ -28,6 +28,8 @@ from tests.support.killed import (
     kill,
     twice_billed,
 )
+from tests.support.prefect_client import ask, flow_run, flow_runs, prefect, task_runs
+from tests.support.processes import until
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 
 
@@ -71,6 +73,42 @@ def test_killed_in_the_middle_of_analysis(world, expected, store):
     assert 1 <= twice_billed(world, before, saved) <= AT_ONCE
     assert comparable(store) == expected
     assert len(reader.seen) == 2
+
+
+def test_a_retry_closes_the_task_runs_that_the_killed_try_left_running(
+    world, expected, store, prefect_server
+):
+    """The flow run is marked Crashed first, as a worker or the automation for zombies does it."""
+    known = answered(store)
+    world.hold_answers(after=10)
+    with world.started(store) as process:
+        world.reached(lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0)
+        killed = flow_runs(prefect_server, limit=1)[0]["id"]
+        until(lambda: unfinished(prefect_server, killed), 60)
+        kill(process)
+    world.give_answers()
+    crash = {"type": "CRASHED", "name": "Crashed", "message": "No heartbeat."}
+    ask(prefect_server, f"flow_runs/{killed}/set_state", state=crash, force=True)
+    left = unfinished(prefect_server, killed)
+    assert left
+    entrypoint = "image_tags.flows.pipeline.image_tags"
+    words = ["flow-run", "retry", killed, "--entrypoint", entrypoint]
+    prefect(prefect_server, *words, env=world.env)
+    assert flow_run(prefect_server, killed)["state_name"] == "Completed"
+    runs = task_runs(
+        prefect_server, killed, lambda runs: any(one["name"] == "explain the run" for one in runs)
+    )
+    states = {one["id"]: one["state_name"] for one in runs}
+    assert {states.get(one) for one in left} <= {"Crashed", "Completed"}
+    assert "Crashed" in states.values()
+    until(lambda: not unfinished(prefect_server, killed), 30)
+    assert comparable(store) == expected
+
+
+def unfinished(server, flow_run_id):
+    """The ids of the flow run's task runs that the server takes to be at work."""
+    runs = ask(server, "task_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}}, limit=200)
+    return {one["id"] for one in runs if one["state_type"] in ("RUNNING", "PENDING")}
 
 
 def test_killed_in_the_middle_of_ingest(world, expected, store):

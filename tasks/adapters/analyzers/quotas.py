@@ -31,7 +31,7 @@ def quotas_for(
     names = list(operations)
     quotas = {name: settings.tps or published_quota(name, session.region_name) for name in names}
     if settings.tps is None and settings.tps_from_service_quotas:
-        quotas |= account_quotas(session.client("service-quotas", config=client_config(1)), names)
+        quotas |= account_quotas(session.client("service-quotas", config=client_config()), names)
     return {name: quota * settings.rate_share for name, quota in quotas.items()}
 
 

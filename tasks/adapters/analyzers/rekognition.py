@@ -100,8 +100,7 @@ class Rekognition:
         session = open_session(region)
         self.region: str = session.region_name
         self._quotas = quotas_for(settings, session, OPERATIONS)
-        connections = sum(self.threads(operation) for operation in settings.operations)
-        self._client: Any = session.client("rekognition", config=client_config(connections))
+        self._client: Any = session.client("rekognition", config=client_config())
         self._session, self._session_lock = session, threading.Lock()
         self._shrinking = threading.Lock()
         self._stopped: StopRun | None = None
@@ -218,7 +217,7 @@ class Rekognition:
         stop = stop_for(error, action, self.region)
         if code == "InvalidS3ObjectException" and "S3Object" in image:
             with self._session_lock:  # making clients is not thread-safe
-                s3 = self._session.client("s3", config=client_config(1))
+                s3 = self._session.client("s3", config=client_config())
             stop = bucket_problem(s3, image["S3Object"]["Bucket"], self.region)
             if stop is None and not self._store.exists(picture.key):
                 return Transient(Reason.ANALYZER_UNAVAILABLE, GONE)

@@ -36,6 +36,13 @@ READ_TIMEOUT = 30.0
 
 botocore waits 60 for either, so that one lost answer would hold a thread for a minute.
 """
+CONNECTIONS = 4096
+"""Connections that a client keeps.
+
+A thread never has more than one, and a process has fewer threads than open files
+(`execution/open_files.py`). Connections are opened as they are needed; one beyond this number would
+be closed after each request, with a warning.
+"""
 
 NO_CREDENTIALS = (
     "No AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
@@ -100,10 +107,10 @@ def open_session(region: str | None) -> boto3.Session:
     return session
 
 
-def client_config(connections: int) -> Config:
+def client_config() -> Config:
     """How clients behave: botocore's standard retries, timeouts, a connection for every thread."""
     return Config(
-        max_pool_connections=max(10, connections),
+        max_pool_connections=CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         tcp_keepalive=True,

@@ -67,7 +67,7 @@ def identity(region: str | None) -> str | None:
 
     StopRun if AWS does not accept the credentials.
     """
-    config = client_config(1)
+    config = client_config()
     try:
         client = boto3.Session(
             region_name=region or boto3.Session().region_name or "us-east-1"

@@ -12,8 +12,6 @@ from image_tags.tasks.contracts.settings import StoreSettings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONNECTIONS = 64
-"""Kept open at the same time; at least the threads that use the store at once."""
 LARGE = 64 * 1024
 """Bytes from which on a body waits for the server's leave, which If-None-Match may deny."""
 
@@ -24,9 +22,7 @@ def open_client(settings: StoreSettings) -> "S3Client":
     Asks nothing yet; UsageError if profile, region or endpoint cannot be right.
     """
     try:
-        client = boto3.Session(region_name=settings.region).client(
-            "s3", config=client_config(CONNECTIONS)
-        )
+        client = boto3.Session(region_name=settings.region).client("s3", config=client_config())
     except ProfileNotFound as error:
         raise UsageError(f"{error}: correct AWS_PROFILE.") from None
     except BotoCoreError as error:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prefect.events.schemas.automations import AutomationCore
 from prefect.server.events.schemas.automations import AutomationCore as ServerAutomation
+from prefect.utilities.schema_tools.validation import validate
 
 ROOT = Path(__file__).parents[3]
 KINDS = ("docker", "kubernetes", "ecs")
@@ -32,9 +33,8 @@ def test_a_variant_differs_from_prefect_yaml_in_its_work_pool_only(kind):
         assert one == other
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_job_variable_is_one_of_prefect_s(kind):
-    """By the templates that Prefect itself has for these work pools."""
+def find_template(kind):
+    """The template that Prefect itself has for these work pools."""
     found = files("prefect.server.api.collections_data").joinpath(
         "views/aggregate-worker-metadata.json"
     )
@@ -43,10 +43,25 @@ def test_every_job_variable_is_one_of_prefect_s(kind):
         for package in json.loads(found.read_text()).values()
         for name, one in package.items()
     }
-    template = workers[kind]["default_base_job_configuration"]
+    return workers[kind]["default_base_job_configuration"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_job_variable_is_one_of_prefect_s(kind):
+    template = find_template(kind)
     known = template["variables"]["properties"]
     for one in deployments(f"deploy/{kind}.yaml"):
-        assert set(one["work_pool"]["job_variables"]) <= set(known)
+        given = one["work_pool"]["job_variables"]
+        assert set(given) <= set(known)
+        # As the server does when the deployment is made: by types and allowed values too.
+        assert validate(given, template["variables"], ignore_required=True) == []
+
+
+def test_a_wrong_job_variable_is_found():
+    template = find_template("ecs")
+    wrong = {"launch_type": "FARGAT", "cpu": "much"}
+    errors = validate(wrong, template["variables"], ignore_required=True)
+    assert {error.json_path for error in errors} == {"$.launch_type", "$.cpu"}
 
 
 def automation(path):

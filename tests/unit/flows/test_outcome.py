@@ -2,13 +2,17 @@
 
 import logging
 import pickle
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
+import yaml
 from prefect.states import get_state_exception
 
 from image_tags.flows.outcome import OutcomeTag, RunFailed, conclude_run, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
+from image_tags.tasks.plan import OperationPlan, Plan, check_budget
 
 SETTINGS = Settings(source="/data/feed.csv", store="/data/store", max_cost=0.01)
 SHORT = 64
@@ -92,6 +96,16 @@ def test_over_budget_the_command_pays_for_all_of_it(summary):
     assert "Retry" not in outcome.message, "a retry would stop at the same limit"
     assert outcome.ending.command.endswith("--max-cost 0.06")
     assert outcome.tag is OutcomeTag.OVER_BUDGET
+
+
+def test_over_budget_is_what_its_automation_waits_for(summary):
+    file = Path(__file__).parents[3] / "deploy/automations/over-budget.yaml"
+    pattern = yaml.safe_load(file.read_text())["trigger"]["match"]["prefect.state-message"]
+    with pytest.raises(OverBudget) as stopped:
+        check_budget(Plan(20, {"detect_labels": OperationPlan(20, 0, 0, 20, 0.02)}, 0.02, {}), 0.01)
+    assert fnmatchcase(conclude_run(SETTINGS, summary, [], stopped.value, None).message, pattern)
+    other = StopRun("There is no bucket.")
+    assert not fnmatchcase(conclude_run(SETTINGS, summary, [], other, None).message, pattern)
 
 
 def test_over_budget_survives_the_way_to_another_process():
