@@ -102,7 +102,7 @@ def check_request(settings: Settings) -> None:
 
 
 def check_confinement(settings: Settings) -> None:
-    """Check that the worker's environment allows every place that the settings name.
+    """Check that the worker's environment allows every place and address that the settings name.
 
     Raises:
         UsageError: one is outside; see `Confinement`.
@@ -113,6 +113,7 @@ def check_confinement(settings: Settings) -> None:
         address = getattr(settings, name)
         if address is not None:
             confinement.check(name, address)
+    confinement.check_links(settings.allow_private_addresses, settings.extra_ports)
 
 
 def check_shards(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Read everything in a store and name what is damaged; on request, repair what can be repaired.
 
-Repairing removes only what can be had again: a damaged picture (the next run fetches its link
-again), a damaged segment's file (set aside under `damaged/`, never deleted), derived data. An
+Repairing removes only what can be had again: a damaged picture (its link is fetched again at
+once), a damaged segment's file (set aside under `damaged/`, never deleted), derived data. An
 answer that was paid for and reads well is never touched.
 """
 
@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 from PIL import Image
 
+from image_tags.flows.picture_repair import fetch_pictures_again
 from image_tags.tasks.adapters.files.tables import parquet_table
+from image_tags.tasks.adapters.pictures.checksum import has_wrong_checksum
 from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.segments.names import parse_name
 from image_tags.tasks.adapters.segments.parquet_segments import DamagedSegment, check_segment
@@ -44,47 +46,60 @@ class Damage:
     remedy: str
 
 
-def verify_store(store: Store, *, repair: bool = False) -> Iterator[Damage]:
+def verify_store(
+    store: Store, *, repair: bool = False, fetching: FetchSettings | None = None
+) -> Iterator[Damage]:
     """Read every picture, segment and published version.
 
     Args:
         store: to be read in full; on S3 this transfers all of it.
         repair: remove or set aside what is damaged, where it can be had again.
+        fetching: how damaged pictures are fetched again.
 
     Yields:
         What is damaged, in the order of the keys of each kind.
 
     """
-    yield from _verify_pictures(store, repair)
+    yield from _verify_pictures(store, repair, fetching or FetchSettings())
     for prefix in (*SEGMENTS, DERIVED):
         yield from _verify_segments(store, prefix, repair)
     yield from _verify_versions(store)
 
 
-def _verify_pictures(store: Store, repair: bool) -> Iterator[Damage]:
+def _verify_pictures(store: Store, repair: bool, fetching: FetchSettings) -> Iterator[Damage]:
+    damaged: dict[str, str] = {}
     for key in list(store.keys("images/")):
         problem = find_picture_problem(PurePosixPath(key).stem, store.read(key))
         if problem is None:
             continue
         if repair:
-            store.delete(key)
-            remedy = "Removed; the next run fetches its link again."
+            damaged[key] = problem
         else:
-            remedy = "`--repair` removes it, and the next run fetches its link again."
-        yield Damage(key, problem, remedy)
+            yield Damage(key, problem, "`--repair` fetches it again.")
+    if not damaged:
+        return
+    for key in damaged:
+        store.delete(key)
+    image_ids = {key: PurePosixPath(key).stem for key in damaged}
+    remedies = fetch_pictures_again(store, set(image_ids.values()), fetching)
+    for key, problem in damaged.items():
+        yield Damage(key, problem, remedies[image_ids[key]])
 
 
 def find_picture_problem(image_id: str, data: bytes) -> str | None:
     """What is wrong with a stored picture; None if it is whole.
 
     A picture that was kept as it came has its own hash as name. One that was converted has not, so
-    it is decoded in full, and the checksum of every chunk of a PNG is compared. In a converted
-    JPEG, which has no checksums, a changed byte that still decodes goes unnoticed.
+    it is decoded in full, and the checksum of every chunk of a PNG, or of the whole JPEG, is
+    compared. Only in a JPEG that an earlier version converted, a changed byte that still decodes
+    goes unnoticed: it has no checksum.
     """
     if not data:
         return "The picture is empty."
     if hashlib.sha256(data).hexdigest() == image_id:
         return None
+    if has_wrong_checksum(data):
+        return "The picture is not as it was stored."
     try:
         with Image.open(BytesIO(data), formats=("JPEG", "PNG")) as picture:
             picture.verify()

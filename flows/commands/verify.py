@@ -6,20 +6,27 @@ from image_tags.flows.cli_options import store_option
 from image_tags.flows.store_verification import verify_store
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.display import counted
-from image_tags.tasks.contracts.settings import StoreSettings
+from image_tags.tasks.contracts.settings import FetchSettings, StoreSettings
 
 
 @click.command()
 @store_option
-@click.option("--repair", is_flag=True, help="remove or set aside what can be had again")
-def verify(store: str, repair: bool) -> int:
+@click.option("--repair", is_flag=True, help="fetch again, or set aside, what can be had again")
+@click.option(
+    "--allow-private-addresses",
+    is_flag=True,
+    help=FetchSettings.model_fields["allow_private_addresses"].description,
+)
+def verify(store: str, repair: bool, allow_private_addresses: bool) -> int:
     """Read everything in a store and name what is damaged; --repair fixes what it can.
 
     The exit code is 1 if anything is damaged. Answers that were paid for and read well are never
     touched.
     """
     found = 0
-    for damage in verify_store(open_store(StoreSettings(store=store)), repair=repair):
+    fetching = FetchSettings(allow_private_addresses=allow_private_addresses)
+    opened = open_store(StoreSettings(store=store))
+    for damage in verify_store(opened, repair=repair, fetching=fetching):
         found += 1
         click.echo(f"{damage.key}: {damage.problem} {damage.remedy}".rstrip())
     if not found:

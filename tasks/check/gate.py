@@ -28,6 +28,7 @@ from image_tags.expectations.subject import Subject, use_subject
 from image_tags.expectations.suite import divide_by_columns, get_place, load_suite
 from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.contracts.checks import CheckContext, Checked, Finding, Severity
+from image_tags.tasks.contracts.display import redact
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.settings import AnalysisSettings
 from image_tags.tasks.contracts.tables import CLEANING_RULES, KINDS, published_tables
@@ -111,6 +112,8 @@ def _open_frames() -> "BatchDefinition[Any]":
         # Nothing on disk, not even a temporary folder
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False),
+        # It reports to nobody today; an earlier version did, and a later one may again.
+        analytics_enabled=False,
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset("columns")
@@ -194,7 +197,9 @@ def _describe_result(result: Mapping[str, Any]) -> str:
 def _shorten(text: str) -> str:
     """A detail that is safe to show anywhere.
 
-    Cells come from strangers and may hold terminal commands or characters that reverse text.
+    Cells come from strangers and may hold terminal commands, characters that reverse text, or
+    links with a signature.
     """
+    text = redact(text)
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in shown)

@@ -18,8 +18,13 @@ NAME = 60
 MAX_HREF = 2_000
 """Characters of a link that can be clicked; a longer one is only shown."""
 
-_SECRETIVE = re.compile(
-    r"sign|secret|token|passw|credential|api_?key|access_?key|^(key|sig|auth|pwd|sas)$",
+_SECRETIVE_WORDS = "sign|secret|token|passw|credential|api_?key|access_?key"
+_SECRETIVE_NAMES = "key|sig|auth|pwd|sas"
+_SECRETIVE = re.compile(f"{_SECRETIVE_WORDS}|^({_SECRETIVE_NAMES})$", re.IGNORECASE)
+# Names are bounded and logins end at the next slash, so that a search costs linear time.
+_SECRET_IN_TEXT = re.compile(
+    rf"((?:[?&;#]|%3F|%26)(?:[^=&?;#\s]{{0,40}}?(?:{_SECRETIVE_WORDS})[^=&?;#\s]{{0,40}}"
+    rf"|{_SECRETIVE_NAMES})(?:=|%3D))[^&#\s\"'<>]+|(?<=://)[^/?#\s@\"'<>]+(?=@)",
     re.IGNORECASE,
 )
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
@@ -28,9 +33,17 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 _HARMLESS = {"\u200c", "\u200d", "\u200e", "\u200f"}
 
 
+def redact(text: str) -> str:
+    """The text with `…` for what grants access in its links: logins, signatures, tokens, keys."""
+    return _SECRET_IN_TEXT.sub(lambda found: f"{found.group(1) or ''}…", text)
+
+
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
-    """The text on one line, at most `limit` characters; U+FFFD replaces invisible characters."""
-    head = " ".join(text[: limit * 4].split())
+    """The text on one line, at most `limit` characters, without the secrets of its links.
+
+    U+FFFD replaces invisible characters.
+    """
+    head = redact(" ".join(text[: limit * 4].split()))
     if len(head) > limit or len(text) > limit * 4:
         head = head[: limit - 1] + "…"
     return "".join(

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +15,7 @@ from image_tags.tasks.adapters.link_records.record import record_failure, record
 from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.adapters.web import Page
-from image_tags.tasks.contracts.display import link_address, shown
+from image_tags.tasks.contracts.display import link_address, redact, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, LinkError, Rejected
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Fetched, Picture, picture_key
@@ -100,8 +101,10 @@ class LinkFollower:
             return self._web.fetch(url, etag, last_modified)
         except ImageTagsError:
             raise
-        except Exception:
-            log.exception("Unexpected error, trying once more: %s", link_address(url))
+        except Exception:  # noqa: BLE001 - logged, and tried once more
+            # The error's own words may hold the link with its signature.
+            trace = redact(traceback.format_exc())
+            log.error("Unexpected error, trying once more: %s\n%s", link_address(url), trace)
         try:
             return self._web.fetch(url, etag, last_modified)
         except ImageTagsError:

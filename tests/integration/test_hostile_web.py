@@ -161,6 +161,16 @@ def test_a_detail_says_what_happened(server, web, path, says):
         web.fetch(server.url(path))
 
 
+def test_what_cannot_be_parsed_is_not_logged(server, web, caplog):
+    server.answers["/x?sig=5ec2e7"] = lambda _: [
+        b"HTTP/1.1 200 OK\r\nno colon\r\nX-Secret: 5ec2e7\r\n\r\n" + GOOD
+    ]
+    with suppress(LinkError):
+        web.fetch(server.url("/x?sig=5ec2e7"))
+    assert server.asked("/x?sig=5ec2e7")
+    assert caplog.text == ""
+
+
 HEADER_LINES = [
     *(
         b"Content-Length: 10",

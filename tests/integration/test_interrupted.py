@@ -37,10 +37,10 @@ class Run:
         self.words += ["--operations", ",".join(OPERATIONS), "--allow-private-addresses"]
 
     @contextmanager
-    def started(self):
+    def started(self, before=""):
         with self.log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *self.words],
+                [sys.executable, "-c", before + PROGRAM, *self.words],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -151,3 +151,36 @@ def test_while_tables_are_checked(run):
         check_end(run, process, signal.SIGTERM, seconds, family)
     assert set(run.endpoint.seen.billed.values()) == {1}
     assert len(run.endpoint.seen.billed) == PICTURES * len(OPERATIONS)
+
+
+def test_while_it_publishes(run, prefect_server):
+    """Some of the version's files are there; the next one cannot be read, so that the run waits."""
+    with run.started() as process:
+        until(lambda: list(run.store.glob("runs/*/report.html")), 120, run.log.read_text)
+        (folder,) = run.store.glob("runs/*")
+        os.mkfifo(folder / "pipe")
+        (folder / "pipe").replace(folder / "findings.json")
+        until(lambda: list(run.store.glob("published/*/profile.json")), 60, run.log.read_text)
+        seconds, family = interrupt(process, signal.SIGTERM)
+        check_end(run, process, signal.SIGTERM, seconds, family)
+    assert not (run.store / "published/current.json").exists()
+    before = run.requests
+    done = image_tags(*run.words, env={**run.environment, "PREFECT_API_URL": prefect_server.api})
+    assert done.code == 0, done.err
+    assert run.requests == before
+    assert (run.store / "published/current.json").exists()
+
+
+PATIENT = "from image_tags.flows import signals; signals.GRACE = 600\n"
+
+
+def test_a_second_signal_does_not_wait_for_answers(run):
+    run.endpoint.faults.append(Fault(HOLD, times=None))
+    with run.started(PATIENT) as process:
+        until(lambda: run.endpoint.seen.held == len(OPERATIONS), 120, run.log.read_text)
+        before = run.requests
+        process.send_signal(signal.SIGINT)
+        until(lambda: SENTENCE in run.log.read_text(), 30, run.log.read_text)
+        seconds, family = interrupt(process, signal.SIGINT)
+        check_end(run, process, signal.SIGINT, seconds, family)
+    assert run.requests == before

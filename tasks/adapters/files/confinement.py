@@ -1,8 +1,9 @@
 """What a worker may read and write: folders and buckets that its environment names.
 
 Anyone who may start a deployment chooses its parameters, among them the paths of the source,
-people, confusions, price list and store. These two variables, which are not parameters, keep such
-paths within what the worker's operator allows. Where neither is set, nothing is refused.
+people, confusions, price list and store, and whether links may lead into the worker's own network.
+These variables, which are not parameters, keep both within what the worker's operator allows. Where none
+is set, nothing is refused.
 """
 
 import os
@@ -17,6 +18,10 @@ FOLDERS = "IMAGE_TAGS_ALLOWED_FOLDERS"
 BUCKETS = "IMAGE_TAGS_ALLOWED_BUCKETS"
 """Buckets, or buckets with a prefix (`bucket/prefix`), separated by commas."""
 
+PUBLIC_ONLY = "IMAGE_TAGS_PUBLIC_ADDRESSES_ONLY"
+"""Whether links may lead to public addresses and usual ports only."""
+YES = ("1", "true", "yes", "on")
+
 
 @dataclass(frozen=True)
 class Confinement:
@@ -24,6 +29,7 @@ class Confinement:
 
     folders: tuple[Path, ...] | None = None
     buckets: tuple[str, ...] | None = None
+    public_only: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Confinement":
@@ -34,7 +40,20 @@ class Confinement:
             if folders is None
             else tuple(Path(one).expanduser().resolve() for one in _split(folders, os.pathsep)),
             None if buckets is None else tuple(one.strip("/") for one in _split(buckets, ",")),
+            environment.get(PUBLIC_ONLY, "").strip().lower() in YES,
         )
+
+    def check_links(self, allow_private_addresses: bool, extra_ports: tuple[int, ...]) -> None:
+        """Refuse settings that let links lead into the worker's own network.
+
+        Raises:
+            UsageError: they do, and only public addresses are allowed.
+        """
+        if self.public_only and (allow_private_addresses or extra_ports):
+            name = "allow_private_addresses" if allow_private_addresses else "extra_ports"
+            raise UsageError(
+                f"This worker may not use {name}: {PUBLIC_ONLY} allows public addresses only."
+            )
 
     def check(self, name: str, address: str) -> None:
         """Refuse an address outside of what is allowed.

@@ -28,6 +28,8 @@ from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import ImageTagsError, Rejected
 from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 
+OLDEST = datetime.min.replace(tzinfo=UTC)
+
 Ask = Callable[[], Answer]
 
 
@@ -202,7 +204,11 @@ class Ledger:
             here; AskAgain if another thread was asking and failed. None if the hold is no longer
             valid: acquire the partition again.
 
+        Raises:
+            StopRun: answers cannot be saved. While it is not known whether they can, it waits.
+
         """
+        self._log.wait_for_outage()
         image_id = picture.image_id
         mine: Future[bool] = Future()
         with self._lock:
@@ -217,7 +223,7 @@ class Ledger:
         if other is not None:
             return _joined(other)
         try:
-            entry = _ask(picture, run, ask)
+            entry = _ask(picture, run, ask, self._since)
         except BaseException as error:
             self._end(image_id, mine, error)
             raise
@@ -271,7 +277,8 @@ def _joined(other: Future[bool]) -> Future[bool]:
     return joined
 
 
-def _ask(picture: Picture, run: str, ask: Ask) -> Entry:
+def _ask(picture: Picture, run: str, ask: Ask, since: datetime | None) -> Entry:
+    """Ask for one image; the answer is never older than what its run reuses, whatever the clock."""
     answer, refusal = None, None
     try:
         answer = ask()
@@ -280,7 +287,7 @@ def _ask(picture: Picture, run: str, ask: Ask) -> Entry:
     return Entry(
         image_id=picture.image_id,
         model_version=answer.model_version if answer else None,
-        answered=datetime.now(UTC),
+        answered=max(datetime.now(UTC), since or OLDEST),
         run=run,
         remark=answer.remark if answer else None,
         response=answer.response if answer else None,

@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from image_tags.tasks.adapters.link_records.record import SCHEMA, LinkRecord, read_rows, to_row
 from image_tags.tasks.adapters.segments import SegmentLog
 from image_tags.tasks.adapters.segments.log import INTERVAL
@@ -59,6 +62,16 @@ class LinkLog:
         others = [url for url in urls if url not in found]
         found.update((record.outcome.url, record) for part in self.read(others) for record in part)
         return found
+
+    def find_links(self, image_ids: Collection[str]) -> dict[str, list[str]]:
+        """The links that led to each of some pictures, as far as they are recorded; reads all."""
+        wanted, found = pa.array(list(image_ids), pa.string()), dict[str, list[str]]()
+        self._log.refresh()
+        for table in self._log.read(["image_id"]):
+            led = table.filter(pc.is_in(table["image_id"], value_set=wanted))
+            for row in led.to_pylist():
+                found.setdefault(row["image_id"], []).append(row["url"])
+        return {image_id: sorted(links) for image_id, links in found.items()}
 
     def keep_in_memory(self, record: LinkRecord) -> None:
         """Have `find` answer for this link without reading segments again."""

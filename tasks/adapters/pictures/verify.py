@@ -21,6 +21,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from image_tags.tasks.adapters.pictures.checksum import add_checksum
 from image_tags.tasks.adapters.pictures.jpeg_end import add_missing_end
 from image_tags.tasks.adapters.pictures.kinds import recognise_format
 from image_tags.tasks.adapters.pictures.limits import (
@@ -95,8 +96,15 @@ _decoding = Decoding()
 def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
     """Decode the picture in full and return what to store; Rejected if it is unusable.
 
-    Thread-safe.
+    A JPEG that is not stored as it came carries a checksum. Thread-safe.
     """
+    verified = _verify_or_complete(body, settings)
+    if verified.extension == "jpg" and verified.data is not body:
+        return replace(verified, data=add_checksum(verified.data))
+    return verified
+
+
+def _verify_or_complete(body: bytes, settings: FetchSettings) -> Verified:
     kind = recognise_format(body)
     try:
         return _verify_format(kind, body, settings)

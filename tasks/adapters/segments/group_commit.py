@@ -6,7 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from image_tags.tasks.contracts.errors import StopRun
+
 Row = dict[str, Any]
+
+SLOW = 1.0
+"""Seconds after which a commit is taken to have met an outage; measured on S3: up to 0.3."""
 
 
 class GroupCommit:
@@ -42,6 +47,25 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._last = float("-inf")
+        self._begun: float | None = None
+        self._failure: StopRun | None = None
+
+    def wait_for_outage(self) -> None:
+        """Wait while a commit takes longer than SLOW seconds.
+
+        For callers that pay for what they add: during an outage, more and more of it would be
+        held in memory only.
+
+        Raises:
+            StopRun: the latest commit was given up.
+
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._begun is None or self._clock() - self._begun < SLOW
+            )
+            if self._failure:
+                raise self._failure
 
     def add(self, row: Row) -> Future[None]:
         """A future that is done once the row is durable."""
@@ -88,11 +112,18 @@ class GroupCommit:
             return group
 
     def _commit_together(self, group: list[tuple[Row, Future[None]]]) -> None:
+        failure: BaseException | None = None
+        self._begun = self._clock()
         try:
             self._commit([row for row, _ in group])
         except BaseException as error:  # noqa: BLE001 - it reaches those who wait
-            for _, future in group:
-                future.set_exception(error)
-        else:
-            for _, future in group:
+            failure = error
+        with self._changed:
+            self._begun = None
+            self._failure = failure if isinstance(failure, StopRun) else None
+            self._changed.notify_all()
+        for _, future in group:
+            if failure:
+                future.set_exception(failure)
+            else:
                 future.set_result(None)

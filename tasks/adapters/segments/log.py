@@ -105,6 +105,10 @@ class SegmentLog:
         """
         return self._commits.add(dict(entry))
 
+    def wait_for_outage(self) -> None:
+        """Wait while the store does not take what was added; StopRun if it was given up."""
+        self._commits.wait_for_outage()
+
     def add_together(self, entries: Sequence[Mapping[str, Any]]) -> None:
         """Append many entries as one segment, durable on return."""
         self._commit([dict(entry) for entry in entries])

@@ -6,6 +6,7 @@ addresses. The limits on addresses, time and bytes are enforced by the connectio
 `image_tags.tasks.adapters.web.sockets`.
 """
 
+import logging
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -27,6 +28,19 @@ MAX_HEADER = 65_536
 
 ACCEPT = "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5"
 """The analyzer's formats first: a server that can choose then sends what needs no conversion."""
+
+
+def _holds_no_answer(record: logging.LogRecord) -> bool:
+    """Whether a log record of urllib3 may be shown.
+
+    Its warning about headers that cannot be parsed holds the link, with its signature, and what
+    the server sent. The link's outcome tells what came of it.
+    """
+    return not str(record.msg).startswith("Failed to parse headers")
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_holds_no_answer)
 
 
 class Session(HTTPSession):  # type: ignore[misc]  # requests-hardened has no type hints

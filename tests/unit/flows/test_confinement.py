@@ -2,8 +2,8 @@
 
 import pytest
 
-from image_tags.flows.preflight import PLACES, check_request
-from image_tags.tasks.adapters.files.confinement import BUCKETS, FOLDERS
+from image_tags.flows.preflight import PLACES, check_confinement, check_request
+from image_tags.tasks.adapters.files.confinement import BUCKETS, FOLDERS, PUBLIC_ONLY
 from image_tags.tasks.adapters.files.files import read_bytes
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
@@ -44,3 +44,18 @@ def test_a_file_behind_a_symbolic_link_is_not_read(allowed, tmp_path):
     (allowed / "feed.csv").symlink_to(secret)
     with pytest.raises(UsageError, match="may not use source"):
         read_bytes(str(allowed / "feed.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("allow_private_addresses", True), ("extra_ports", (8080,))]
+)
+def test_links_into_the_worker_s_network_are_refused(allowed, monkeypatch, name, value):
+    asked = {"source": str(allowed / "feed.csv"), "store": str(allowed / "store"), name: value}
+    check_confinement(Settings(**asked))
+    for no in ("", "0", "no"):
+        monkeypatch.setenv(PUBLIC_ONLY, no)
+        check_confinement(Settings(**asked))
+    monkeypatch.setenv(PUBLIC_ONLY, "1")
+    with pytest.raises(UsageError, match=f"may not use {name}: {PUBLIC_ONLY} allows"):
+        check_request(Settings(**asked))
+    assert not (allowed / "store").exists()

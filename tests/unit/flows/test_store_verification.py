@@ -11,14 +11,18 @@ import pytest
 from PIL import Image
 
 from image_tags.flows.store_verification import find_picture_problem, verify_store
+from image_tags.tasks.adapters.pictures.verify import verify_picture
 from image_tags.tasks.adapters.segments.names import new_name
 from image_tags.tasks.adapters.segments.parquet_segments import encode_segment
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import JSON, PARQUET
+from image_tags.tasks.contracts.settings import FetchSettings
 from tests.support.site import png
+from tests.support.synthetic import encoded
 
 KEPT = png(1)
 CONVERTED = png(2)
+CONVERTED_JPEG = verify_picture(encoded("WEBP"), FetchSettings()).data
 
 
 @pytest.fixture
@@ -26,6 +30,7 @@ def store(tmp_path):
     store = FolderStore(str(tmp_path))
     for image_id, data in ((hashlib.sha256(KEPT).hexdigest(), KEPT), ("ab" * 32, CONVERTED)):
         store.write(f"images/{image_id[:2]}/{image_id}.png", data, "image/png")
+    store.write(f"images/cd/{'cd' * 32}.jpg", CONVERTED_JPEG, "image/jpeg")
     table = pa.table({"image_id": ["a"], "response": [random.Random(1).randbytes(20_000).hex()]})
     for prefix in ("responses/detect_labels-0123", "links", "derived/tags-1"):
         store.write(f"{prefix}/{new_name('me')}", encode_segment(table, {}), PARQUET)
@@ -59,9 +64,9 @@ def test_what_is_empty_or_cut_is_named(store, prefix, cut):
 def test_a_changed_byte_is_noticed_in_pictures_and_segments(store):
     for key in [*store.keys("images/"), *store.keys("responses/")]:
         data = bytearray(store.read(key))
-        data[len(data) // 2] ^= 0xFF
+        data[len(data) // 2] ^= 0x01
         store.write(key, bytes(data), PARQUET)
-    assert len(damage_of(store)) == 3
+    assert len(damage_of(store)) == 4
 
 
 def test_repair_removes_what_can_be_had_again_and_touches_nothing_else(store):
@@ -70,7 +75,9 @@ def test_repair_removes_what_can_be_had_again_and_touches_nothing_else(store):
         store.write(key, store.read(key)[:-30], PARQUET)
     others = [key for prefix in ("links/", "derived/", "published/") for key in store.keys(prefix)]
     before = {key: store.read(key) for key in others}
-    assert set(damage_of(store, repair=True)) == {picture, segment}
+    repaired = damage_of(store, repair=True)
+    assert set(repaired) == {picture, segment}
+    assert repaired[picture].remedy == "Removed; no link to it is known."
     assert damage_of(store) == {}
     assert not store.exists(picture)
     assert store.exists(f"damaged/{segment}")

@@ -5,6 +5,7 @@ import tempfile
 
 import pytest
 
+from image_tags.tasks.check import gate
 from image_tags.tasks.check.gate import check_files, check_opened
 from image_tags.tasks.contracts.checks import Severity
 from image_tags.tasks.contracts.settings import CleaningSettings
@@ -137,3 +138,14 @@ def test_the_gate_writes_no_file_and_asks_no_network(tmp_path, monkeypatch):
     staged = Staged(rows=3)
     assert check_files(staged.files, staged.context).findings
     assert list(tmp_path.iterdir()) == []
+
+
+def test_great_expectations_is_told_to_report_to_nobody(monkeypatch):
+    made = []
+    get_context = gate.gx.get_context
+    monkeypatch.setattr(
+        gate.gx, "get_context", lambda **given: made.append(get_context(**given)) or made[0]
+    )
+    staged = Staged()
+    check_files(staged.files, staged.context)
+    assert [context.config.analytics_enabled for context in made] == [False]

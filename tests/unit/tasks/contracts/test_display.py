@@ -1,5 +1,6 @@
 """Text that is shown: cut, visible, and clickable only where that is safe."""
 
+import time
 import unicodedata
 
 import pytest
@@ -73,6 +74,39 @@ def test_a_link_is_shown_without_login_and_query_and_with_its_middle_cut():
     assert len(seen) <= 60
     assert seen.startswith("a.example/directory/")
     assert seen.endswith("picture.jpg")
+
+
+SIGNED = "https://b.s3.example/p/1.jpg?width=640&X-Amz-Credential=AK{0}&X-Amz-Signature={0}&v=2"
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (
+            SIGNED.format("5ec2e7"),
+            "https://b.s3.example/p/1.jpg?width=640&X-Amz-Credential=…&X-Amz-Signature=…&v=2",
+        ),
+        ("see https://a.example/x?sig=5ec2e7%3D, or", "see https://a.example/x?sig=… or"),
+        ('{"u": "http://a.example/?a=1&amp;token=5ec2e7"}', None),
+        ("[Photo(url='https://a.example/x?size=1&access_token=5ec2e7')]", None),
+        ("http://a.example/?next=http%3A%2F%2Fb.example%2F%3Ftoken%3D5ec2e7", None),
+        ("https://me:5ec2e7@a.example/x.jpg and //b", "https://…@a.example/x.jpg and //b"),
+        ("Max retries exceeded with url: /x?Signature=5ec2e7 (Caused by x)", None),
+        ("width=640&height=480, key=5, a@b.example", "width=640&height=480, key=5, a@b.example"),
+        ("https://a.example/x?keyword=cat", "https://a.example/x?keyword=cat"),
+    ],
+)
+def test_secrets_of_links_in_any_text_are_not_shown(raw, says):
+    for seen in (text.shown(raw), text.redact(raw)):
+        assert "5ec2e7" not in seen
+        assert says is None or seen == says
+
+
+@pytest.mark.parametrize("part", ["?sign", "&a=", "http://", "?token=", ";;sig=", "%3Ftoken"])
+def test_redacting_takes_linear_time(part):
+    begun = time.process_time()
+    text.redact(part * (1_000_000 // len(part)))
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize(

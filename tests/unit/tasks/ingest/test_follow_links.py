@@ -124,6 +124,13 @@ class TestOutcomes:
         assert bad.detail == "unexpected error, twice: RuntimeError: a mistake of ours"
         assert [url for url, _, _ in web.asked].count("bad") == 2
 
+    def test_an_unexpected_error_does_not_show_the_link_s_signature(self, store, caplog):
+        url = "http://a.example/x?X-Amz-Signature=5ec2e7"
+        (bad,) = ingest(Web(**{url: RuntimeError(f"a mistake at {url}")}), store, url)
+        assert "a.example/x?X-Amz-Signature=…" in bad.detail
+        assert "a mistake at" in caplog.text
+        assert "5ec2e7" not in caplog.text + bad.detail
+
     def test_a_whole_picture_behind_a_response_that_ended_early(self, store):
         early = "the response ended early, after 9 bytes, each time"
         whole, part = ingest(

@@ -1,11 +1,12 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
+from image_tags.tasks.adapters.ledger import ledger as ledger_module
 from image_tags.tasks.adapters.ledger.entry import SCHEMA
 from image_tags.tasks.adapters.ledger.ledger import AskAgain, Ledger, fingerprint
 from image_tags.tasks.adapters.ledger.partitions import (
@@ -254,6 +255,22 @@ def test_an_answer_that_is_too_old_is_asked_for_again_and_replaced(ledger, open_
     assert not later.settle(picture(1), "run-2", nobody), "asked for in this run, so young enough"
     assert [entry.response for entry in later.read_entries(ids)] == [{"n": 2}]
     assert [entry.response for entry in ledger.read_entries(ids)] == [{"n": 2}]
+
+
+def test_an_answer_counts_although_the_clock_was_set_back(open_ledger, monkeypatch):
+    since = datetime.now(UTC)
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return since - timedelta(days=1)
+
+    monkeypatch.setattr(ledger_module, "datetime", SetBack)
+    ledger = open_ledger(since=since)
+    assert ledger.settle(picture(1), "run", lambda: Answer({"n": 1}))
+    again = open_ledger(since=since)
+    assert not again.settle(picture(1), "run", nobody)
+    assert [entry.response for entry in again.read_entries([picture(1).image_id])] == [{"n": 1}]
 
 
 def test_partitions_are_equal_shares_in_order():

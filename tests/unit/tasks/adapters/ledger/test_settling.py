@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.ledger.partitions import partition_of
 from image_tags.tasks.adapters.ledger.settling import Settling
+from image_tags.tasks.adapters.segments import group_commit
 from image_tags.tasks.adapters.store.claims import LEASE, Claims
 from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import StopRun, Transient
@@ -126,6 +127,37 @@ def test_once_the_run_must_stop_nothing_more_is_asked_and_what_was_answered_is_k
     ids = [one.image_id for one in PICTURES]
     assert open_ledger(store).find_answered(ids) == set(asked[:2])
     assert list(store.keys("claims/")) == []
+
+
+def test_while_answers_cannot_be_saved_no_more_are_paid_for(store, monkeypatch):
+    """One batch's commit meets an outage; another batch of the same ledger asks for nothing."""
+    write, away, back = store.write, threading.Event(), threading.Event()
+    asked = []
+
+    def write_once_it_is_back(key, *args, **how):
+        if key.startswith("responses/"):
+            away.set()
+            assert back.wait(30)
+        write(key, *args, **how)
+
+    def ask(one):
+        asked.append(one.image_id)
+        return Answer({})
+
+    monkeypatch.setattr(store, "write", write_once_it_is_back)
+    monkeypatch.setattr(group_commit, "SLOW", 0.0)
+    ledger = open_ledger(store)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(settle, ledger, ask, threads=1, pictures=PICTURES[:1])
+        assert away.wait(30)
+        second = pool.submit(settle, ledger, ask, threads=3, pictures=PICTURES[4:])
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        assert asked == [PICTURES[0].image_id]
+        back.set()
+        assert len(first.result(30)) == 1
+        assert len(second.result(30)) == 8
+    assert len(asked) == len(set(asked)) == 9
 
 
 def test_an_error_while_reporting_stops_it_too(store):

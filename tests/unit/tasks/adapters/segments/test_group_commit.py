@@ -1,6 +1,10 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
-from image_tags.tasks.adapters.segments.group_commit import GroupCommit
+import pytest
+
+from image_tags.tasks.adapters.segments.group_commit import SLOW, GroupCommit
+from image_tags.tasks.contracts.errors import StopRun
 
 
 def test_entries_that_arrive_during_a_commit_become_one_group():
@@ -51,3 +55,48 @@ def test_without_an_interval_each_entry_is_committed_by_whoever_adds_it():
     commits = GroupCommit(lambda rows: threads.append(threading.current_thread()), None)
     assert commits.add({}).done()
     assert threads == [threading.current_thread()]
+
+
+class Outage:
+    """A commit that does not end until it may, and then may fail."""
+
+    def __init__(self):
+        self.now, self.error = 0.0, None
+        self.begun, self.over = threading.Event(), threading.Event()
+        self.commits = GroupCommit(self.commit, 0.0, clock=lambda: self.now)
+
+    def commit(self, _):
+        self.begun.set()
+        assert self.over.wait(10)
+        if self.error:
+            raise self.error
+
+
+def test_who_pays_waits_through_an_outage_and_not_for_a_quick_commit():
+    outage = Outage()
+    outage.commits.wait_for_outage()
+    outage.commits.add({})
+    assert outage.begun.wait(10)
+    outage.commits.wait_for_outage()
+    outage.now = SLOW
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(outage.commits.wait_for_outage)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        outage.over.set()
+        assert waiting.result(10) is None
+    outage.commits.close()
+
+
+def test_after_an_outage_that_did_not_end_nobody_goes_on_paying():
+    outage = Outage()
+    outage.error = StopRun("away")
+    outage.over.set()
+    with pytest.raises(StopRun, match="away"):
+        outage.commits.add({}).result(10)
+    with pytest.raises(StopRun, match="away"):
+        outage.commits.wait_for_outage()
+    outage.error = None
+    outage.commits.add({}).result(10)
+    outage.commits.wait_for_outage()
+    outage.commits.close()
