@@ -1,6 +1,7 @@
 """S3 goes away in the middle of a run: the run outlives it, or ends with one sentence."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import pytest
@@ -46,16 +47,18 @@ class Feed:
         self.endpoint.faults = [Fault(HOLD, times=None, after=HELD_AFTER)]
 
         def watch():
-            until(lambda: self.endpoint.seen.held > 0, 90)
-            until(lambda: len(answered(self.store)) == saved, 30)
-            happen()
-            self.endpoint.faults = []
-            self.endpoint.release.set()
+            try:
+                until(lambda: self.endpoint.seen.held > 0, 90)
+                until(lambda: len(answered(self.store)) == saved, 30)
+                happen()
+            finally:
+                self.endpoint.faults = []
+                self.endpoint.release.set()
 
-        watching = threading.Thread(target=watch)
-        watching.start()
-        yield
-        watching.join()
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            yield
+            watching.result()
 
 
 @pytest.fixture
