@@ -2,8 +2,8 @@
 
 Anyone who may start a deployment chooses its parameters, among them the paths of the source,
 people, confusions, price list and store, and whether links may lead into the worker's own network.
-These variables, which are not parameters, keep both within what the worker's operator allows. Where none
-is set, nothing is refused.
+These variables, which are not parameters, keep both within what the worker's operator allows. Where
+none is set, nothing is refused.
 """
 
 import os
