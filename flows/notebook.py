@@ -1,12 +1,10 @@
 """The flow from a notebook: a DataFrame of image links in, published tables out."""
 
 import hashlib
-import html
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -15,6 +13,7 @@ from image_tags.flows.cli_options import read_keywords
 from image_tags.flows.dry_run import Planned, plan_run
 from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.launch import launch_run
+from image_tags.flows.notebook_result import Result
 from image_tags.flows.outcome import Outcome
 from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.flows.preflight import Preflight, check_request, check_shards
@@ -36,73 +35,6 @@ from image_tags.tasks.source.dataframes import (
 from image_tags.tasks.source.step import source_from_table
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Result:
-    """The tables that a run published, and how it ended.
-
-    Attributes:
-        images: one row per link, with the frame's index.
-        tags_long: one row per tag.
-        tags_dropped: one row per tag that a cleaning rule removed.
-        tags_wide: one row per image.
-        tagged: one row per link: the frame's columns, then those of `images` and `tags_wide`; with
-            the frame's index.
-        rows: one row per row of the frame: its columns, then labels, words, people and counts; with
-            the frame's index.
-        tag_effects: one row per tag and metric; None without `metric=`.
-        summary: `summary.json`.
-        report: `report.html`, a whole page.
-        lines: the closing summary.
-
-    """
-
-    images: pd.DataFrame
-    tags_long: pd.DataFrame
-    tags_dropped: pd.DataFrame
-    tags_wide: pd.DataFrame
-    tagged: pd.DataFrame
-    rows: pd.DataFrame
-    tag_effects: pd.DataFrame | None
-    summary: dict[str, Any]
-    report: str
-    lines: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        """The closing summary."""
-        return "\n".join(self.lines)
-
-    def show_report(self, height: int = 800) -> "Report":
-        """Show the report in the notebook, `height` px high."""
-        return Report(self.report, height)
-
-    def _repr_html_(self) -> str:
-        """The closing summary, for a notebook."""
-        *lines, how_it_ended = (html.escape(line) for line in self.lines)
-        return (
-            f"<p><strong>{how_it_ended}</strong></p>"
-            f'<p style="white-space: pre-wrap">{"<br>".join(lines)}</p>'
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """A report as a notebook shows it: a frame of its own in the cell's output."""
-
-    page: str
-    height: int
-
-    def __repr__(self) -> str:
-        """What shows where there is no notebook."""
-        return "The report shows in a notebook; result.report is the page."
-
-    def _repr_html_(self) -> str:
-        """The page in a frame, so that neither its style nor its script reaches the notebook."""
-        return (
-            f'<iframe srcdoc="{html.escape(self.page)}" title="image-tags report" '
-            f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
-        )
 
 
 def _with_settings(function: Callable[..., Value]) -> Callable[..., Value]:

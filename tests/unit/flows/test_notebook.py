@@ -132,3 +132,27 @@ def test_a_report_shows_in_a_frame_of_its_own():
     assert shown.startswith("<iframe srcdoc=")
     assert "height: 500px" in shown
     assert "<script" not in shown
+
+
+def test_a_results_matrix_has_the_index_of_the_frame():
+    index = pd.Index(["x", "y", "x"], name="tweet")
+    links = {"row": [0, 1, 2, 2], "status": ["tagged", "no_link", "tagged", "tagged"]}
+    images = pd.DataFrame(
+        {**links, "image_id": ["a", None, "a", "b"]}, index=index.take([0, 1, 2, 2])
+    )
+    tags = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "b"],
+            "kind": ["label", "label", "word"],
+            "name": ["Cat", "Dog", "sale"],
+            "confidence": [90.0, 80.0, 70.0],
+            "instances": [1, 0, None],
+        }
+    )
+    rows = FRAME.take([0, 1, 0]).set_axis(index)
+    result = Result(images, tags, tags, tags, rows, rows, None, {}, "", ())
+    matrix = result.tags_matrix("label")
+    assert matrix.index.tolist() == ["x", "x"]
+    assert matrix.index.name == "tweet"
+    assert matrix.to_dict("list") == {"Cat": [1, 1], "Dog": [0, 1]}
+    assert result.tags_matrix("word", "image").index.tolist() == ["a", "b"]
