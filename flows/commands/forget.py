@@ -6,8 +6,8 @@ from image_tags.flows.cli_options import store_option
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.forget import Selection
-from image_tags.tasks.forget import forget as forget_selection
+from image_tags.tasks.forget.forget import forget as forget_selection
+from image_tags.tasks.forget.selection import Selection
 
 
 @click.command()

@@ -253,14 +253,22 @@ def fingerprint(settings: JsonObject) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def remove_answers(store: Store, image_ids: Collection[str]) -> int:
-    """Remove the answers for some images from every ledger of a store; how many there were."""
+def remove_answers(store: Store, image_ids: Collection[str], *, dry_run: bool = False) -> int:
+    """Remove the answers for some images from every ledger of a store; how many there were.
+
+    `dry_run` only counts them. No run may use the store meanwhile.
+    """
     names = {key.split("/")[1] for key in store.keys("responses/")}
     logs = (
         SegmentLog(store, f"responses/{name}", SCHEMA, key="image_id", time="answered")
         for name in sorted(names)
     )
-    return sum(log.remove(image_ids) for log in logs)
+    wanted = pa.array(list(image_ids), pa.string())
+
+    def is_gone(table: pa.Table) -> pa.ChunkedArray:
+        return pc.is_in(table["image_id"], value_set=wanted)
+
+    return sum(log.remove_where(is_gone, dry_run=dry_run) for log in logs)
 
 
 def _joined(other: Future[bool]) -> Future[bool]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from image_tags.tasks.adapters.link_records.record import SCHEMA, LinkRecord, read_rows, to_row
 from image_tags.tasks.adapters.segments import SegmentLog
 from image_tags.tasks.adapters.segments.log import INTERVAL
+from image_tags.tasks.adapters.segments.merging import IsGone
 from image_tags.tasks.adapters.store.store import Store
 
 PREFIX = "links"
@@ -105,3 +106,12 @@ class LinkLog:
             self.flush()
         except Exception as error:  # noqa: BLE001 - the pictures are saved; only time is lost
             log.warning("Some links will be fetched again, their records are lost: %s", error)
+
+
+def remove_records(store: Store, is_gone: IsGone, *, dry_run: bool = False) -> int:
+    """Remove the records that `is_gone` marks; how many there were. `dry_run` only counts them.
+
+    No run may use the store meanwhile.
+    """
+    records = SegmentLog(store, PREFIX, SCHEMA, key="url", time="recorded")
+    return records.remove_where(is_gone, dry_run=dry_run)

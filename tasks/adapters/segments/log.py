@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from image_tags.tasks.adapters.segments.group_commit import GroupCommit
 from image_tags.tasks.adapters.segments.index import Index
-from image_tags.tasks.adapters.segments.merging import Merger
+from image_tags.tasks.adapters.segments.merging import IsGone, Merger
 from image_tags.tasks.adapters.segments.names import new_name, parse_name
 from image_tags.tasks.adapters.segments.parquet_segments import (
     DamagedSegment,
@@ -154,12 +154,15 @@ class SegmentLog:
             self._fresh.clear()
         return replaced
 
-    def remove(self, keys: Collection[str]) -> int:
-        """Remove every entry of some keys, while no other process uses the log; how many."""
-        wanted = pa.array(keys, self.schema.field(self._key).type)
-        removed = self._merger.remove(
-            lambda table: pc.is_in(table[self._key], value_set=wanted).combine_chunks()
-        )
+    def remove_where(self, is_gone: IsGone, *, dry_run: bool = False) -> int:
+        """Remove entries, while no other process uses the log; returns how many there were.
+
+        Args:
+            is_gone: marks the entries to remove, in a table of the log's schema.
+            dry_run: only count.
+
+        """
+        removed = self._merger.remove(is_gone, dry_run=dry_run)
         with self._lock:
             self._fresh.clear()
         return removed

@@ -41,6 +41,9 @@ LARGEST = 16_000_000
 REPLACES = "replaces"
 """In a merged segment's footer: the names of the segments that it replaces."""
 
+IsGone = Callable[[pa.Table], pa.Array | pa.ChunkedArray]
+"""Marks the entries of a segment to remove: true where they are."""
+
 log = logging.getLogger(__name__)
 
 
@@ -88,8 +91,12 @@ class Merger:
         finally:
             self._claims.release(claim)
 
-    def remove(self, has_gone: Callable[[pa.Table], pa.Array]) -> int:
-        """Rewrite each segment that holds an entry to remove; how many entries were removed.
+    def remove(self, is_gone: IsGone, *, dry_run: bool = False) -> int:
+        """Rewrite each segment that holds an entry to remove; how many entries there were.
+
+        Args:
+            is_gone: marks the entries of a segment to remove.
+            dry_run: only count.
 
         Raises:
             StopRun: another process is merging the log.
@@ -99,19 +106,20 @@ class Merger:
         if claim is None:
             raise StopRun(f"A run is merging {self._prefix}: run the same again when it has ended.")
         try:
-            return sum(self._rewrite(name, has_gone) for name in self._list())
+            return sum(self._rewrite(name, is_gone, dry_run=dry_run) for name in self._list())
         finally:
             self._claims.release(claim)
 
-    def _rewrite(self, name: SegmentName, has_gone: Callable[[pa.Table], pa.Array]) -> int:
+    def _rewrite(self, name: SegmentName, is_gone: IsGone, *, dry_run: bool) -> int:
         try:
             data = self._read(str(name))
             table = decode_segment(data, self._schema.names, self._schema)
         except DamagedSegment as error:
-            self._set_aside(str(name), error)
+            if not dry_run:
+                self._set_aside(str(name), error)
             return 0
-        kept = table.filter(pc.invert(has_gone(table)))
-        if kept.num_rows < table.num_rows:
+        kept = table.filter(pc.invert(is_gone(table)))
+        if kept.num_rows < table.num_rows and not dry_run:
             if kept.num_rows:
                 target = replace(merged_name([name], owner.name()), level=name.level)
                 rest = encode_segment(kept, read_metadata(data))

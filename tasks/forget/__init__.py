@@ -1,0 +1,1 @@
+"""Removing a person's rows, pictures and answers from everything that the store keeps."""
