@@ -32,7 +32,7 @@ def fetch_pictures_again(
     said = dict.fromkeys(image_ids, "Removed; no link to it is known.")
     with Web(settings) as web:
         follower = LinkFollower(web, store, link_log, settings, NAME, time.time)
-        while urls := {urls.pop(0): image_id for image_id, urls in left.items() if urls}:
+        while urls := {tried.pop(0): image_id for image_id, tried in left.items() if tried}:
             done = follow_links(
                 list(urls), follower, settings.fetch_threads, lambda _: None, ignore_records=True
             )
