@@ -3,8 +3,12 @@
 Each row names the package and the file in it, the first 16 digits of the picture's sha256, what the
 picture shows, and for some with one main object its box (left, top, right and bottom in % of width
 and height, read off a grid, so exact to some 3 %). `shows` are the labels that are true, without
-their parents in the taxonomy; words that the taxonomy lacks are there too. `half` tells whether
-thresholds were chosen on the picture or only reported with it.
+their parents in the taxonomy; words that the taxonomy lacks are there too.
+
+The pictures are in two halves, by hash: thresholds are chosen on one
+(`benchmarks.label_calibration`) and what comes of them is reported on the other
+(`benchmarks.label_precision`), so that no figure is of a picture that had a say in it. `same_as` is
+the hash of a picture that is there twice, at two sizes: both are in its half.
 
 Rights: scikit-image's are in the public domain or CC0 (its `data/README.txt`), matplotlib's
 portrait is a work of the US Navy. Those of the Debian package `gcompris-qt-data` are photos and
@@ -43,10 +47,15 @@ class Judged:
     """A picture and what is true of it: labels with their parents, and its main object's box."""
 
     name: str
-    half: str
+    is_held_out: bool
     data: bytes
     labels: frozenset[str]
     box: Box | None
+
+
+def is_held_out(digest: str) -> bool:
+    """Whether a picture is in the half that is reported on; `digest` is its hash in hexadecimal."""
+    return int(digest, 16) % 2 == 1
 
 
 def load_judged(gcompris: Path | None) -> list[Judged]:
@@ -67,7 +76,11 @@ def load_judged(gcompris: Path | None) -> list[Judged]:
             labels = frozenset(_add_parents(row["shows"].split("|")))
             pictures.append(
                 Judged(
-                    f"{row['file']} {digest[:6]}", row["half"], data, labels, _read_box(row["box"])
+                    f"{row['file']} {digest[:6]}",
+                    is_held_out(row["same_as"] or digest),
+                    data,
+                    labels,
+                    _read_box(row["box"]),
                 )
             )
     return pictures

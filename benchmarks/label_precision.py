@@ -4,15 +4,17 @@
 package `gcompris-qt-data` (see `benchmarks.judged_pictures`); without it only the pictures of
 installed Python packages are judged.
 
-Prints, for the half that thresholds were not chosen on, at three confidences: how many of the
-labels were right, how many of the most specific ones (those that no other answered label is a kind
-of), and on how many pictures at least one was. Person, which faces give, is counted apart, over all
-photos (not drawings), of people whose face shows, of other people, and of nobody. Last, boxes of
-main objects that overlap the judged one by at least half (intersection over union). `--wrong` lists
-what was wrong.
+Prints, for the half of the pictures that no threshold was chosen on, at three confidences: how many
+of the labels were right, how many of the most specific ones (those that no other answered label is
+a kind of), and on how many pictures at least one was. Person, which faces give, is counted apart,
+over the photos (not drawings) of people whose face shows, of other people, and of nobody. Last,
+boxes of main objects that overlap the judged one by at least half (intersection over union).
+`--wrong` lists what was wrong.
 """
 
 import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.judged_pictures import Judged, load_judged
@@ -34,9 +36,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="the unpacked gcompris-qt-data")
     parser.add_argument("--wrong", action="store_true", help="also list what was wrong")
     options = parser.parse_args()
-    answers = [(picture, answer_labels(picture)) for picture in load_judged(options.folder)]
-    print(f"{len(answers)} pictures")
-    report_labels([pair for pair in answers if pair[0].half == "reported"], options.wrong)
+    held_out = [picture for picture in load_judged(options.folder) if picture.is_held_out]
+    answers = [(picture, answer_labels(picture)) for picture in held_out]
+    report_labels(answers, options.wrong)
     photos = [pair for pair in answers if "Comics" not in pair[0].labels]
     report_people(photos, options.wrong)
     report_boxes([pair for pair in answers if pair[0].box], options.wrong)
@@ -53,33 +55,54 @@ def answer_labels(picture: Judged) -> list[JsonObject]:
     return found
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How many labels were answered and right, and on how many pictures at least one was right.
+
+    `specific` are those that no other answered label is a kind of; `wrong` are those of them that
+    are not right, each with its picture's name.
+    """
+
+    answered: int
+    right: int
+    specific: int
+    specific_right: int
+    pictures: int
+    wrong: list[str]
+
+
+def tally_labels(answers: Iterable[tuple[Judged, list[JsonObject]]], least: float) -> Tally:
+    """Compare the labels of at least this confidence (0-100) with what was judged."""
+    answered = right = specific_answered = pictures = 0
+    wrong: list[str] = []
+    for picture, labels in answers:
+        sure = [
+            label
+            for label in labels
+            if label["Confidence"] >= least and label["Name"] not in SHOWN_BY_FACES
+        ]
+        above = {parent["Name"] for label in sure for parent in label["Parents"]}
+        true = sum(label["Name"] in picture.labels for label in sure)
+        specific = [label["Name"] for label in sure if label["Name"] not in above]
+        answered, right = answered + len(sure), right + true
+        specific_answered += len(specific)
+        wrong += [f"{picture.name}: {name}" for name in specific if name not in picture.labels]
+        pictures += bool(true)
+    specific_right = specific_answered - len(wrong)
+    return Tally(answered, right, specific_answered, specific_right, pictures, wrong)
+
+
 def report_labels(answers: list[tuple[Judged, list[JsonObject]]], wrong: bool) -> None:
-    print(
-        f"\nconfidence | labels right | most specific right | pictures with one, of {len(answers)}"
-    )
+    print(f"confidence | labels right | most specific right | pictures with one, of {len(answers)}")
     for least in CONFIDENCES:
-        given = right = specific_given = specific_right = pictures = 0
-        for picture, labels in answers:
-            sure = [
-                label
-                for label in labels
-                if label["Confidence"] >= least and label["Name"] not in SHOWN_BY_FACES
-            ]
-            above = {parent["Name"] for label in sure for parent in label["Parents"]}
-            true = [label["Name"] for label in sure if label["Name"] in picture.labels]
-            given, right = given + len(sure), right + len(true)
-            specific = [label["Name"] for label in sure if label["Name"] not in above]
-            specific_given += len(specific)
-            specific_right += sum(name in picture.labels for name in specific)
-            pictures += bool(true)
-            if wrong and least == CONFIDENCES[0]:
-                for name in set(specific) - picture.labels:
-                    print(f"  {picture.name}: {name}")
+        tally = tally_labels(answers, least)
+        if wrong and least == CONFIDENCES[0]:
+            print(*(f"  {line}" for line in tally.wrong), sep="\n")
         print(
             least,
-            write_share(right, given),
-            write_share(specific_right, specific_given),
-            pictures,
+            write_share(tally.right, tally.answered),
+            write_share(tally.specific_right, tally.specific),
+            tally.pictures,
             sep=" | ",
         )
 

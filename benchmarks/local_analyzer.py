@@ -4,9 +4,12 @@
 lines of text are looked for (the module `text`): milliseconds per image with and without text,
 words read right of all, wrong ones on pictures with text, and words invented on pictures without
 any. The second takes the settings as they are: milliseconds of labels, text and faces on each
-picture, and how much of that the models take themselves. The third compares one thread with two.
-Milliseconds are those of one core (CPU time), whatever else the machine does; pictures are 1024 px
-(`benchmarks.printed_pictures`). `--fast` leaves out the other sizes.
+picture, and how much of that the models take themselves. The third compares one thread with two,
+and each with the bare models: the same runs of the same models again, with nothing around them.
+
+Milliseconds are those of one core (CPU time), whatever else the machine does; the third table is
+only true of a machine that does nothing else. Pictures are 1024 px (`benchmarks.printed_pictures`).
+`--fast` leaves out the other sizes.
 """
 
 import argparse
@@ -15,9 +18,11 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -84,12 +89,12 @@ def measure_operations(samples: list[Sample]) -> None:
         rows: list[list[float]] = []
         for sample, picture in pictures:
             took = []
-            with time_models() as in_models:
+            with watch_models() as runs:
                 for operation in ASKED:
                     start = time.process_time()
                     analyzer.answer(operation, picture)
                     took.append(1000 * (time.process_time() - start))
-            rows.append([*took, sum(took), 1000 * sum(in_models)])
+            rows.append([*took, sum(took), 1000 * sum(run.seconds for run in runs)])
             print(sample.name, *(f"{ms:.0f}" for ms in rows[-1]), sep=" | ")
     columns = list(zip(*rows, strict=True))
     print("mean", *(f"{statistics.mean(column):.0f}" for column in columns), sep=" | ")
@@ -97,20 +102,42 @@ def measure_operations(samples: list[Sample]) -> None:
 
 
 def measure_threads(samples: list[Sample]) -> None:
-    """Print pictures per second with one thread and with two: only true of a quiet machine."""
-    print("\nthreads | pictures per second")
+    """Print pictures per second of the analyzer and of its bare models, on one thread and two."""
+    by_picture = record_runs(samples)
+    print("\nthreads | pictures per second | with the bare models | time around the models")
     for threads in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             analyzer, pictures = prepare_analyzer(Path(folder), samples)
+            asked = [[partial(analyzer.answer, operation, picture) for operation in ASKED]
+                     for _, picture in pictures]  # fmt: skip
+            rate, bare = measure_rate(threads, asked), measure_rate(threads, by_picture)
+            print(threads, f"{rate:.2f}", f"{bare:.2f}", f"{bare / rate - 1:.0%}", sep=" | ")
 
-            def answer_all(pair: tuple[Sample, Picture], analyzer=analyzer) -> None:
+
+def record_runs(samples: list[Sample]) -> list[list[Callable[[], Any]]]:
+    """Record, for each picture, how to repeat every run of a model that it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        analyzer, pictures = prepare_analyzer(Path(folder), samples)
+        by_picture = []
+        for _, picture in pictures:
+            with watch_models() as runs:
                 for operation in ASKED:
-                    analyzer.answer(operation, pair[1])
+                    analyzer.answer(operation, picture)
+            by_picture.append([run.repeat for run in runs])
+    return by_picture
 
-            start = time.perf_counter()
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(answer_all, pictures))
-            print(threads, f"{len(pictures) / (time.perf_counter() - start):.2f}", sep=" | ")
+
+def measure_rate(threads: int, by_picture: list[list[Callable[[], Any]]]) -> float:
+    """Measure pictures per second; the calls of one picture are made one after the other."""
+
+    def make_calls(calls: list[Callable[[], Any]]) -> None:
+        for call in calls:
+            call()
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(make_calls, by_picture))
+    return len(by_picture) / (time.perf_counter() - start)
 
 
 def prepare_analyzer(
@@ -131,20 +158,27 @@ def prepare_analyzer(
     return analyzer, pictures[1:]
 
 
+@dataclass(frozen=True)
+class ModelRun:
+    """A run of a model: the seconds of one core that it took, and how to repeat it."""
+
+    seconds: float
+    repeat: Callable[[], Any]
+
+
 @contextmanager
-def time_models() -> Iterator[list[float]]:
-    """Collect the seconds of one core that each run of a model takes, without what is around it."""
-    run, seconds = ort.InferenceSession.run, []
+def watch_models() -> Iterator[list[ModelRun]]:
+    """Collect each run of a model, without what is around it."""
+    run, runs = ort.InferenceSession.run, []
 
     def timed(*args: Any, **kwargs: Any) -> Any:
         start = time.thread_time()
-        try:
-            return run(*args, **kwargs)
-        finally:
-            seconds.append(time.thread_time() - start)
+        outputs = run(*args, **kwargs)
+        runs.append(ModelRun(time.thread_time() - start, partial(run, *args, **kwargs)))
+        return outputs
 
     with patch.object(ort.InferenceSession, "run", timed):
-        yield seconds
+        yield runs
 
 
 if __name__ == "__main__":

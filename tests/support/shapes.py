@@ -74,6 +74,29 @@ def assert_shape(value: Any, shape: Shape, path: str = "$") -> None:
             raise AssertionError(f"{path}: no rule for {other}")
 
 
+def assert_inside(value: Any, path: str = "$") -> None:
+    """Every box and every corner of a polygon in the response is inside the picture (0-1).
+
+    AssertionError if one is not. The service's model does not know: to it both are any numbers.
+    """
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            assert_inside(inner, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        if {"Left", "Top", "Width", "Height"} <= set(value):
+            _assert_span(value["Left"], value["Width"], path)
+            _assert_span(value["Top"], value["Height"], path)
+        for corner in value.get("Polygon", ()):
+            _assert_span(corner["X"], 0, path)
+            _assert_span(corner["Y"], 0, path)
+        for member, inner in value.items():
+            assert_inside(inner, f"{path}.{member}")
+
+
+def _assert_span(start: float, length: float, path: str) -> None:
+    assert 0 <= start <= start + length <= 1 + 1e-9, f"{path}: {start} + {length} is outside"
+
+
 def _assert_range(size: float, shape: Shape, path: str) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     assert low is None or size >= low, f"{path}: {size} is below {low}"

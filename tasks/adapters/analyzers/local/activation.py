@@ -20,7 +20,7 @@ _FINE = 90
 CUT = 0.2
 """Share of the map's range above which a place belongs to the object.
 
-Chosen on 34 photos with a box drawn by hand (`benchmarks.label_precision`).
+Chosen on photos with a box drawn by hand (`benchmarks.label_calibration`).
 """
 
 MOST_SHARE = 0.8
@@ -30,11 +30,12 @@ LEAST_MASS = 0.8
 """Share of all above the cut that must be in one piece: several pieces are several things."""
 
 
-def find_main_box(activation: Map) -> Box | None:
+def find_main_box(activation: Map, cut: float = CUT) -> Box | None:
     """Find the box of the one compact piece of a map; None if there is no such piece.
 
     Args:
         activation: (n, n) the map of a class, or a weighted mean of maps.
+        cut: share of the map's range above which a place belongs to the object.
 
     """
     low, high = float(activation.min()), float(activation.max())
@@ -43,7 +44,7 @@ def find_main_box(activation: Map) -> Box | None:
     fine = cv2.resize(
         (activation - low) / (high - low), (_FINE, _FINE), interpolation=cv2.INTER_CUBIC
     )
-    above = np.where(fine >= CUT, fine - CUT, 0)
+    above = np.where(fine >= cut, fine - cut, 0)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((above > 0).astype(np.uint8))
     masses = [float(above[pieces == n].sum()) for n in range(1, count)]
     main = int(np.argmax(masses))

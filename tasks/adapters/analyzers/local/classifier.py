@@ -7,8 +7,9 @@ The scores of a look are standardised over the 1000 classes and multiplied by SH
 softmax: the spread of a picture's own scores is low where the network knows what it sees (median
 0.8) and high where it does not (1.2 to 1.4 for the moon, galaxies, microscope slides). The looks'
 probabilities are averaged, not their scores, so that a label of which one look is sure and the
-others are not stays unsure. Both were chosen on half of the judged pictures that
-`benchmarks.label_precision` reports on; docs/local-analyzer.md has the figures.
+others are not stays unsure. `benchmarks.label_calibration` chooses SHARPNESS on one half of the
+judged pictures, `benchmarks.label_precision` reports on the other; docs/local-analyzer.md has the
+figures.
 """
 
 from dataclasses import dataclass
@@ -53,15 +54,23 @@ class Classification:
 
 def classify_picture(pixels: Rgb) -> Classification:
     """Classify a picture (75 ms)."""
+    scores, maps = score_looks(pixels)
+    return Classification(compute_probabilities(scores), maps)
+
+
+def score_looks(pixels: Rgb) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Compute each look's scores (looks, 1000), before softmax, and the first one's maps."""
     scores, maps = _load_session().run(["scores", "maps"], {"pixels": _crop_looks(pixels)})
-    return Classification(compute_probabilities(scores), maps[0])
+    return scores, maps[0]
 
 
-def compute_probabilities(looks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def compute_probabilities(
+    looks: npt.NDArray[np.float32], sharpness: float = SHARPNESS
+) -> npt.NDArray[np.float64]:
     """Compute the probabilities (1000,) from the scores (looks, 1000) of each look."""
     scores = looks.astype(np.float64)
     spread = np.maximum(scores.std(axis=1, keepdims=True), 1e-6)
-    scores = SHARPNESS * (scores - scores.mean(axis=1, keepdims=True)) / spread
+    scores = sharpness * (scores - scores.mean(axis=1, keepdims=True)) / spread
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray((weights / weights.sum(axis=1, keepdims=True)).mean(axis=0))
 
@@ -78,8 +87,10 @@ def _crop_looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     looks = [
         image.resize(side, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0) for box in boxes
     ]
-    values = np.stack([np.asarray(look, np.float32) for look in looks])
-    return np.ascontiguousarray(((values - 127) / 128).transpose(0, 3, 1, 2))
+    values = np.empty((len(looks), 3, *side), np.float32)
+    for n, look in enumerate(looks):
+        values[n] = np.asarray(look).transpose(2, 0, 1)
+    return (values - 127) / 128
 
 
 @run_once

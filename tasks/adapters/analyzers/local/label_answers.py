@@ -5,7 +5,7 @@ Pure functions. Shapes and limits: Amazon Rekognition API Reference, pages of th
 
 import numpy as np
 
-from image_tags.tasks.adapters.analyzers.local.activation import find_main_box
+from image_tags.tasks.adapters.analyzers.local.activation import Map, find_main_box
 from image_tags.tasks.adapters.analyzers.local.answer_parts import build_box, round_confidence
 from image_tags.tasks.adapters.analyzers.local.classifier import Classification
 from image_tags.tasks.adapters.analyzers.local.faces import Face
@@ -77,9 +77,15 @@ def find_main_label(known: Taxonomy, confidences: dict[str, float], least: float
 
 
 def find_label_box(known: Taxonomy, label: Label, seen: Classification) -> Box | None:
-    """Find where the label's classes were seen, each counted by its probability."""
-    weights = known.members[known.place[label.name]] * seen.probabilities
-    return find_main_box(np.tensordot(weights, seen.maps, axes=1).astype(np.float32))
+    """Find the box of what the label names."""
+    return find_main_box(map_label(known, label, seen))
+
+
+def map_label(known: Taxonomy, label: Label, seen: Classification) -> Map:
+    """Map (9, 9) where the label's classes were seen, each counted by its probability."""
+    classes = known.list_classes(label)
+    weights = seen.probabilities[classes, None, None]
+    return np.asarray((weights * seen.maps[classes]).sum(axis=0), np.float32)
 
 
 def build_moderation_labels(

@@ -74,7 +74,7 @@ def _flatten_alpha(image: Image.Image) -> Image.Image:
         above = image.convert("RGBA")
         background = Image.new("RGBA", above.size, (*_BACKGROUND, 255))
         return Image.alpha_composite(background, above).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _shrink_to_fit(image: Image.Image) -> Image.Image:

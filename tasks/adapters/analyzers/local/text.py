@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
+from image_tags.tasks.adapters.analyzers.local.sessions import limit_threads
 from image_tags.tasks.adapters.analyzers.local.shared import run_once
 
 DETECTION_SIDE = 576
@@ -87,7 +87,7 @@ class Reader:
         """
         from rapidocr import RapidOCR
 
-        cv2.setNumThreads(1)
+        limit_threads()
         self._least, self._sure = least, sure
         self._engine: Any = RapidOCR(
             params={
@@ -96,6 +96,8 @@ class Reader:
                 "Global.use_cls": False,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                # Off, memory goes back to the system after each layer, and threads wait for it.
+                "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
                 "Det.model_path": str(model_file("rapidocr", "*_det_*.onnx")),
                 "Det.limit_type": "max",
                 "Det.limit_side_len": side,
@@ -109,11 +111,13 @@ class Reader:
         Ornaments (`***`) are left out. A line is read (some 45 ms) when it is asked for, so a
         caller who has enough words saves the rest.
         """
+        from image_tags.tasks.adapters.analyzers.local.text_strips import find_strips
+
         height, width = pixels.shape[:2]
         if min(height, width) < LEAST_SIDE:
             return
         turned = False
-        for box, strip in self._find_strips(pixels):
+        for box, strip in find_strips(self._engine, pixels):
             reading, turned = self._read_either_way(strip, turned)
             if reading.confidence >= self._least and any(
                 character.isalnum() for character in reading.text
@@ -125,20 +129,6 @@ class Reader:
                     quad,
                     tuple(_split_words(reading, quad)),
                 )
-
-    def _find_strips(self, pixels: Rgb) -> Iterator[tuple[Quad, Rgb]]:
-        """Find each line's corners in px (from the top left, clockwise) and cut its strip out."""
-        from rapidocr.main import RapidOCRError
-
-        image, record = self._engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
-        try:
-            strips, found = self._engine.detect_and_crop(image, record)
-        except RapidOCRError:  # raised where there is no text
-            return
-        margin, scale = record["padding_1"], record["preprocess"]
-        for box, strip in zip(found.boxes, strips, strict=True):
-            corners = np.asarray(box, np.float64) - (margin["left"], margin["top"])
-            yield corners * (scale["ratio_w"], scale["ratio_h"]), strip
 
     def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
         """Start with the direction of the line before: upside down, that saves half the work."""

@@ -134,12 +134,11 @@ def _fit_canvas(pixels: Rgb, side: int) -> tuple[npt.NDArray[np.float32], Values
     )
     largest = max(STRIDES)
     canvas = np.zeros(
-        (-(-rows // largest) * largest, -(-columns // largest) * largest, 3), np.float32
+        (1, 3, -(-rows // largest) * largest, -(-columns // largest) * largest), np.float32
     )
-    canvas[:rows, :columns] = scaled[:, :, ::-1]
-    return np.ascontiguousarray(canvas.transpose(2, 0, 1)[None]), np.array(
-        [width / columns, height / rows]
-    )
+    for n, plane in enumerate(reversed(cv2.split(scaled))):
+        canvas[0, n, :rows, :columns] = plane
+    return canvas, np.array([width / columns, height / rows])
 
 
 def _is_inside(box: Values, width: int, height: int) -> bool:

@@ -8,11 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
+from image_tags.flows import demo_pictures
 from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 from image_tags.tasks.adapters.analyzers.local.pixels import LONGEST_SIDE, read_pixels, scale_size
 from image_tags.tasks.contracts.errors import Rejected
-from tests.support.pictures import HOPPER, SKIMAGE
-from tests.support.shapes import assert_response
+from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
+from tests.support.shapes import assert_inside, assert_response
 
 
 def saved(image, kind="PNG", **options):
@@ -36,6 +37,16 @@ def see_through():
     return image
 
 
+def cut_faces():
+    """A face cut off by the left edge and one cut off by the lower right corner."""
+    image = Image.new("RGB", (500, 400), "white")
+    with Image.open(ASTRONAUT) as astronaut:
+        face = astronaut.convert("RGB").crop((150, 20, 310, 200))
+    image.paste(face, (-45, 10))
+    image.paste(face, (370, 260))
+    return image
+
+
 ODD = {
     "grey": saved(cat("L")),
     "grey with alpha": saved(cat("LA")),
@@ -52,6 +63,8 @@ ODD = {
     "one pixel": saved(cat(size=(1, 1))),
     "very wide": saved(cat(size=(4000, 90))),
     "very tall": saved(cat(size=(90, 4000))),
+    "12,000 px high": saved(cat(size=(400, 12_000)), "JPEG"),
+    "two faces cut off by the edges": saved(cut_faces(), "JPEG"),
     "a line": saved(cat(size=(3000, 1))),
     "large": saved(cat(size=(3600, 2400)), "JPEG"),
     "all black": saved(Image.new("RGB", (200, 100))),
@@ -59,10 +72,33 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", ODD)
+DEMO = {
+    path: make for path, (kind, make) in demo_pictures.PICTURES.items() if kind.startswith("image/")
+}
+ANYTHING = {"label_confidence": 0.1, "moderation_confidence": 0.1, "word_confidence": 0.0}
+
+
+@pytest.mark.parametrize("name", [*ODD, *DEMO])
 def test_every_operation_answers_for_every_kind_of_picture(ask, name):
+    data = ODD[name] if name in ODD else DEMO[name]()
     for operation in LocalAnalyzer.operations:
-        assert_response(operation, ask(operation, ODD[name]))
+        response = ask(operation, data, **ANYTHING)
+        assert_response(operation, response)
+        assert_inside(response)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"BoundingBox": {"Left": -0.1, "Top": 0.0, "Width": 0.5, "Height": 0.5}},
+        {"BoundingBox": {"Left": 0.6, "Top": 0.0, "Width": 0.5, "Height": 0.5}},
+        {"BoundingBox": {"Left": 0.0, "Top": 0.0, "Width": 0.5, "Height": -0.5}},
+        {"Polygon": [{"X": 0.5, "Y": 1.5}]},
+    ],
+)
+def test_a_place_outside_the_picture_would_be_seen(wrong):
+    with pytest.raises(AssertionError, match="outside"):
+        assert_inside({"Labels": [{"Instances": [wrong]}]})
 
 
 @pytest.mark.parametrize(

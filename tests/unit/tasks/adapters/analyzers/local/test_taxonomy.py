@@ -66,12 +66,19 @@ def test_every_parent_is_a_label_and_none_is_its_own_ancestor():
 
 
 def test_every_label_can_be_found():
-    empty = [
-        label.name
-        for label, row in zip(load_taxonomy().labels, load_taxonomy().members, strict=True)
-        if not row.any()
-    ]
+    known = load_taxonomy()
+    empty = [label.name for label in known.labels if not len(known.list_classes(label))]
     assert empty == ["Face"], "which only a found face gives"
+
+
+def test_a_label_sums_its_classes_and_those_of_all_below_it():
+    known, values = load_taxonomy(), np.random.default_rng(0).dirichlet(np.ones(CLASSES))
+    sums = known.sum_probabilities(values)
+    for name, above in known.place.items():
+        below = [label for label in known.labels if name in (label.name, *label.ancestors)]
+        classes = sorted({number for label in below for number in label.classes})
+        assert sums[above] == pytest.approx(values[classes].sum(), abs=1e-12)
+        assert known.list_classes(LABELS[name]).tolist() == classes
 
 
 def test_names_and_categories_are_in_rekognitions_manner():
