@@ -247,7 +247,9 @@ def measure_power(draws: int, seed: int) -> Iterator[str]:
 
 def main() -> int:
     """Print the tables; exit code 1 if anything is out of bounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=60, help="of each world")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=("false-positives", "coverage", "power"))

@@ -21,7 +21,9 @@ from tests.support.site import Site
 
 def main() -> None:
     """Run the feed and print one line per run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=24)
     parser.add_argument("--links", type=int, default=500)
     parser.add_argument("--new", type=int, default=0, help="new links before each further run")

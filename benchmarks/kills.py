@@ -5,10 +5,10 @@ which processes are left. docs/rerunning.md has the table. The run waits for an 
 its answers back, as in the middle of its work.
 """
 
+import argparse
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,8 +29,13 @@ CASES = [
 ]
 
 
-def main(*chosen: str) -> None:
+def main() -> None:
     """Print one line per case."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", nargs="*", help='such as "TERM worker"; all if none is given')
+    chosen = parser.parse_args().cases
     with (
         tempfile.TemporaryDirectory() as home,
         RekognitionEndpoint().running() as endpoint,
@@ -109,4 +114,4 @@ def _lives(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -76,7 +76,9 @@ class Paced:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", type=int, default=2000)
     options = parser.parse_args()
     ids = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(options.links)]

@@ -4,6 +4,7 @@ Each case is read at a quarter of its size and in full, each in its own process:
 must grow with the size, not faster.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -82,6 +83,14 @@ def measure_case(path: str) -> None:
 
 def main() -> None:
     """Measure every case at a quarter of its size and in full."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("path", nargs="?", help="read this source only, in this process")
+    only = parser.parse_args().path
+    if only:
+        measure_case(only)
+        return
     print(f"{'case':10} {'MB':>6} {'rows':>9} {'links':>9} {'s':>6} {'MB more':>8}")
     for name, (write, ending) in CASES.items():
         for share in (0.25, 1.0):
@@ -97,7 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure_case(sys.argv[1])
-    else:
-        main()
+    main()

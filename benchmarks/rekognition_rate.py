@@ -26,7 +26,9 @@ from tests.support.rekognition_endpoint import ACCESS_KEY, REGION, SECRET_KEY
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--quota", type=float, default=50)
     parser.add_argument("--latency", type=float, default=0.3)

@@ -31,7 +31,9 @@ threading.Event().wait()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--quota", type=float, default=50)
     parser.add_argument("--latency", type=float, default=0.3)

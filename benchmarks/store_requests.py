@@ -49,7 +49,9 @@ main()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", type=int, default=2000)
     parser.add_argument("--folder", action="store_true", help="a folder as store: times only")
     options = parser.parse_args()

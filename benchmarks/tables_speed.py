@@ -182,7 +182,9 @@ def measure_apart(path: str, arguments: list[str]) -> Iterator[tuple[str, dict[s
 
 def main() -> None:
     """Stage the tables, then measure each step."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--csv", action="store_true", help="publish as CSV too")
     parser.add_argument("--step", choices=STEPS, help="do only this one, in this process")
