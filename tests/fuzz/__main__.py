@@ -25,9 +25,9 @@ AT_ONCE = 2
 PART = 100
 """Inputs between two looks at the clock."""
 MOST_SECONDS = 5.0
-"""CPU time of one input; measured: below 0.5."""
+"""CPU time of one input, at most."""
 MOST_MEMORY = 300
-"""MB by which the process may grow with one input; measured: below 60."""
+"""MB by which the process may grow with one input."""
 HANGS = 60
 """Seconds after which an input is taken to hang: the process ends with its stack."""
 NAMES = ("cells", "tables", "pictures", "web")

@@ -11,7 +11,7 @@ from image_tags.tasks.contracts.errors import StopRun
 Row = dict[str, Any]
 
 SLOW = 1.0
-"""Seconds after which a commit is taken to have met an outage; measured on S3: up to 0.3."""
+"""Seconds after which a commit is taken to have met an outage."""
 
 
 class GroupCommit:
