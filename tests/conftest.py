@@ -1,12 +1,15 @@
 """Fixtures that more than one folder of tests uses."""
 
-from collections.abc import Iterator
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import DATABASE, PrefectServer
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.s3_server import S3Server
 from tests.support.site import Site
@@ -109,12 +112,48 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """A real Prefect server with an empty database, for the whole session; don't kill this one."""
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a Prefect database with all its tables and nothing in them is, once a worker's server
+    has started: a server's first start takes twice as long without.
+    """
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / DATABASE
+
+
+@pytest.fixture(scope="session")
+def prefect_server(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[PrefectServer]:
+    """A real Prefect server with an empty database, for the whole session; don't kill this one.
+
+    One for each worker: who looks at the last flow run sees their own. One for all would save a
+    start of some seconds, and its SQLite would be locked more often.
+    """
     server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    server.start()
+    with empty_database.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not empty_database.exists():
+            server.start()
+            server.copy_database(empty_database)
+    if not server.started:
+        shutil.copy(empty_database, server.home / DATABASE)
+        server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def make_prefect_home(
+    empty_database: Path, prefect_server: PrefectServer
+) -> Callable[[Path], Path]:
+    """Makes a folder a home of Prefect with an empty database."""
+
+    def make(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(empty_database, folder / DATABASE)
+        return folder
+
+    return make
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ PICTURES = 6
 class World:
     """A server with a password, a feed of pictures and an analyzer."""
 
-    def __init__(self, folder, endpoint):
+    def __init__(self, folder, home, endpoint):
         self.folder, self.site = folder, Site()
-        self.server = PrefectServer(folder / "prefect", login=LOGIN)
+        self.server = PrefectServer(home, login=LOGIN)
         self.feed = folder / "feed.csv"
         links = [self.site.picture(f"/{number}.png", number) for number in range(PICTURES)]
         self.feed.write_text("\n".join(["link", *links, ""]))
@@ -45,9 +45,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory, make_prefect_home):
     with RekognitionEndpoint().running() as endpoint:
-        made = World(tmp_path_factory.mktemp("authentication"), endpoint)
+        folder = tmp_path_factory.mktemp("authentication")
+        made = World(folder, make_prefect_home(folder / "prefect"), endpoint)
         made.server.start()
         yield made
         made.server.stop()

@@ -20,9 +20,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(folder):
+def first(folder, make_prefect_home):
     """The first hour: nothing is there yet, and Prefect's embedded server is used."""
-    return executed(EXAMPLE, folder, {"PREFECT_HOME": str(folder / "prefect")})
+    home = make_prefect_home(folder / "prefect")
+    return executed(EXAMPLE, folder, {"PREFECT_HOME": str(home)})
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,9 @@ POOL = "killed"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, make_prefect_home):
     """A server of this file's own, to be killed."""
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    server = PrefectServer(make_prefect_home(tmp_path_factory.mktemp("prefect")))
     server.start()
     yield server
     server.stop()

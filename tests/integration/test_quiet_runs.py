@@ -6,12 +6,12 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.command import image_tags
-from tests.support.prefect_client import ask, flow_runs, task_runs
+from tests.support.prefect_client import ask, runs_of_store, task_runs
 from tests.support.processes import until
 from tests.support.rekognition_endpoint import Fault
 
 OPERATIONS = "detect_labels,detect_text,recognize_celebrities"
-LINKS, DEAD = 50, 12
+FEW, DEAD = 16, 12
 
 
 def run(server, rekognition, source, store, *more):
@@ -21,8 +21,8 @@ def run(server, rekognition, source, store, *more):
     return image_tags(*words, env={**server.env, **rekognition.environment()})
 
 
-def last_run(server):
-    return flow_runs(server, limit=1)[0]
+def last_run(server, store):
+    return runs_of_store(server, store)[0]
 
 
 def log_of(server, flow_run_id):
@@ -38,18 +38,19 @@ def all_task_runs(server, flow_run_id):
 
 
 @pytest.fixture
-def source(tmp_path, site):
-    links = [site.picture(f"/{n}.png", n) for n in range(LINKS)]
+def source(tmp_path, site, request):
+    links = [site.picture(f"/{n}.png", n) for n in range(getattr(request, "param", FEW))]
     file = tmp_path / "feed.csv"
     file.write_text("\n".join(["link", *links]))
     return file
 
 
+@pytest.mark.parametrize("source", [50], indirect=True)
 def test_fifty_links_make_about_twenty_task_runs_and_a_line_per_step(
     prefect_server, rekognition, source, tmp_path
 ):
     assert run(prefect_server, rekognition, source, tmp_path / "store").code == 0
-    flow_run = last_run(prefect_server)
+    flow_run = last_run(prefect_server, tmp_path / "store")
     runs = all_task_runs(prefect_server, flow_run["id"])
     assert len(runs) <= 20, sorted(one["name"] for one in runs)
 
@@ -87,7 +88,7 @@ def test_dead_hosts_are_one_warning_and_fail_only_the_first_run(
     lines = first.out.strip().splitlines()[:-1]  # the last one is the JSON
     assert lines[0].startswith(reason)
     assert lines[-1].startswith(reason)
-    flow_run = last_run(prefect_server)
+    flow_run = last_run(prefect_server, tmp_path / "store")
     assert flow_run["state_name"] == "Failed"
     assert {run["state_name"] for run in all_task_runs(prefect_server, flow_run["id"])} == {
         "Completed"
@@ -105,7 +106,7 @@ def test_dead_hosts_are_one_warning_and_fail_only_the_first_run(
 
     second = run(prefect_server, rekognition, source, tmp_path / "store", *more)
     assert second.code == 0, second.out
-    state = last_run(prefect_server)
+    state = last_run(prefect_server, tmp_path / "store")
     assert state["state_name"] == "Completed"
     assert reason in state["state"]["message"], "they are still reported"
 
@@ -127,7 +128,7 @@ def test_a_denied_permission_is_one_error(prefect_server, rekognition, source, t
     more = ["--batch-size", "1", "--task-retries", retries]
     done = run(prefect_server, rekognition, source, tmp_path / "store", *more)
     assert done.code == 1
-    flow_run = last_run(prefect_server)
+    flow_run = last_run(prefect_server, tmp_path / "store")
 
     def log():
         return log_of(prefect_server, flow_run["id"])

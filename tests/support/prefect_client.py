@@ -4,12 +4,15 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 import requests
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.testing.cli import CycloptsCliRunner
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -23,13 +26,31 @@ ROOT = Path(__file__).parents[2]
 def prefect(
     server: PrefectServer, *words: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> str:
-    """Run `prefect` with these words against the server; what it printed. It must succeed."""
+    """Run `prefect` with these words against the server; what it printed. It must succeed.
+
+    With an environment it is a process of its own, which may run flows. Otherwise it is this one,
+    which has paid for the imports already.
+    """
+    if env is None:
+        return _prefect_here(server, words, cwd)
     command = [sys.executable, "-m", "prefect", *words]
-    full = {**os.environ, **server.env, **(env or {})}
+    full = {**os.environ, **server.env, **env}
     done = subprocess.run(
         command, env=full, cwd=cwd, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def _prefect_here(server: PrefectServer, words: Sequence[str], cwd: Path) -> str:
+    settings = {PREFECT_API_URL: server.api, PREFECT_API_AUTH_STRING: server.login}
+    with (
+        patch.dict(os.environ, server.env),
+        temporary_settings(settings),
+        contextlib.chdir(cwd),
+    ):
+        done = CycloptsCliRunner().invoke(list(words))
+    assert done.exit_code == 0, done.output[-6000:]
     return done.stdout
 
 

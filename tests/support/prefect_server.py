@@ -1,13 +1,18 @@
 """A real Prefect server on loopback, with a database of its own."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import requests
 
 from tests.support.processes import free_port, stop, until
+
+DATABASE = "prefect.db"
+"""The database's file in Prefect's home."""
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -38,6 +43,11 @@ class PrefectServer:
         """What a client of this server has in its environment."""
         login = {"PREFECT_API_AUTH_STRING": self.login} if self.login else {}
         return {**QUIET, **login, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.api}
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start and wait until it answers."""
@@ -71,6 +81,14 @@ class PrefectServer:
             120,
             lambda: f"the Prefect server did not start:\n{self.log.read_text()[-2000:]}",
         )
+
+    def copy_database(self, file: Path) -> None:
+        """Copy the database as it is now, while the server works on it."""
+        with (
+            closing(sqlite3.connect(self.home / DATABASE)) as here,
+            closing(sqlite3.connect(file)) as there,
+        ):
+            here.backup(there)
 
     def answers(self) -> bool:
         """Whether it is up."""
