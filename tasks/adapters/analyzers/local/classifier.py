@@ -90,7 +90,7 @@ def _crop_looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     values = np.empty((len(looks), 3, *side), np.float32)
     for n, look in enumerate(looks):
         values[n] = np.asarray(look).transpose(2, 0, 1)
-    return (values - 127) / 128
+    return np.asarray((values - 127) / 128, np.float32)
 
 
 @run_once

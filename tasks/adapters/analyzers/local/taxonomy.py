@@ -48,7 +48,7 @@ class Taxonomy:
     def list_classes(self, label: Label) -> npt.NDArray[np.intp]:
         """The classes that count for a label."""
         places, classes = self.members
-        return classes[places == self.place[label.name]]
+        return np.asarray(classes[places == self.place[label.name]], np.intp)
 
     def sum_probabilities(self, of_classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Sum the probabilities (1000,) of the classes up to those of the labels.
@@ -59,7 +59,8 @@ class Taxonomy:
         20 ms each, longer than any sum here takes.
         """
         places, classes = self.members
-        return np.clip(np.bincount(places, of_classes[classes], len(self.labels)), 0.0, 1.0)
+        sums = np.bincount(places, of_classes[classes], len(self.labels))
+        return np.asarray(np.clip(sums, 0.0, 1.0), np.float64)
 
 
 @run_once

@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from rapidocr import RapidOCR
 from rapidocr.utils.process_img import apply_vertical_padding, get_rotate_crop_image
 
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
@@ -23,8 +22,11 @@ _TALL = 1.5
 """Times its width from which a strip is turned to read downwards: RapidOCR's."""
 
 
-def find_strips(engine: RapidOCR, pixels: Rgb) -> Iterator[tuple[Corners, Rgb]]:
-    """Find each line's corners and cut its strip out, as BGR; none where there is no text."""
+def find_strips(engine: Any, pixels: Rgb) -> Iterator[tuple[Corners, Rgb]]:
+    """Find each line's corners and cut its strip out, as BGR; none where there is no text.
+
+    `engine` is a RapidOCR, which is not typed throughout.
+    """
     image, record = engine.preprocess_img(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     image, record = apply_vertical_padding(
         image, record, engine.width_height_ratio, engine.min_height
@@ -35,7 +37,7 @@ def find_strips(engine: RapidOCR, pixels: Rgb) -> Iterator[tuple[Corners, Rgb]]:
         yield corners * (scale["ratio_w"], scale["ratio_h"]), cut_strip(image, box)
 
 
-def _detect_boxes(engine: RapidOCR, image: Rgb) -> Any:
+def _detect_boxes(engine: Any, image: Rgb) -> Any:
     detector = engine._load_det_model()
     prepare = detector.get_preprocess()
     scaled = prepare.resize(image)
@@ -53,7 +55,7 @@ def scale_values(
     values = np.arange(256, dtype=np.float32)[:, None] * np.float32(scale)
     tables = ((values - mean) / std).astype(np.float32)
     planes = [cv2.LUT(plane, tables[:, n]) for n, plane in enumerate(cv2.split(image))]
-    return np.stack(planes)[None]
+    return np.asarray(np.stack(planes)[None], np.float32)
 
 
 def cut_strip(image: Rgb, box: npt.NDArray[np.float32]) -> Rgb:
@@ -64,4 +66,4 @@ def cut_strip(image: Rgb, box: npt.NDArray[np.float32]) -> Rgb:
         return np.asarray(get_rotate_crop_image(image, box.copy()))
     strip = image[int(top) : int(bottom), int(left) : int(right)]
     height, width = strip.shape[:2]
-    return np.rot90(strip) if height / width >= _TALL else strip
+    return np.asarray(np.rot90(strip) if height / width >= _TALL else strip)
