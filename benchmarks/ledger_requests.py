@@ -23,7 +23,8 @@ from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.records import Answer, Picture
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.plan import analysis_batches, make_plan
+from image_tags.tasks.plan.cutting import analysis_batches
+from image_tags.tasks.plan.work import make_plan
 from tests.support.made import LABELS, PEOPLE, TEXT
 from tests.support.s3_server import BUCKET, S3Server
 

@@ -12,7 +12,8 @@ from image_tags.tasks.contracts.records import Fetched, distinct_pictures, disti
 from image_tags.tasks.contracts.settings import FetchSettings, Settings, SourceSettings
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.ingest.follow_links import LinkFollower, follow_links
-from image_tags.tasks.plan import Plan, make_plan, plan_sentences
+from image_tags.tasks.plan.step import plan_sentences
+from image_tags.tasks.plan.work import Plan, make_plan
 from image_tags.tasks.source.step import links_of, load_source_of
 
 NAME = "plan"

@@ -5,22 +5,18 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from image_tags.flows.fetch_and_ask import fetch_and_ask
 from image_tags.flows.flow_parameters import flatten_parameters
 from image_tags.flows.outcome import conclude_run, report_failures
 from image_tags.flows.start import begin_run, keep_store, name_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
-from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.assemble.step import assemble_tables
 from image_tags.tasks.check.step import check_tables
 from image_tags.tasks.clean.step import clean_tags
-from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.effects.step import measure_effects
-from image_tags.tasks.execution.mapping import run_batches
 from image_tags.tasks.explain.step import explain_run
-from image_tags.tasks.ingest.restore import restore_pictures
-from image_tags.tasks.ingest.step import ingest_images, plan_links
-from image_tags.tasks.plan import plan_analysis
+from image_tags.tasks.ingest.step import plan_links
 from image_tags.tasks.publish import publish_tables
 from image_tags.tasks.report.step import report_run
 from image_tags.tasks.reshape.step import reshape_tags
@@ -39,18 +35,12 @@ from image_tags.tasks.summary.step import collect_remarks, summarize_run
 @report_failures
 def image_tags(settings: Settings) -> State[Any]:
     """Fetch each distinct picture once, ask the analyzer once, and publish what passes the gate."""
-    stopped = lost_to = None
+    lost_to = None
     with begin_run(settings) as resources, keep_store(resources):
         source = read_source(resources)
         links = plan_links(resources)
-        run_batches(ingest_images, links.batches, resources)
         digests = links.digests
-        try:
-            images = plan_analysis(resources, digests)
-            restore_pictures(resources, links.known, images)
-            run_batches(analyze_images, images, resources)
-        except StopRun as error:
-            stopped = error
+        stopped = fetch_and_ask(resources, links)
         reshape_tags(resources, digests)
         clean_tags(resources)
         renamed = assemble_tables(resources, digests)

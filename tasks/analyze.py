@@ -17,7 +17,7 @@ from image_tags.tasks.contracts.errors import ImageTagsError, LinkError
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.records import Answer, BatchDone, Failure, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.execution.batches import Batch
+from image_tags.tasks.execution.batches import AHEAD, Batch
 from image_tags.tasks.execution.mapping import threads_per_batch
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import save_failures
@@ -45,7 +45,7 @@ class Outcome:
 
 
 @task(
-    task_run_name="{batch.step} {batch.number} of {batch.of}",
+    task_run_name="{batch.name}",
     persist_result=True,
     cache_key_fn=cache_key_of("analyze_images", AnalysisSettings),
     retry_condition_fn=may_succeed_later,
@@ -66,13 +66,14 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         logger.debug("%s: %s", picture.image_id, shown(said))
 
     all_threads = analyzer.threads(batch.step) * len(operations)
+    at_once = (batch.of or AHEAD) * len(operations)
     outcome = ask_for(
         batch.items,
         batch.step,
         analyzer=analyzer,
         ledger=resources.ledger(batch.step),
         run=run,
-        threads=threads_per_batch(all_threads, batch.of * len(operations)),
+        threads=threads_per_batch(all_threads, at_once),
         on_done=on_done,
     )
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)

@@ -18,6 +18,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -67,31 +68,28 @@ class Cell:
 
 
 class Bar:
-    """One step's progress."""
+    """One step's progress; shown from the first item on."""
 
-    def __init__(self, step: str, total: int, console: Console) -> None:
-        self.step, self.total, self.done = step, total, 0
+    def __init__(self, step: str, console: Console) -> None:
+        self.step, self.total, self.done = step, 0, 0
         self._console = console
         self._started = self._printed = time.monotonic()
-        self._live: Progress | None = None
+        self._row: TaskID | None = None
         self._cell = Cell() if console.is_jupyter else None
-        if console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                Rate(),
-                TimeRemainingColumn(),
-            )
-            self._live = Progress(*columns, console=console)
-            self._live.add_task(step, total=total)
-            self._live.start()
+
+    def add_items(self, items: int) -> None:
+        """Count more items that are to be done."""
+        self.total += items
+        if self._console.is_terminal:
+            if self._row is None:
+                self._row = _rows.add(self.step, self._console)
+            _rows.show(self._row, self.done, self.total)
 
     def advance(self, by: int) -> None:
         """Count more items as done, and show that from time to time."""
         self.done = min(self.done + by, self.total)
-        if self._live:
-            self._live.update(self._live.task_ids[0], completed=self.done)
+        if self._row is not None:
+            _rows.show(self._row, self.done, self.total)
         elif time.monotonic() - self._printed >= (EVERY_IN_PLACE if self._cell else EVERY):
             self.print_progress()
 
@@ -108,10 +106,45 @@ class Bar:
 
     def close(self) -> None:
         """Show the end of the step."""
-        if self._live:
-            self._live.stop()
-        else:
+        if self._row is not None:
+            _rows.close()
+        elif self.total:
             self.print_progress()
+
+
+class _Rows:
+    """The bars on a terminal, one below the other: a terminal has one live display."""
+
+    def __init__(self) -> None:
+        self._display: Progress | None = None
+        self._open = 0
+
+    def add(self, step: str, console: Console) -> TaskID:
+        if self._display is None:
+            self._display = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                Rate(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self._display.start()
+        self._open += 1
+        return self._display.add_task(step)
+
+    def show(self, row: TaskID, done: int, total: int) -> None:
+        if self._display is not None:
+            self._display.update(row, completed=done, total=total)
+
+    def close(self) -> None:
+        self._open -= 1
+        if self._open == 0 and self._display is not None:
+            self._display.stop()
+            self._display = None
+
+
+_rows = _Rows()
 
 
 def show_progress() -> None:
@@ -129,19 +162,27 @@ def print_line(line: str) -> None:
 
 
 @contextmanager
-def track_step(step: str, total: int) -> Iterator[None]:
-    """Show a step's progress on standard error while the block runs, if it has items."""
-    if not total or _console is None:
+def track_step(step: str, total: int = 0) -> Iterator[None]:
+    """Show a step's progress on standard error while the block runs, once it has items."""
+    if _console is None:
         yield
         return
-    bar = Bar(step, total, _console)
+    bar = Bar(step, _console)
     with _lock:
         _bars[step] = bar
+    add_to_step(step, total)
     try:
         yield
     finally:
         with _lock:
             _bars.pop(step).close()
+
+
+def add_to_step(step: str, items: int) -> None:
+    """Add items to do to a step that is tracked."""
+    with _lock:
+        if items and step in _bars:
+            _bars[step].add_items(items)
 
 
 def advance_step(step: str, by: int = 1) -> None:

@@ -17,6 +17,11 @@ TASK_RUNS = 200
 LEAST = 25
 """Items per batch at least: a batch has threads of its own, so small ones are no faster."""
 
+AHEAD = 2
+"""Batches per operation that run at a time while links are still being fetched: as one ends, the
+other keeps the pace.
+"""
+
 
 @dataclass(frozen=True)
 class Batch(Generic[Item]):
@@ -25,7 +30,7 @@ class Batch(Generic[Item]):
     Attributes:
         step: `ingest`, or the operation; shown in the task run's name.
         number: 1.. within the step.
-        of: how many batches the step has.
+        of: how many batches the step has; 0 for one that begins before that is known.
         items: links or pictures.
         digest: sha256 (hex) of the items' ids, in order; in the names of the batch's files and in
             its cache key.
@@ -36,6 +41,11 @@ class Batch(Generic[Item]):
     of: int
     items: tuple[Item, ...]
     digest: str
+
+    @property
+    def name(self) -> str:
+        """What its task run is called."""
+        return f"{self.step} {self.number} " + (f"of {self.of}" if self.of else "ahead")
 
 
 def batch_size(pieces: int, wanted: int | None = None) -> int:

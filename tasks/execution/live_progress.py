@@ -36,6 +36,7 @@ class Live:
         failed: of them, items of task runs that failed.
         reused: of them, items of task runs that an earlier attempt had done.
         updated: when the artifact was last updated, by the monotonic clock.
+        expects_more: whether the total still grows.
 
     """
 
@@ -47,6 +48,7 @@ class Live:
     failed: int = 0
     reused: int = 0
     updated: float = 0.0
+    expects_more: bool = False
 
     def count_items(self, items: int, state: str | None) -> None:
         """Count the items of a task run in its final state; updates the artifact now and then."""
@@ -59,6 +61,7 @@ class Live:
     def finish(self, states: Iterable[tuple[int, str | None]]) -> None:
         """Show the end of the step, from the items and the final state of each task run."""
         self.done = self.failed = self.reused = 0
+        self.expects_more = False
         self.updated = math.inf
         for items, state in states:
             self.count_items(items, state)
@@ -68,7 +71,13 @@ class Live:
         self.updated = time.monotonic()
         seconds = self.updated - self.started
         line = describe_progress(
-            self.noun, self.done, self.total, seconds, self.failed, self.reused
+            self.noun,
+            self.done,
+            self.total,
+            seconds,
+            self.failed,
+            self.reused,
+            expects_more=self.expects_more,
         )
         if self.artifact:
             with ignore_unreachable_server():
@@ -77,10 +86,15 @@ class Live:
                 )
 
 
-def show_live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
-    """Show a step's progress on the flow run's page, as an artifact of its first task run."""
+def show_live_progress(
+    step: str, total: int, task_run_id: UUID | None, expects_more: bool = False
+) -> Live:
+    """Show a step's progress on the flow run's page, as an artifact of its first task run.
+
+    With `expects_more`, the total is that of the items so far.
+    """
     key, noun = PROGRESS.get(step, (f"progress-of-{step.replace('_', '-')}", "items"))
-    description = describe_progress(noun, 0, total, 0, 0, 0)
+    description = describe_progress(noun, 0, total, 0, 0, 0, expects_more=expects_more)
     shown = ProgressArtifact(
         progress=0.0, key=key, description=description, task_run_id=task_run_id
     )
@@ -88,16 +102,24 @@ def show_live_progress(step: str, total: int, task_run_id: UUID | None) -> Live:
     with ignore_unreachable_server():
         # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
         artifact = shown.create(_sync=True).id  # type: ignore[call-arg,union-attr]
-    return Live(noun, total, artifact)
+    return Live(noun, total, artifact, expects_more=expects_more)
 
 
 def describe_progress(
-    noun: str, done: int, total: int, seconds: float, failed: int, reused: int
+    noun: str,
+    done: int,
+    total: int,
+    seconds: float,
+    failed: int,
+    reused: int,
+    *,
+    expects_more: bool = False,
 ) -> str:
     """One line: items done of all, their rate, and how many failed or were reused."""
     rate = done / seconds if seconds > 0 else 0.0
-    line = f"{done:,} of {total:,} {noun} done in {duration(seconds)}, {rate:.1f}/s"
-    if done < total and rate:
+    all_items = f"{total:,} {noun} so far" if expects_more else f"{total:,} {noun}"
+    line = f"{done:,} of {all_items} done in {duration(seconds)}, {rate:.1f}/s"
+    if done < total and rate and not expects_more:
         line += f", {duration((total - done) / rate)} left"
     if reused:
         line += f"; {reused:,} reused from an earlier attempt"

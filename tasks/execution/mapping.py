@@ -1,24 +1,19 @@
-"""Running one task over many batches."""
+"""Running one task over many batches, or two tasks, one on what the other brings."""
 
-import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any, Protocol
 
-from prefect import Task, unmapped
-from prefect.futures import as_completed, wait
-from prefect.tasks import exponential_backoff
+from prefect import Task
 
-from image_tags.tasks.adapters import progress
-from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.contracts.errors import StopRun
-from image_tags.tasks.contracts.records import BatchDone
+from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.batches import Batch
-from image_tags.tasks.execution.live_progress import show_live_progress
+from image_tags.tasks.execution.open_files import PLENTY, raise_open_files_limit
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.shards import run_shards
-from image_tags.tasks.execution.step_log import log_step
-from image_tags.tasks.execution.tallies import save_tally
-from image_tags.tasks.execution.task_runners import WORKERS, choose_place
+from image_tags.tasks.execution.step_run import Ended, StepRun
+from image_tags.tasks.execution.task_runners import WORKERS
 
 
 def run_batches(
@@ -35,55 +30,85 @@ def run_batches(
     """
     if not batches:
         return 0
-    with resources.clock.measure(step.name):
-        if resources.settings.shards > 1:
+    if resources.settings.shards > 1:
+        with resources.clock.measure(step.name):
             return run_shards(step, batches, resources)
-        return _run_here(step, batches, resources)
+    ended: Ended = SimpleQueue()
+    with StepRun(step, resources, ended) as running:
+        running.begin(batches)
+        while running.is_running:
+            _, future = ended.get()
+            running.take(future)
+        failed = running.finish()
+    if running.stopped:
+        raise running.stopped
+    return failed
 
 
-def _run_here(step: Task[..., Any], batches: Sequence[Batch[Any]], resources: RunResources) -> int:
-    settings = resources.settings
-    configured = step.with_options(
-        retries=settings.task_retries,
-        retry_delay_seconds=exponential_backoff(settings.task_retry_delay),
-        retry_jitter_factor=0.5,
-        result_serializer=ResultSerializer(),
+def may_overlap(settings: Settings) -> bool:
+    """Whether two steps can run at the same time in this process.
+
+    Shards and the processes of a Dask cluster get all of their batches at the start, so that no two
+    of them claim the same partition; and a process that may open few files has too few for two.
+    """
+    return (
+        settings.shards == 1 and settings.runner == "threads" and raise_open_files_limit() >= PLENTY
     )
-    # Not by `with_options`, which takes only storage that the server knows.
-    configured.result_storage = resources.results
-    total = sum(len(batch.items) for batch in batches)
-    place = choose_place(resources)
-    started = time.monotonic()
-    with progress.track_step(step.name, total), place.open():
-        # No tags on task runs: Prefect would ask its server for a slot per tag before each one.
-        given = {"resources": unmapped(place.resources), "batch": list(batches)}
-        futures: list[Any] = list(place.runner.map(configured, given))
-        live = show_live_progress(step.name, total, futures[0].task_run_id)
-        sizes = dict(zip(futures, (len(batch.items) for batch in batches), strict=True))
-        for future in as_completed(futures):
-            # Takes the state from the task run itself. The server's can lag behind and hide a
-            # failure, and its result could only be read from storage that the server knows.
-            future.wait()
-            live.count_items(sizes[future], str(future.state.name))
-            if not place.is_here:
-                progress.advance_step(step.name, sizes[future])
-            if isinstance(_error_of(future.state), StopRun):
-                # The others would meet the same; those that have begun end by themselves.
-                futures = [one for one in futures if not one.wrapped_future.cancel()]
-                break
-        wait(futures)
-        live.finish(
-            (sizes[future], "Failed" if _error_of(future.state) else str(future.state.name))
-            for future in futures
-        )
-    errors = [error for future in futures if (error := _error_of(future.state)) is not None]
-    done = [_result_of(future.state) for future in futures if future.state.is_completed()]
-    save_tally(resources)
-    log_step(step.name, total, time.monotonic() - started, done, errors)
-    for error in errors:
-        if isinstance(error, StopRun):
-            raise error
-    return len(errors)
+
+
+class Feed(Protocol):
+    """Makes batches for a second step of what the batches of a first one bring."""
+
+    def add(self, batch: Batch[Any]) -> None:
+        """Take what a batch of the first step has brought; it has ended, maybe failed."""
+
+    def next_batches(self, running: Mapping[str, int]) -> list[Batch[Any]]:
+        """Batches to begin now, given how many run by the step that they name."""
+
+    def last_batches(self) -> list[Batch[Any]]:
+        """All that is left, once every batch of the first step has ended."""
+
+
+def run_overlapping(
+    first: Task[..., Any],
+    batches: Sequence[Batch[Any]],
+    second: Task[..., Any],
+    feed: Feed,
+    resources: RunResources,
+) -> StopRun | None:
+    """Run a task over batches, and meanwhile a second one over what they bring.
+
+    Failed task runs hold up nothing. If the second step has to stop, the first goes on to its end.
+
+    Returns:
+        Why the second step had to stop, if it had to.
+
+    Raises:
+        StopRun: the first step had to stop. What the second one had begun has ended by then.
+
+    """
+    ended: Ended = SimpleQueue()
+    with (
+        StepRun(first, resources, ended) as leading,
+        StepRun(second, resources, ended, expects_more=True) as following,
+    ):
+        leading.begin(batches)
+        _begin_next(following, feed, None)
+        while leading.is_running:
+            running, future = ended.get()
+            batch = running.take(future)
+            if not leading.stopped:
+                _begin_next(following, feed, batch if running is leading else None)
+        leading.finish()
+        if not leading.stopped:
+            _begin_last(following, feed)
+        while following.is_running:
+            _, future = ended.get()
+            following.take(future)
+        following.finish()
+    if leading.stopped:
+        raise leading.stopped
+    return following.stopped
 
 
 def threads_per_batch(all_threads: int, batches: int) -> int:
@@ -91,20 +116,21 @@ def threads_per_batch(all_threads: int, batches: int) -> int:
     return max(1, -(-all_threads // min(WORKERS, max(1, batches))))
 
 
-def _result_of(state: Any) -> BatchDone:
-    result = state.result(raise_on_failure=False)
-    assert isinstance(result, BatchDone)  # noqa: S101 - every task that is mapped returns one
-    return result
+def _begin_next(following: StepRun, feed: Feed, has_ended: Batch[Any] | None) -> None:
+    try:
+        if has_ended:
+            feed.add(has_ended)
+        if following.stopped:
+            return
+        following.begin(feed.next_batches(following.running), are_last=False)
+    except StopRun as error:
+        following.stop(error)
 
 
-def _error_of(state: Any) -> BaseException | None:
-    if state.is_completed():
-        return None
-    if not state.is_final():
-        return RuntimeError(f"The process that ran it is gone; it was {state.name}.")
-    error = state.result(raise_on_failure=False)
-    return (
-        error
-        if isinstance(error, BaseException)
-        else RuntimeError(state.message or str(state.type))
-    )
+def _begin_last(following: StepRun, feed: Feed) -> None:
+    try:
+        batches = feed.last_batches()
+    except StopRun as error:
+        following.stop(error)
+    else:
+        following.begin([] if following.stopped else batches)

@@ -89,7 +89,8 @@ class RunResources:
     @property
     def link_log(self) -> LinkLog:
         """What is known of links; read once, and written to while links are fetched."""
-        return self._once("link_log", lambda: LinkLog(self.store))
+        interval = self.settings.commit_interval
+        return self._once("link_log", lambda: LinkLog(self.store, interval))
 
     @property
     def analyzer(self) -> Analyzer:

@@ -113,7 +113,7 @@ def iterate_settled(
 
 
 @task(
-    task_run_name="{batch.step} {batch.number} of {batch.of}",
+    task_run_name="{batch.name}",
     persist_result=True,
     cache_key_fn=cache_key_of("ingest_images", FetchSettings),
     retry_condition_fn=may_succeed_later,

@@ -17,7 +17,8 @@ from image_tags.tasks.analyze import ask_for
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture, distinct_pictures
 from image_tags.tasks.contracts.settings import AnalysisSettings
-from image_tags.tasks.plan import analysis_batches, make_plan
+from image_tags.tasks.plan.cutting import analysis_batches
+from image_tags.tasks.plan.work import make_plan
 from tests.support.made import LABELS, TEXT, fetched
 from tests.support.rekognition_endpoint import DROP_UNBILLED, Fault, RekognitionEndpoint
 from tests.support.site import png

@@ -150,14 +150,14 @@ def test_a_failed_batch_is_named_the_rest_is_published_and_a_new_run_does_what_i
         lambda runs: any(run["name"] == "publish the tables" for run in runs),
     )
     bad = {run["name"]: run["state"]["message"] for run in runs if run["state_type"] == "FAILED"}
-    assert set(bad) == {
-        "ingest 2 of 3",
-        "ingest 3 of 3",
-        "detect_labels 2 of 2",
-        "detect_text 2 of 2",
-    }
+    ingest = {name for name in bad if name.startswith("ingest")}
+    assert ingest == {"ingest 2 of 3", "ingest 3 of 3"}
     assert f"{world.site.url}/4.png: server_error" in bad["ingest 2 of 3"]
-    assert f"{hashlib.sha256(png(THROTTLED)).hexdigest()}: throttled" in bad["detect_text 2 of 2"]
+    # Which pictures are asked about together depends on which links were fetched first.
+    asked = {name.split()[0]: bad[name] for name in set(bad) - ingest}
+    assert set(asked) == {"detect_labels", "detect_text"}
+    assert len(bad) == 4
+    assert f"{hashlib.sha256(png(THROTTLED)).hexdigest()}: throttled" in asked["detect_text"]
 
     # What is good is saved and published; the rest is pending.
     assert world.endpoint.billed - before == billed_of(first.summary) == GOOD

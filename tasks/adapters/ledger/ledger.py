@@ -114,12 +114,13 @@ class Ledger:
             interval=interval,
         )
 
-    def find_answered(self, image_ids: Collection[str]) -> set[str]:
-        """Which of the images have an entry now.
-
-        One listing, and the ids and times in segments that appeared since the last look.
-        """
+    def look(self) -> None:
+        """See what appeared: one listing, and the ids and times in segments that are new."""
         self._log.refresh()
+
+    def find_answered(self, image_ids: Collection[str]) -> set[str]:
+        """Which of the images have an entry now, after a look."""
+        self.look()
         return self.find_known(image_ids)
 
     def find_known(self, image_ids: Collection[str]) -> set[str]:

@@ -136,3 +136,19 @@ def test_a_step_is_measured_also_when_it_fails(settings):
     with pytest.raises(ZeroDivisionError):
         divide(resources, 0)
     assert list(resources.clock.seconds) == ["divide"]
+
+
+@pytest.mark.parametrize("name", ["link_log", "ledger"])
+def test_answers_and_link_records_are_written_at_the_interval_of_the_settings(
+    name, monkeypatch, settings
+):
+    intervals = []
+    monkeypatch.setattr(module, "LinkLog", lambda _, interval: intervals.append(interval))
+    monkeypatch.setattr(module.Ledger, "of", lambda *given: intervals.append(given[-1]))
+    monkeypatch.setattr(module, "open_analyzer", lambda *_: "analyzer")
+    with RunResources("run", settings.model_copy(update={"commit_interval": 7.5})) as resources:
+        if name == "link_log":
+            _ = resources.link_log
+        else:
+            resources.ledger("detect_labels")
+    assert intervals == [7.5]

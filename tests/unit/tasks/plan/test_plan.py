@@ -9,14 +9,9 @@ from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import OverBudget, Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer, Fetched, distinct_pictures
-from image_tags.tasks.plan import (
-    OperationPlan,
-    Plan,
-    analysis_batches,
-    check_budget,
-    make_plan,
-    plan_sentences,
-)
+from image_tags.tasks.plan.cutting import analysis_batches
+from image_tags.tasks.plan.step import plan_sentences
+from image_tags.tasks.plan.work import OperationPlan, Plan, check_budget, make_plan
 from tests.support.made import LABELS, TEXT, MadeAnalyzer, fetched, labels_response, picture
 
 
