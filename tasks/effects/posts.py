@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from scipy import sparse, stats
 
+from image_tags.tasks.adapters.files.table_files import AnyTable
 from image_tags.tasks.contracts.metrics import Floats
 from image_tags.tasks.contracts.reasons import Status
 
@@ -42,7 +42,7 @@ class Posts:
         return sparse.csr_array((ones, (self.unit, np.arange(len(self.rows)))), shape=shape)
 
 
-def find_posts(images: pa.Table, max_links: int) -> tuple[Posts, list[str]]:
+def find_posts(images: AnyTable, max_links: int) -> tuple[Posts, list[str]]:
     """Find the rows with a picture that was read, and the image ids in the order of the columns.
 
     A picture behind more than `max_links` links is left out: it is likely a placeholder that a
@@ -67,7 +67,7 @@ def find_posts(images: pa.Table, max_links: int) -> tuple[Posts, list[str]]:
     return Posts(rows, unit.astype("int64"), pictures), list(ids)
 
 
-def add_rows_without_link(posts: Posts, images: pa.Table) -> Posts:
+def add_rows_without_link(posts: Posts, images: AnyTable) -> Posts:
     """Add the rows without any link, each a unit of its own without pictures."""
     links = images.select(["row", "status"]).to_pandas()
     bare = links.loc[links["status"] == Status.NO_LINK, "row"].to_numpy(dtype="int64")

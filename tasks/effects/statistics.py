@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse, stats
 
+from image_tags.tasks.adapters.files.table_files import AnyTable
 from image_tags.tasks.contracts.metrics import Floats, read_clusters, read_metric
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import TAG_EFFECTS, schema_of
@@ -53,8 +54,8 @@ class Comparison:
 
 def compare_tags(
     source: pa.Table,
-    images: pa.Table,
-    long: pa.Table,
+    images: AnyTable,
+    long: AnyTable,
     metrics: Sequence[str],
     settings: EffectSettings,
     max_links: int = MAX_LINKS,
@@ -65,7 +66,7 @@ def compare_tags(
     `celebrity_only` removes the labels of the others, so that they would count as having none.
 
     Args:
-        source: the source.
+        source: the source, or its columns that are named here.
         images: `images`, schema IMAGES.
         long: `tags_long`, schema TAGS_LONG.
         metrics: numeric columns of the source; a row without a finite number in one takes no part
@@ -106,7 +107,7 @@ def compare_tags(
 
 
 def _plan_comparisons(
-    images: pa.Table, long: pa.Table, kinds: Sequence[str], max_links: int
+    images: AnyTable, long: AnyTable, kinds: Sequence[str], max_links: int
 ) -> list[Comparison]:
     posts, image_ids = find_posts(images, max_links)
     every = give_to_units(find_traits(long, image_ids, kinds), posts.pictures)

@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import stage, staged
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 
 
@@ -17,15 +17,16 @@ def measure_effects(resources: RunResources) -> int:
     from image_tags.tasks.effects.statistics import compare_tags  # scipy.stats is slow to import
 
     store, run, settings = resources.store, resources.run, resources.settings
-    source, images, long = (staged(store, run, name) for name in ("source", "images", "tags_long"))
-    effects = compare_tags(
-        source,
-        images,
-        long,
-        settings.metric,
-        settings.only(EffectSettings),
-        settings.max_links_an_image,
-    )
-    stage(store, run, "tag_effects", effects)
+    columns = [*settings.metric, *([settings.effect_cluster] if settings.effect_cluster else [])]
+    with StagedTables(store, run) as staged:
+        effects = compare_tags(
+            staged.open("source").select(list(dict.fromkeys(columns))),
+            staged.open("images"),
+            staged.open("tags_long"),
+            settings.metric,
+            settings.only(EffectSettings),
+            settings.max_links_an_image,
+        )
+        staged.stage("tag_effects", effects)
     get_run_logger().info("%d comparisons by %s", effects.num_rows, ", ".join(settings.metric))
     return int(effects.num_rows)

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
+
+from image_tags.tasks.adapters.files.table_files import AnyTable, iterate_parts
 
 READ = ("word", "line")
 """The kinds that are text."""
@@ -40,7 +43,7 @@ def fold_text(text: str) -> str:
     return " ".join((letters if letters.strip() else folded).split())
 
 
-def find_traits(long: pa.Table, image_ids: Sequence[str], kinds: Sequence[str]) -> Traits:
+def find_traits(long: AnyTable, image_ids: Sequence[str], kinds: Sequence[str]) -> Traits:
     """Find the tags of some images: images x traits.
 
     Args:
@@ -48,9 +51,7 @@ def find_traits(long: pa.Table, image_ids: Sequence[str], kinds: Sequence[str]) 
         image_ids: the images, in the order of the rows.
         kinds: kinds of tags, and `any` for having text or a celebrity at all.
     """
-    tags = long.select(["image_id", "kind", "name"]).to_pandas()
-    tags["image"] = pd.Index(image_ids).get_indexer(pd.Index(tags["image_id"]))
-    tags = tags.loc[tags["image"] >= 0, ["image", "kind", "name"]]
+    tags = _read_tags(long, image_ids, kinds)
     text = tags["kind"].isin(READ)
     folded = {name: fold_text(name) for name in tags.loc[text, "name"].unique()}
     tags.loc[text, "name"] = tags.loc[text, "name"].map(folded)
@@ -67,6 +68,24 @@ def find_traits(long: pa.Table, image_ids: Sequence[str], kinds: Sequence[str]) 
         shape=(len(image_ids), len(names)),
     )
     return Traits(names, has)
+
+
+def _read_tags(long: AnyTable, image_ids: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
+    """The tags that matter: `image` (its place among the images), `kind` and `name`.
+
+    The ids, most of the table, are replaced by places part by part.
+    """
+    places = pa.array(image_ids, pa.string())
+    wanted = pa.array([*kinds, *READ, "celebrity"], pa.string())
+    empty = pa.schema({"image": pa.int32(), "kind": pa.string(), "name": pa.string()})
+    found = [empty.empty_table()]
+    for part in iterate_parts(long, ["image_id", "kind", "name"]):
+        image = pc.index_in(part["image_id"], value_set=places)
+        tags = pa.table([image, part["kind"], part["name"]], schema=empty)
+        kept = pc.and_(image.is_valid(), pc.is_in(part["kind"], value_set=wanted))
+        found.append(tags.filter(kept))
+    frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
+    return frame
 
 
 def give_to_units(traits: Traits, pictures: sparse.csr_array) -> Traits:

@@ -4,12 +4,14 @@ Text from outside (links, details, cells) is escaped, so that none of it is mark
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.compute as pc
 
+from image_tags.tasks.adapters.files.table_files import AnyTable, iterate_parts
 from image_tags.tasks.contracts.display import counted, link_address, markdown, percent, shown
 from image_tags.tasks.contracts.reasons import REASONS, Status
 
@@ -54,7 +56,7 @@ class Ending:
 def describe_run(
     ending: Ending,
     summary: Mapping[str, Any],
-    images: pa.Table,
+    images: AnyTable,
     findings: Sequence[Mapping[str, Any]],
     plan: Mapping[str, Any] | None,
     console: Callable[[str], str | None],
@@ -147,7 +149,7 @@ def _folder_of(summary: Mapping[str, Any]) -> str:
     return f"published/{summary['version']}" if summary["published"] else f"runs/{summary['run']}"
 
 
-def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
+def describe_funnel(summary: Mapping[str, Any], images: AnyTable) -> str:
     """Counts from rows to tagged links, and remarks for readers of the tables."""
     statuses, links = summary["statuses"], summary["links"]
     steps = [
@@ -155,7 +157,10 @@ def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
         ("links in them", links, ""),
         (
             "links with a picture in the store",
-            images.num_rows - images.column("image_id").null_count,
+            sum(
+                len(part) - part["image_id"].null_count
+                for part in iterate_parts(images, ["image_id"])
+            ),
             links,
         ),
         ("distinct images", summary["images"], ""),
@@ -172,35 +177,42 @@ def describe_funnel(summary: Mapping[str, Any], images: pa.Table) -> str:
     return "\n".join(lines).strip()
 
 
-def list_reasons(images: pa.Table, examples: int = EXAMPLES) -> str:
+def list_reasons(images: AnyTable, examples: int = EXAMPLES) -> str:
     """Each reason with the number of its links, its meaning, and a few of the links."""
-    links: dict[str, list[Mapping[str, Any]]] = {}
-    for image in images.select(["reason", "url", "detail"]).to_pylist():
-        if image["reason"] is not None:
-            links.setdefault(image["reason"], []).append(image)
-    if not links:
+    counts: Counter[str] = Counter()
+    first: dict[str, list[Mapping[str, Any]]] = {}
+    for part in iterate_parts(images, ["reason", "url", "detail"]):
+        for found in pc.value_counts(part["reason"].drop_null()).to_pylist():
+            code, links = found["values"], first.setdefault(found["values"], [])
+            counts[code] += found["counts"]
+            if len(links) < examples:
+                those = part.filter(pc.equal(part["reason"], code))
+                links += those.slice(0, examples - len(links)).to_pylist()
+    if not counts:
         return "Every link is tagged."
     lines = []
-    for code, those in sorted(links.items(), key=lambda item: -len(item[1])):
+    for code, count in counts.most_common():
         reason = REASONS[code]
         lines.append(
-            f"- **{len(those):,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}"
+            f"- **{count:,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}"
         )
-        lines += [f"    - {_format_link(one)}" for one in those[:examples]]
+        lines += [f"    - {_format_link(one)}" for one in first[code]]
     return "\n".join(lines)
 
 
-def list_pending(images: pa.Table, ending: Ending) -> str | None:
+def list_pending(images: AnyTable, ending: Ending) -> str | None:
     """The pending links and the command that tries them again; None if there are none."""
-    columns = images.select(["url", "reason", "detail", "status"]).to_pylist()
-    left = [image for image in columns if image["status"] == Status.PENDING]
-    if not left:
+    count = 0
+    shown_links: list[Mapping[str, Any]] = []
+    for part in iterate_parts(images, ["url", "reason", "detail", "status"]):
+        left = part.filter(pc.equal(part["status"], str(Status.PENDING)))
+        shown_links += left.slice(0, PENDING_SHOWN - len(shown_links)).to_pylist()
+        count += left.num_rows
+    if not count:
         return None
-    lines = [f"- {image['reason']}: {_format_link(image)}" for image in left[:PENDING_SHOWN]]
-    if len(left) > PENDING_SHOWN:
-        lines.append(
-            f"- ... and {len(left) - PENDING_SHOWN:,} more; all are in the table `images`."
-        )
+    lines = [f"- {image['reason']}: {_format_link(image)}" for image in shown_links]
+    if count > PENDING_SHOWN:
+        lines.append(f"- ... and {count - PENDING_SHOWN:,} more; all are in the table `images`.")
     return "\n\n".join([ending.as_markdown(), "### What is pending", "\n".join(lines)])
 
 
@@ -269,6 +281,11 @@ def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | No
             f"- {_inline_code('/'.join((summary['store'], folder, name)))}: {what}{open_it}"
         )
     return "\n".join(lines)
+
+
+def _count_pictures(images: AnyTable) -> int:
+    ids = (part["image_id"] for part in iterate_parts(images, ["image_id"]))
+    return sum(len(part) - int(part.null_count) for part in ids)
 
 
 def _format_link(image: Mapping[str, Any]) -> str:

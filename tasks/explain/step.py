@@ -22,7 +22,8 @@ from image_tags.tasks.contracts.display import markdown
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import load_json, run_key, staged
+from image_tags.tasks.execution.run_folder import load_json, run_key
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.explain.markdown import (
     MESSAGE,
@@ -48,21 +49,22 @@ def explain_run(
 ) -> None:
     """Create artifacts: how the run ended, pending links, reasons, checks and cost."""
     store, run = resources.store, resources.run
-    images = staged(store, run, "images")
     plan = load_json(store, run_key(run, "plan.json"))
     console = partial(console_page, store)
     changed = changed_settings(resources.settings)
-    page = describe_run(ending, summary, images, findings, plan, console, changed)
+    with StagedTables(store, run) as staged:
+        images = staged.open("images")
+        page = describe_run(ending, summary, images, findings, plan, console, changed)
+        left, reasons = list_pending(images, ending), list_reasons(images)
     show_ending(ending, page)
     links, statuses = f"of {summary['links']:,} links", summary["statuses"]
-    left = list_pending(images, ending)
     if left is not None:
         create_markdown_artifact(
             left, LEFT, f"{statuses['pending']:,} {links} are pending: which ones, and why."
         )
     untagged = statuses["rejected"] + statuses["pending"]
     create_markdown_artifact(
-        list_reasons(images), UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples."
+        reasons, UNTAGGED, f"Why {untagged:,} {links} are not tagged, with examples."
     )
     failed = sum(not finding["success"] for finding in findings)
     create_markdown_artifact(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from markupsafe import escape
 
+from image_tags.tasks.adapters.files.table_files import take_rows
 from image_tags.tasks.contracts.display import NAME, href, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.response_fields import as_list, box_of, clip_box
@@ -187,12 +187,9 @@ def read_source_cells(
     if not {"tagged", "images", "tags_wide"} <= set(view.tables):
         return [{} for _ in at]
     tagged = view.tables["tagged"]
-    ours = view.tables["images"].num_columns + view.tables["tags_wide"].num_columns - 1
-    rows = (
-        tagged.select(tagged.column_names[: tagged.num_columns - ours])
-        .take(pa.array(at, pa.int64()))
-        .to_pylist()
-    )
+    ours = len(view.tables["images"].column_names) + len(view.tables["tags_wide"].column_names) - 1
+    own = tagged.column_names[: len(tagged.column_names) - ours]
+    rows = take_rows(tagged, own, at).to_pylist()
     return [
         dict(
             [

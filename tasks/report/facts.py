@@ -119,8 +119,9 @@ def count_stages(view: ReportInput) -> list[Stage]:
 
 def group_by_reason(view: ReportInput, status: Status) -> list[Left]:
     """Group the links of a status by reason, the most frequent first, with a few examples each."""
-    images = view.select_frame("images", "row", "url", "status", "reason", "detail")
-    chosen = images[(images["status"] == status) & images["reason"].notna()]
+    columns = ("row", "url", "reason", "detail")
+    images = view.find_rows("images", columns, "status", [str(status)]).to_pandas()
+    chosen = images[images["reason"].notna()]
     left = [
         Left(str(code), explain_reason(str(code)), len(links), _pick_examples(links))
         for code, links in chosen.groupby("reason")

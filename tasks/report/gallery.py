@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from image_tags.tasks.adapters.files.table_files import iterate_groups
 from image_tags.tasks.contracts.display import NAME, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.report.cards import Card, make_card, read_source_cells
@@ -23,8 +24,8 @@ CARDS_BUDGET = 1_100_000
 ROWS_BUDGET = 1_400_000
 """Characters that the compressed rows without a thumbnail may take in the page."""
 
-MOST_ROWS = 200_000
-"""Pictures without a thumbnail that are looked at for a row at most."""
+MOST_ROWS = 60_000
+"""Pictures without a thumbnail that are looked at for a row at most: more never fit the budget."""
 
 ROW_TAGS = 60
 """Tags by which a picture without a thumbnail is found; the list shows the first of them."""
@@ -136,18 +137,12 @@ def _make_cards(
 
 def _make_rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[object]], list[str]]:
     """Make rows of [row number, link, kinds, indices of names], and those names."""
-    tags = _select_tags(view, pictures, ("image_id", "kind", "rank", "name")).sort_values(
-        ["image_id", "kind", "rank"]
-    )
-    kinds = (
-        tags.groupby("image_id")["kind"].agg(lambda kinds: " ".join(sorted(set(kinds)))).to_dict()
-    )
-    listed = tags.groupby("image_id")["name"].agg(list).to_dict()
+    kinds, listed = _list_tags(view, set(pictures["image_id"]))
     names: dict[str, int] = {}
     rows: list[list[object]] = []
     for picture in to_records(pictures):
         image_id = picture["image_id"]
-        mine = [shown(name, NAME) for name in listed.get(image_id, [])[:ROW_TAGS]]
+        mine = [shown(name, NAME) for name in listed.get(image_id, [])]
         found = kinds.get(image_id, "none") if picture["status"] == Status.TAGGED else "left"
         shared = " shared" if picture["links"] > 1 else ""
         places = [names.setdefault(name, len(names)) for name in mine]
@@ -155,8 +150,31 @@ def _make_rows(view: ReportInput, pictures: pd.DataFrame) -> tuple[list[list[obj
     return rows, list(names)
 
 
+def _list_tags(
+    view: ReportInput, image_ids: Collection[str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The kinds of the tags of each image, as one text, and the first names by kind and rank.
+
+    A part of the table is in memory at a time, and each distinct name once.
+    """
+    wanted = pa.array(image_ids, pa.string())
+    kinds: dict[str, set[str]] = {}
+    listed: dict[str, list[str]] = {}
+    once: dict[str, str] = {}
+    columns = ("image_id", "kind", "rank", "name")
+    for part in iterate_groups(view.tables["tags_long"], "image_id", columns):
+        tags = part.filter(pc.is_in(part["image_id"], value_set=wanted))
+        ordered = tags.sort_by([(name, "ascending") for name in columns[:3]])
+        found = (ordered[name].to_pylist() for name in ("image_id", "kind", "name"))
+        for image_id, kind, name in zip(*found, strict=True):
+            kinds.setdefault(image_id, set()).add(kind)
+            names = listed.setdefault(image_id, [])
+            if len(names) < ROW_TAGS:
+                names.append(once.setdefault(name, name))
+    return {image_id: " ".join(sorted(those)) for image_id, those in kinds.items()}, listed
+
+
 def _select_tags(view: ReportInput, pictures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    tags = view.select_table("tags_long", *columns)
-    wanted = pa.array(pictures["image_id"], pa.string())
-    frame: pd.DataFrame = tags.filter(pc.is_in(tags["image_id"], wanted)).to_pandas()
+    found = view.find_rows("tags_long", columns, "image_id", pictures["image_id"])
+    frame: pd.DataFrame = found.to_pandas()
     return frame

@@ -9,7 +9,6 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 from markupsafe import Markup
 
 from image_tags.tasks.contracts import display as text
@@ -134,14 +133,14 @@ def _draw_confidences(view: ReportInput) -> list[tuple[str, Markup]]:
 
 
 def _read_confidences(view: ReportInput, name: str, kind: str) -> "np.ndarray[Any, Any]":
-    table = view.select_table(name, "kind", "confidence")
-    return np.asarray(table.filter(pc.equal(table["kind"], kind))["confidence"].drop_null())
+    found = view.find_rows(name, ["confidence"], "kind", [kind])
+    return np.asarray(found["confidence"].drop_null())
 
 
 def _draw_effects(view: ReportInput) -> list[dict[str, Any]]:
     if "tag_effects" not in view.tables:
         return []
-    effects = view.tables["tag_effects"].to_pandas()
+    effects = view.select_frame("tag_effects", *view.tables["tag_effects"].column_names)
     metrics = []
     for metric, rows in list(effects.groupby("metric", sort=True))[:METRICS]:
         whole = rows[rows["kind"] == "any"]

@@ -1,19 +1,21 @@
 """The step that draws the report and keeps it with the run."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.metrics import Floats, read_metric
 from image_tags.tasks.contracts.records import JsonObject, picture_key
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key, staged
+from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key
+from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.codebook import CODEBOOK, write_codebook
 from image_tags.tasks.published.methods import METHODS, MethodsInput, write_methods
@@ -28,77 +30,83 @@ HTML = "text/html; charset=utf-8"
 def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
     """Write the report, the methods and the codebook of the staged tables; returns its address."""
     store, run, settings = resources.store, resources.run, resources.settings
-    tables = {
-        name: staged(store, run, name)
-        for name in published_tables(settings.metric)
-        if is_staged(store, run, name)
-    }
-    methods = write_methods(_gather_methods(resources, summary, tables))
-    store.write(run_key(run, METHODS), methods.encode(), "text/markdown; charset=utf-8")
-    codebook = write_codebook({name: table.schema for name, table in tables.items()})
-    store.write(run_key(run, CODEBOOK), codebook.encode(), "text/csv; charset=utf-8")
-    view = ReportInput(
-        summary=summary,
-        tables=tables,
-        findings=findings,
-        plan=load_json(store, run_key(run, "plan.json")),
-        previous=load_last_summary(store),
-        thumbnail=_picture_reader(store, tables["images"]),
-        metrics=_read_metrics(resources),
-        methods=methods,
-    )
-    key = run_key(run, "report.html")
-    store.write(key, render_report(view).encode(), HTML)
+    with StagedTables(store, run) as staged:
+        tables = {
+            name: staged.open(name)
+            for name in published_tables(settings.metric)
+            if is_staged(store, run, name)
+        }
+        methods = write_methods(_gather_methods(resources, summary, tables))
+        store.write(run_key(run, METHODS), methods.encode(), "text/markdown; charset=utf-8")
+        codebook = write_codebook({name: table.schema for name, table in tables.items()})
+        store.write(run_key(run, CODEBOOK), codebook.encode(), "text/csv; charset=utf-8")
+        view = ReportInput(
+            summary=summary,
+            tables=tables,
+            findings=findings,
+            plan=load_json(store, run_key(run, "plan.json")),
+            previous=load_last_summary(store),
+            thumbnail=_picture_reader(store, tables["images"]),
+            metrics=_read_metrics(staged, settings.metric),
+            methods=methods,
+        )
+        key = run_key(run, "report.html")
+        store.write(key, render_report(view).encode(), HTML)
     return store.locate(key)
 
 
-def _picture_reader(store: Store, images: pa.Table) -> Callable[[str], bytes | None]:
-    """How the report gets a picture by its image_id."""
-    columns = (images.column(name).to_pylist() for name in ("image_id", "object"))
-    objects = dict(zip(*columns, strict=True))
+def _picture_reader(store: Store, images: TableFile) -> Callable[[str], bytes | None]:
+    """How the report gets a picture by its image_id. It looks up the few that are shown."""
+    links = images.select(["image_id", "object"])
 
     def read_picture(image_id: str) -> bytes | None:
+        place = pc.index(links["image_id"], image_id).as_py()
+        if place < 0:
+            return None
+        extension = links["object"][place].as_py().rpartition(".")[2]
         try:
-            return store.read(picture_key(image_id, objects[image_id].rpartition(".")[2]))
-        except (KeyError, NotInStore):
+            return store.read(picture_key(image_id, extension))
+        except NotInStore:
             return None
 
     return read_picture
 
 
-def _read_metrics(resources: RunResources) -> dict[str, Floats]:
+def _read_metrics(staged: StagedTables, metrics: Sequence[str]) -> dict[str, Floats]:
     """Read the finite values of each metric that tags are compared by."""
-    metrics = resources.settings.metric
     if not metrics:
         return {}
-    source = staged(resources.store, resources.run, "source")
+    source = staged.open("source").select(list(dict.fromkeys(metrics)))
     values = {metric: read_metric(source, metric) for metric in metrics}
     return {metric: column[np.isfinite(column)] for metric, column in values.items()}
 
 
 def _gather_methods(
-    resources: RunResources, summary: JsonObject, tables: Mapping[str, pa.Table]
+    resources: RunResources, summary: JsonObject, tables: Mapping[str, TableFile]
 ) -> MethodsInput:
     settings = resources.settings
     asked = {
         operation: resources.analyzer.settings_of(operation) for operation in settings.operations
     }
-    parts = [
-        tables[name].select(["kind", "model_version"]) for name in ("tags_long", "tags_dropped")
-    ]
-    pairs = pa.concat_tables(parts).group_by(["kind", "model_version"]).aggregate([]).to_pylist()
+    columns = ["kind", "model_version"]
+    pairs = {
+        (pair["kind"], pair["model_version"])
+        for name in ("tags_long", "tags_dropped")
+        for part in tables[name].iterate(columns)
+        for pair in part.group_by(columns).aggregate([]).to_pylist()
+    }
     versions: dict[str, list[str]] = {}
-    for pair in sorted(pairs, key=lambda pair: (pair["kind"], pair["model_version"] or "")):
-        versions.setdefault(pair["kind"], []).append(pair["model_version"] or "not given")
-    links = Counter(tables["images"].column("image_id").drop_null().to_pylist())
+    for kind, version in sorted(pairs, key=lambda pair: (pair[0], pair[1] or "")):
+        versions.setdefault(kind, []).append(version or "not given")
+    links = pc.value_counts(tables["images"]["image_id"].drop_null()).field("counts")
     return MethodsInput(
         summary=summary,
         settings=settings,
         requests=asked,
         versions=versions,
-        kept=_count_values(tables["tags_long"].column("kind")),
-        removed=_count_values(tables["tags_dropped"].column("rule")),
-        placeholders=sum(n > settings.max_links_an_image for n in links.values()),
+        kept=_count_values(tables["tags_long"]["kind"]),
+        removed=_count_values(tables["tags_dropped"]["rule"]),
+        placeholders=pc.sum(pc.greater(links, settings.max_links_an_image)).as_py() or 0,
     )
 
 

@@ -1,15 +1,17 @@
 """What the pictures show: frequent names with examples, removed tags, shared pictures.
 
-Counting is left to Arrow: a run may have some ten million tags.
+Counting is left to DuckDB and Arrow: a run may have some ten million tags.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from image_tags.tasks.adapters.files.sorted_tables import add_table, open_database
 from image_tags.tasks.contracts.display import NAME, shown
 from image_tags.tasks.report.view import ReportInput
 
@@ -52,17 +54,21 @@ class Shared:
 
 def rank_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
     """Rank the names of one kind by the number of images that have them."""
-    tags = view.select_table("tags_long", "image_id", "kind", "name", "confidence")
-    tags = tags.filter(pc.equal(tags["kind"], kind))
-    counts = _count_values(tags, "name", limit, ("image_id", "count_distinct"))
-    some = tags.filter(pc.is_in(tags["name"], pa.array([name for name, _ in counts], pa.string())))
-    examples: dict[str, dict[str, None]] = {}
-    best_first = some.sort_by([("confidence", "descending"), ("image_id", "ascending")])
-    for name, image_id in zip(
-        best_first["name"].to_pylist(), best_first["image_id"].to_pylist(), strict=True
-    ):
-        examples.setdefault(name, {})[image_id] = None
-    return [Top(shown(name, NAME), n, list(examples[name])[:EXAMPLES]) for name, n in counts]
+    given = {"kind": kind, "limit": limit, "examples": EXAMPLES}
+    with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as database:
+        add_table(database, "tags", view.tables["tags_long"])
+        rows = database.execute(
+            "WITH seen AS (SELECT name, image_id, max(confidence) AS best FROM tags "
+            "WHERE kind = $kind GROUP BY name, image_id), "
+            "top AS (SELECT name, count(*) AS n FROM seen GROUP BY name ORDER BY n DESC, name "
+            "LIMIT $limit) "
+            "SELECT top.name, top.n, "
+            "list(image_id ORDER BY best DESC NULLS LAST, image_id)[1:$examples] "
+            "FROM top JOIN seen ON seen.name = top.name GROUP BY top.name, top.n "
+            "ORDER BY top.n DESC, top.name",
+            given,
+        ).fetchall()
+    return [Top(shown(name, NAME), n, images) for name, n, images in rows]
 
 
 def list_removed(view: ReportInput) -> list[Removed]:
@@ -103,11 +109,9 @@ def _rows_where(table: pa.Table, column: str, value: str) -> pa.Table:
     return table.filter(pc.equal(table[column], value))
 
 
-def _count_values(
-    table: pa.Table, by: str, limit: int, how: tuple[Any, str] = ([], "count_all")
-) -> Sequence[tuple[str, int]]:
+def _count_values(table: pa.Table, by: str, limit: int) -> Sequence[tuple[str, int]]:
     """Count the most frequent values of a column; equal counts by name."""
-    groups = table.group_by(by, use_threads=False).aggregate([how])
+    groups = table.group_by(by, use_threads=False).aggregate([([], "count_all")])
     named = groups.rename_columns(["n" if name != by else by for name in groups.column_names])
     first = named.sort_by([("n", "descending"), (by, "ascending")]).slice(0, limit)
     return list(zip(first[by].to_pylist(), first["n"].to_pylist(), strict=True))

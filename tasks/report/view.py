@@ -1,12 +1,14 @@
 """The input of a report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from image_tags.tasks.adapters.files.table_files import AnyTable, find_rows
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class ReportInput:
 
     Attributes:
         summary: summary.json of this run.
-        tables: those published, and `tag_effects` if there is one. `images`, `tags_long` and
-            `tags_dropped` are needed.
+        tables: those published, and `tag_effects` if there is one, in files or in memory.
+            `images`, `tags_long` and `tags_dropped` are needed.
         findings: the gate's, each with `table`, `severity`, `success`, `says`, `detail`.
         plan: plan.json of the run, of which `operations.<name>.cost_usd` is read; None if there is
             none.
@@ -29,7 +31,7 @@ class ReportInput:
     """
 
     summary: Mapping[str, Any]
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, AnyTable]
     findings: Sequence[Mapping[str, Any]] = ()
     plan: Mapping[str, Any] | None = None
     previous: Mapping[str, Any] | None = None
@@ -45,6 +47,12 @@ class ReportInput:
         """Select some columns of a table, as a DataFrame."""
         frame: pd.DataFrame = self.select_table(name, *columns).to_pandas()
         return frame
+
+    def find_rows(
+        self, name: str, columns: Sequence[str], column: str, values: Iterable[object]
+    ) -> pa.Table:
+        """Find the rows of a table whose `column` is one of the values; nothing else is kept."""
+        return find_rows(self.tables[name], columns, column, values)
 
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:

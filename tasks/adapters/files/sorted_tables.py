@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from image_tags.tasks.adapters.files.table_files import ROW_GROUP
+from image_tags.tasks.adapters.files.table_files import ROW_GROUP, AnyTable, TableFile
 
 MEMORY = "1GB"
 """What DuckDB may use before it goes to disk."""
@@ -42,6 +42,14 @@ def read_in_order(places: pa.Table, schema: pa.Schema, folder: Path) -> Iterator
         )
         for batch in query.to_arrow_reader(ROW_GROUP):
             yield pa.Table.from_batches([batch]).cast(schema)
+
+
+def add_table(database: duckdb.DuckDBPyConnection, name: str, table: AnyTable) -> None:
+    """Let queries read a table under a name; one in a file stays there."""
+    if isinstance(table, TableFile) and isinstance(table.source, Path):
+        database.read_parquet(str(table.source)).create_view(name)
+    else:
+        database.register(name, table.select(table.column_names))
 
 
 def open_database(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -5,7 +5,7 @@ A reader asks for the columns and rows that it needs and drops them afterwards. 
 and 20 MB as codes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class TableFile:
 
     def __init__(self, source: Path | bytes) -> None:
         """Read the schema; ArrowException or OSError if this is not a whole Parquet file."""
-        self._source = source
+        self.source = source
         self._encoded: dict[str, pa.DictionaryArray] = {}
         with self._open() as file:
             self.schema: pa.Schema = file.schema_arrow.remove_metadata()
@@ -91,7 +91,7 @@ class TableFile:
             raise KeyError(f"there is no column {missing[0]!r}")
 
     def _open(self, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
-        source = self._source
+        source = self.source
         given = pa.BufferReader(source) if isinstance(source, bytes) else source
         return pq.ParquetFile(given, read_dictionary=list(dictionaries))
 
@@ -126,6 +126,51 @@ class TableWriter:
         self._file.write_table(whole.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
         self._waiting = [whole.slice(rows)]
         self._held -= rows
+
+
+AnyTable = pa.Table | TableFile
+"""A table in memory or in a file; both give columns by `select`."""
+
+
+def iterate_parts(table: AnyTable, names: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns in parts; one in memory is a single part."""
+    if isinstance(table, TableFile):
+        yield from table.iterate(names)
+    else:
+        yield table.select(list(names))
+
+
+def iterate_groups(table: AnyTable, key: str, names: Sequence[str]) -> Iterator[pa.Table]:
+    """As `iterate_parts`, but neighbours with the same key are never separated."""
+    if isinstance(table, TableFile):
+        yield from table.iterate_groups(key, names)
+    else:
+        yield table.select(list(names))
+
+
+def find_rows(
+    table: AnyTable, names: Sequence[str], column: str, values: Iterable[object]
+) -> pa.Table:
+    """Some columns of the rows whose `column` is one of the values; only those stay in memory."""
+    wanted = pa.array(list(values), table.schema.field(column).type)
+    found = [
+        part.filter(pc.is_in(part[column], value_set=wanted)).select(list(names))
+        for part in iterate_parts(table, list(dict.fromkeys([*names, column])))
+    ]
+    empty = pa.schema([table.schema.field(name) for name in names]).empty_table()
+    return pa.concat_tables([empty.replace_schema_metadata(None), *found])
+
+
+def take_rows(table: AnyTable, names: Sequence[str], places: Sequence[int]) -> pa.Table:
+    """Some columns of the rows at some places, in that order; only those stay in memory."""
+    wanted = np.unique(np.asarray(places, dtype="int64"))
+    found, start = [], 0
+    for part in iterate_parts(table, names):
+        here = wanted[(wanted >= start) & (wanted < start + part.num_rows)]
+        found.append(part.take(pa.array(here - start)))
+        start += part.num_rows
+    order = np.searchsorted(wanted, np.asarray(places, dtype="int64"))
+    return pa.concat_tables(found).take(pa.array(order)) if found else table.select(list(names))
 
 
 def encode_column(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -10,6 +10,8 @@ from scipy import stats
 from image_tags.tasks.contracts.settings import EffectSettings
 from image_tags.tasks.contracts.tables import IMAGES, TAG_EFFECTS, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import compare_tags
+from tests.support.staged import Staged
+from tests.support.watched_tables import watch_tables
 
 
 def tables(links, tags):
@@ -383,3 +385,19 @@ def test_no_metric_gives_an_empty_table():
     assert (
         compare_tags(pa.table({"likes": [1]}), *tables([], []), [], EffectSettings()).num_rows == 0
     )
+
+
+def test_tags_in_a_file_are_compared_alike_and_read_in_parts(tmp_path):
+    staged = Staged(rows=60)
+    names = ("images", "tags_long")
+    files = watch_tables(tmp_path, {name: staged.tables[name] for name in names})
+    settings = EffectSettings(effect_min_rows=3)
+    found, expected = (
+        compare_tags(staged.source.select(["likes"]), *tables, ["likes"], settings)
+        for tables in (files.values(), [staged.tables[name] for name in names])
+    )
+    assert expected.num_rows
+    assert found.equals(expected)
+    assert files["tags_long"].whole == set()
+    assert files["tags_long"].in_parts == {"image_id", "kind", "name"}
+    assert files["images"].whole <= {"row", "image_id", "status"}

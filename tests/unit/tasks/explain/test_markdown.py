@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from image_tags.tasks.contracts.display import shown
+from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
 from image_tags.tasks.execution.live_progress import describe_progress
 from image_tags.tasks.explain.markdown import (
@@ -27,6 +28,7 @@ from image_tags.tasks.explain.markdown import (
     list_reasons,
 )
 from tests.support.made_run import HOSTILE
+from tests.support.watched_tables import watch_tables
 
 SUMMARY = {
     "source": "t.csv",
@@ -313,3 +315,31 @@ def test_progress_says_how_far_how_fast_and_what_failed():
         "4 in batches that failed"
     )
     assert describe_progress("links", 0, 5, 0, 0, 0) == "0 of 5 links done in 0.0 s, 0.0/s"
+
+
+def test_links_in_a_file_are_listed_alike_and_read_in_parts(tmp_path):
+    codes = [Reason.NOT_FOUND, None, Reason.TIMEOUT, Reason.SERVER_ERROR, None, Reason.NOT_FOUND]
+    rows = [
+        {
+            "row": n,
+            "position": 0,
+            "url": f"http://x/{n}.png",
+            "reason": code,
+            "status": code.status if code else Status.TAGGED,
+            "detail": f"{n}",
+        }
+        for n in range(120)
+        for code in [codes[n % len(codes)]]
+    ]
+    table = pa.Table.from_pylist(rows, schema=schema_of(IMAGES))
+    file = watch_tables(tmp_path, {"images": table})["images"]
+    ending = Ending("Some are pending.")
+    assert list_reasons(file) == list_reasons(table)
+    assert list_pending(file, ending) == list_pending(table, ending)
+    assert "40 not_found" in list_reasons(file)
+    assert list_reasons(file).count("http://x/") == 3 * EXAMPLES
+    # 40 are pending: every timeout and every server error, in the order of the table
+    lines = list_pending(file, ending).splitlines()
+    listed = [line.split(": ")[0] for line in lines if "x/" in line]
+    assert listed == ["- timeout", "- server_error"] * 20
+    assert file.whole == set()
