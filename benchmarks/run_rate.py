@@ -4,7 +4,7 @@
 Rekognition (50 calls a second and operation over a sliding second, 300 ms an answer) run as
 processes of their own; then the command runs once, as a user runs it, with three operations and a
 folder as store, or with `--s3` a real S3 server that shares this machine's cores. The figures are
-the endpoint's own counts.
+the endpoint's own counts, and the run's seconds against those that the quota alone would take.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +54,9 @@ def main() -> None:
             stack.callback(server.remove)
             server.start()
             env, store = env | server.env, f"s3://{BUCKET}/store"
+        begin = time.monotonic()
         summary = run(source, store, env, url)
+        options.seconds = time.monotonic() - begin
         with urllib.request.urlopen(f"{url}/stats") as answer:
             report(json.load(answer), summary, options)
 
@@ -93,6 +96,9 @@ def report(stats: dict, summary: dict, options: argparse.Namespace) -> None:
     rate = sum(stats["billed"].values()) / stats["seconds"] / len(stats["billed"])
     said = sum(account["billed"] for account in summary["calls"].values())
     print("seconds by step:", summary["seconds"])
+    ideal = options.images / options.quota
+    share = ideal / options.seconds
+    print(f"whole run: {options.seconds:.1f} s; ideal {ideal:.1f} s; ideal / whole run {share:.2f}")
     print(
         f"quota used: {rate / options.quota:.1%}; "
         f"throttled: {errors / requests:.2%} of {requests} ({stats['errors']})"

@@ -1,10 +1,10 @@
-"""How many requests to S3 a run makes per link, new and known, and how long known links take.
+"""How many requests to S3 a run makes per link, and how much memory and time links take.
 
 `uv run python -m benchmarks.store_requests` starts a real S3 server, a site with small pictures and
 the stand-in for Rekognition without a quota, and runs the command four times as a user does: on 20
 links and on all of them, on a store each, and both again with nothing new. Requests are counted
 where botocore sends them. What the analyzer itself reads from S3 is not counted: Amazon does not
-bill it.
+bill it. With `--folder` the store is a folder: times and memory only.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tests.support.s3_server import BUCKET, S3Server
 
 FEW = 20
 COUNTING = """
-import atexit, json, os, sys, threading
+import atexit, json, os, resource, sys, threading
 from collections import Counter
 from urllib.parse import parse_qs, unquote, urlsplit
 from botocore.httpsession import URLLib3Session
@@ -42,7 +42,13 @@ def count(self, request):
     return send(self, request)
 
 URLLib3Session.send = count
-atexit.register(lambda: open(os.environ["COUNTS"], "w").write(json.dumps(counts)))
+
+def tell():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open(os.environ["COUNTS"], "w") as file:
+        json.dump({"counts": counts, "peak_mb": peak / 1024}, file)
+
+atexit.register(tell)
 from image_tags.flows.cli import main
 main()
 """
@@ -72,21 +78,27 @@ def main() -> None:
             "AWS_DEFAULT_REGION": REGION,
         }
         env |= server.env
-        took = {}
+        took, peaks = {}, {}
         for links in (FEW, options.links):
             source = folder / f"{links}.csv"
             source.write_text("media\n" + "".join(f"{site}/{n}.png\n" for n in range(links)))
             store = str(folder / f"{links}") if options.folder else f"s3://{BUCKET}/{links}/store"
             for kind in ("new", "known"):
-                counts, took[links, kind] = run(source, store, env, folder)
-                show(links, kind, counts, took[links, kind])
+                counts, took[links, kind], peaks[links, kind] = run(source, store, env, folder)
+                show(links, kind, counts, took[links, kind], peaks[links, kind])
         for kind in ("new", "known"):
             beyond = took[options.links, kind] - took[FEW, kind]
-            print(f"{options.links} {kind} links: {beyond:.1f} s beyond a run on {FEW}")
+            memory = peaks[options.links, kind] / peaks[FEW, kind]
+            print(
+                f"{options.links} {kind} links: {beyond:.1f} s beyond a run on {FEW}, "
+                f"{memory:.2f} times its peak memory"
+            )
 
 
-def run(source: Path, store: str, env: dict[str, str], folder: Path) -> tuple[Counter[str], float]:
-    """One run: its requests by kind, and its seconds."""
+def run(
+    source: Path, store: str, env: dict[str, str], folder: Path
+) -> tuple[Counter[str], float, float]:
+    """One run: its requests by kind, its seconds, and its peak memory in MB."""
     words = ["run", str(source), "--store", store, "--analyzer", "rekognition", "--tps", "1000"]
     words += ["--url-column", "media", "--allow-private-addresses", "--json"]
     counts, begin = folder / "counts.json", time.monotonic()
@@ -95,13 +107,14 @@ def run(source: Path, store: str, env: dict[str, str], folder: Path) -> tuple[Co
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.monotonic() - begin
     print("seconds by step:", json.loads(done.stdout.strip().splitlines()[-1])["seconds"])
-    return Counter(json.loads(counts.read_text())), seconds
+    told = json.loads(counts.read_text())
+    return Counter(told["counts"]), seconds, told["peak_mb"]
 
 
-def show(links: int, kind: str, counts: Counter[str], seconds: float) -> None:
+def show(links: int, kind: str, counts: Counter[str], seconds: float, peak: float) -> None:
     print(
         f"{links} {kind} links: {sum(counts.values()) / links:.2f} requests per link, "
-        f"{seconds:.1f} s; {dict(counts.most_common())}"
+        f"{seconds:.1f} s, {peak:.0f} MB; {dict(counts.most_common())}"
     )
 
 

@@ -180,16 +180,19 @@ def follow(resources, batch):
 
 
 class Echo:
-    """One batch of the second step per batch of the first one."""
+    """A batch of the second step once the first step has brought something, and one at the end."""
 
     def __init__(self):
-        self.added, self.last = [], False
+        self.added, self.begun, self.last = [], False, False
 
     def add(self, batch):
         self.added.append(batch.items[0])
 
     def next_batches(self, running):
-        return [] if len(self.added) != 1 else batches_of("b", ["next"], ["next"], 1)
+        if self.begun or not self.added:
+            return []
+        self.begun = True
+        return batches_of("b", ["next"], ["next"], 1)
 
     def last_batches(self):
         self.last = True

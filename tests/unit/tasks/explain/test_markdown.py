@@ -336,10 +336,10 @@ def test_links_in_a_file_are_listed_alike_and_read_in_parts(tmp_path):
     ending = Ending("Some are pending.")
     assert list_reasons(file) == list_reasons(table)
     assert list_pending(file, ending) == list_pending(table, ending)
-    assert "40 not_found" in list_reasons(file)
-    assert list_reasons(file).count("http://x/") == 3 * EXAMPLES
+    assert "**40 not\\_found**" in list_reasons(file)
+    assert list_reasons(file).count(r"x\/") == 3 * EXAMPLES
     # 40 are pending: every timeout and every server error, in the order of the table
     lines = list_pending(file, ending).splitlines()
-    listed = [line.split(": ")[0] for line in lines if "x/" in line]
+    listed = [line.split(": ")[0] for line in lines if r"x\/" in line]
     assert listed == ["- timeout", "- server_error"] * 20
     assert file.whole == set()
