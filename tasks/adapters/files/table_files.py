@@ -8,6 +8,7 @@ and 20 MB as codes.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -128,7 +129,7 @@ class TableWriter:
         self._held -= rows
 
 
-AnyTable = pa.Table | TableFile
+AnyTable: TypeAlias = pa.Table | TableFile
 """A table in memory or in a file; both give columns by `select`."""
 
 
