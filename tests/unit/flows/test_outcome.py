@@ -12,7 +12,7 @@ from prefect.states import get_state_exception
 from image_tags.flows.outcome import OutcomeTag, RunFailed, conclude_run, report_failures
 from image_tags.tasks.contracts.errors import OverBudget, StopRun, UsageError
 from image_tags.tasks.contracts.settings import Settings
-from image_tags.tasks.plan import OperationPlan, Plan, check_budget
+from image_tags.tasks.plan.work import OperationPlan, Plan, check_budget
 
 SETTINGS = Settings(source="/data/feed.csv", store="/data/store", max_cost=0.01)
 SHORT = 64
