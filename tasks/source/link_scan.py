@@ -1,6 +1,7 @@
 """Find the links in plain text: prose, separated lists, Markdown, HTML; in linear time."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from image_tags.tasks.contracts.link_text import (
@@ -9,6 +10,7 @@ from image_tags.tasks.contracts.link_text import (
     WITHOUT_SCHEME,
     is_bare_picture,
 )
+from image_tags.tasks.source.html_images import keep_one_link_per_image
 
 _SCHEME = r"[a-z][a-z0-9+.-]{1,15}://"
 _HOST_BEGINS = "(?=[\\w\\[.-\u2190-\u2bff\U0001f000-\U0001faff])"  # also emoji
@@ -22,11 +24,13 @@ _START = re.compile(
 )
 
 # Commas, semicolons and bars are legal inside a link: they separate two links only where another
-# one follows. Quotes, angle brackets and the punctuation of other scripts never belong to a link.
+# one or a null follows. Quotes, angle brackets and most punctuation of other scripts never belong
+# to a link.
 _STOP = re.compile(
     r"[\s<>\"`\u201c\u201d\u201e\u00ab\u00bb\u3001\u3002\uff0c\uff1b\uff01\uff1f\uff08\uff09"
     r"\u3008-\u3011\uff5c\0]"
-    rf"|(?<![,|;])[,|;]+(?={_SCHEME}|//|www\.|data:image/)|\]\("
+    rf"|(?<![,|;^~])[,|;^~]+(?=[(\[{{]{{0,4}}(?:{_SCHEME}|//|www\.|data:image/))|\]\("
+    r"|[,|;](?=(?:null|none|nan|na)[,|;)\]}])|[^\x00-\x7f\w](?=https?://)"
     r"|&(?:quot|lt|gt|nbsp|apos|#34|#39|#160|#x22|#x27);",
     re.IGNORECASE,
 )
@@ -39,6 +43,16 @@ _EMPHASIS = frozenset("*_~")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]+")
 _LINK_FOLLOWS = re.compile(rf"{_SCHEME}|//|www\.|data:image/", re.IGNORECASE)
 _PICTURE_ENDS = re.compile(rf"\.(?:{PICTURE_ENDINGS})$", re.IGNORECASE)
+
+_PICTURE_THEN_TEXT = re.compile(
+    rf"\.(?:{PICTURE_ENDINGS})(?=https?://|[^\x00-\x7f][^./?=&%#]*$)", re.IGNORECASE
+)
+"""Where a picture's link ends though no blank follows: at another link, or at text in a script
+without blanks (`.jpg\u3067\u3059`)."""
+
+_NAMESPACE = re.compile(r"xmlns(?::[\w-]{1,20})?\s?=\s?[\"']?$", re.IGNORECASE)
+_RAW_SVG = re.compile(r"data:image/svg\+xml[^,]{0,40},\s*<", re.IGNORECASE)
+_SLASH_ENTITY = re.compile(r"&(?:#x2f|#47|sol|#x3a|#58|colon);", re.IGNORECASE)
 
 _ESCAPE = re.compile(r"\\(?:/|u([0-9a-f]{4})|[nrt](?=\s|$|https?:|\\))", re.IGNORECASE)
 
@@ -68,13 +82,13 @@ def scan_text(text: str) -> Found:
     and `data:image/`. Blanks inside a picture's link become `%20`, JSON escapes are undone. The
     time is linear in the length of the text.
     """
-    text = _without_escapes(_without_invisible(text))
+    text = keep_one_link_per_image(_without_escapes(_without_invisible(text)))
     links: list[str] = []
     only_links, done = True, 0
     while start := _START.search(text, done):
         only_links = only_links and not _WORD.search(text, done, start.start())
         link, done = _take_link(text, start, clean=only_links)
-        if not link.endswith("://"):
+        if not link.endswith("://") and not _is_namespace(text, start.start()):
             links.append(link)
     if not links:
         links = _bare_pictures(text)
@@ -86,6 +100,8 @@ def _take_link(text: str, start: re.Match[str], *, clean: bool) -> tuple[str, in
     """The link that begins here, and where the text goes on after it."""
     begin = start.start()
     before = text[begin - 1] if begin else ""
+    if _RAW_SVG.match(text, begin) and (svg_end := text.find("</svg>", begin)) > 0:
+        return text[begin : svg_end + 6], svg_end + 6
     stop = _STOP.search(text, start.end())
     end = stop.start() if stop else len(text)
     quote = None
@@ -95,6 +111,8 @@ def _take_link(text: str, start: re.Match[str], *, clean: bool) -> tuple[str, in
         end = quote.start()
     elif clean and stop and stop.group() == " " and not PICTURE_PATH.search(text[begin:end][-20:]):
         end = _end_after_blanks(text, begin, end)
+    if text_follows := _PICTURE_THEN_TEXT.search(text, begin, end):
+        end = text_follows.end()
     link = _trimmed(text[begin:end], before)
     done = begin + len(link)
     if "\\" in link:
@@ -116,6 +134,11 @@ def _end_after_blanks(text: str, begin: int, end: int) -> int:
     return end + tail.end() if tail else end
 
 
+def _is_namespace(text: str, begin: int) -> bool:
+    """Whether what begins here is the name of an XML namespace, which only looks like a link."""
+    return _NAMESPACE.search(text[max(begin - 32, 0) : begin]) is not None
+
+
 def _trimmed(link: str, before: str) -> str:
     """The link without punctuation and unbalanced closing brackets at its end."""
     unbalanced = {close: link.count(close) - link.count(_PAIRS[close]) for close in _PAIRS}
@@ -124,10 +147,17 @@ def _trimmed(link: str, before: str) -> str:
         last = link[end - 1]
         if unbalanced.get(last, 0) > 0:
             unbalanced[last] -= 1
-        elif last not in _TRAILING and not (last in _EMPHASIS and last == before):
+        elif not _is_punctuation(last) and not (last in _EMPHASIS and last == before):
             break
         end -= 1
     return link[:end]
+
+
+def _is_punctuation(character: str) -> bool:
+    """Whether a link does not end with this character: punctuation of any script."""
+    if character.isascii():
+        return character in _TRAILING
+    return character in _TRAILING or unicodedata.category(character).startswith("P")
 
 
 def _with_slashes(link: str) -> str:
@@ -150,7 +180,12 @@ def _without_invisible(text: str) -> str:
 
 
 def _without_escapes(text: str) -> str:
-    """The text with the escapes of JSON undone: of slashes, of characters, of ends of lines."""
+    """The text with the escapes of JSON undone: of slashes, of characters, of ends of lines.
+
+    Slashes and colons that HTML escapes are undone too: without them no link would be seen.
+    """
+    if "&" in text:
+        text = _SLASH_ENTITY.sub(lambda match: ":" if match[0][-2] in "aA8nN" else "/", text)
     return _ESCAPE.sub(_unescape, text) if "\\" in text else text
 
 

@@ -20,7 +20,10 @@ from image_tags.tasks.source.link_scan import scan_text
 from image_tags.tasks.source.media_objects import preferred_values
 from image_tags.tasks.source.reprs import read_repr
 
-EMPTY_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a", "nat", "<na>", "[]", "{}", "-"})
+# The last one is \N in lower case, as MySQL and Spark write null.
+EMPTY_WORDS = frozenset(
+    {"", "nan", "none", "null", "na", "n/a", "nat", "<na>", "[]", "{}", "-", r"\n"}
+)
 
 MAX_DEPTH = 100
 """Levels of lists, objects and texts in texts that are followed; the rest is read as prose."""

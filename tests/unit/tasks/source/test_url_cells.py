@@ -74,8 +74,10 @@ def test_links_in_a_cell(cell, links):
         f"{A}\r\n{B}\r\n",
         f"{A}\t{B}",
         f"{A}\\n{B}",
-        f"{A}\uff0c{B}",
-        f"{A}\u200b{B}",
+        *(f"{A}{sign}{B}" for sign in "\uff0c\u060c\u3001\u30fb\u2014\u200b^~"),
+        f"{A}{B}",
+        f"{{{{{A}}},{{{B}}}}}",
+        f"({A}),({B})",
         f"<{A}><{B}>",
         f"b'{A}' b'{B}'",
         f"({A}) ({B})",
@@ -104,6 +106,60 @@ TWITTER = {
     "media_url_https": A,
     "sizes": {"large": {"w": 1, "h": 1}},
 }
+def test_nulls_in_an_array_are_no_part_of_a_link():
+    assert links_in(f"{{{A},NULL,{B}}}") == links_in(f"{{NULL,{A},{B},NULL}}") == [A, B]
+
+
+LARGE, SMALL = "https://a.example/1,full.jpg", "https://a.example/1,small.jpg?a=1&amp;b=2"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f'<img src="{SMALL}" srcset="{SMALL} 320w, {LARGE} 1280w">',
+        f"<img srcset='{SMALL}, {LARGE} 2x' src='{SMALL}' alt=x />",
+        f'<picture><source srcset="{SMALL} 1x,\n {LARGE} 1.5x"><img src="{SMALL}"></picture>',
+        f'<picture>\n<source srcset="{SMALL}" type="image/webp"/><img src="{LARGE}"></picture>',
+        f'<img src="{DATA}" data-src="{LARGE}" class="lazy">',
+        f'<IMG SRC={LARGE} DATA-SRCSET="">',
+        f'<figure><img width="5" src="{LARGE}"></figure>',
+    ],
+)
+def test_an_html_image_gives_its_largest_picture(html):
+    assert links_in(html) == [LARGE]
+    assert links_in(f"<p>{html} and <a href='{A}'>this</a> {html}</p>") == [LARGE, A, LARGE]
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        (f"{A}\u3067\u3059", [A]),
+        (f"\u770b{A}\u5427", [A]),
+        (f"\U0001f449{A}\U0001f448", [A]),
+        ("https://a.example/wiki/\u65e5\u672c", ["https://a.example/wiki/\u65e5\u672c"]),
+        ("https://a.example/\u65e5.jpg", ["https://a.example/\u65e5.jpg"]),
+        (f"https://b.example/web/2020/{A}", [f"https://b.example/web/2020/{A}"]),
+        (f"https://b.example/?url={A}", [f"https://b.example/?url={A}"]),
+    ],
+)
+def test_text_without_blanks_around_a_picture_link(text, links):
+    assert links_in(text) == links
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"/>',
+        "<html xmlns='http://www.w3.org/1999/xhtml'>",
+    ],
+)
+def test_the_name_of_an_xml_namespace_is_no_link(svg):
+    assert links_in(svg) == []
+    assert links_in(f"{svg} {A}") == [A]
+    raw = "data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg'><g/></svg>"
+    assert links_in(f"{raw} {A}") == [raw, A]
+
+
 OBJECTS = [
     Photo(f"{B}?small", A),
     Video(A, [Photo(B, B)]),
@@ -145,6 +201,8 @@ def test_objects_inside_a_larger_object_give_one_link_each():
         (f"{A}?width=640&amp;s=x", f"{A}?width=640&s=x"),
         (f"{A}?width=640\\u0026s=x", f"{A}?width=640&s=x"),
         ("http:\\/\\/a.example\\/1.jpg", "http://a.example/1.jpg"),
+        ("http:&#x2F;&#x2F;a.example&#47;1.jpg", "http://a.example/1.jpg"),
+        ("http&colon;&sol;&sol;a.example/1.jpg", "http://a.example/1.jpg"),
         (f'"{A.replace("/", chr(92) + "/")}"', A),
         ("http:\\\\a.example\\x\\1.jpg", "http://a.example/x/1.jpg"),
     ],
@@ -214,6 +272,7 @@ WRAPPINGS = [
     ),
     *('<img src="{}">', "<img src='{}'/>", "<a href='{}'>x</a>", "url({})", "url('{}')", "URL={}"),
     *("&lt;{}&gt;", "&quot;{}&quot;", "\uff08{}\uff09", "\u770b{}\u3002\u597d", "b'{}'", "{}\\n"),
+    *("{}\u061f", "{}\u060c x", "{}\u0964", "{}\u2026", "{}\uff0e", "\u2039{}\u203a", "{}\u1362"),
     *("\u00ad{}", "{}\u200d", "pic:{}", "\u2014{}", '\\"{}\\"', "~{}~", "> {}", "- {}", "1. {}"),
 ]
 
@@ -307,6 +366,7 @@ def test_any_value_as_text_is_read_like_the_value(value):
         "<Photo at 0x7f>",
         "1.5/2",
         "\u200b",
+        "\\N",
         5.0,
     ],
 )
@@ -378,6 +438,12 @@ HOSTILE = {
     "invisible": "\u200b" * 1_000_000,
     "entities": A + "&amp;" * 200_000,
     "markdown": "![x](" * 200_000,
+    "images": "<img src=http://x srcset='" * 40_000,
+    "sizes": "<img srcset='" + "http://x/a,b 1w, " * 60_000 + "'>",
+    "pictures": "<picture><source srcset=a>" * 40_000,
+    "tildes": A + "~" * 1_000_000,
+    "wide": (A + "\u3067") * 40_000,
+    "namespaces": "xmlns='" * 140_000,
     "objects": '{"a":' * 50_000 + "1" + "}" * 50_000,
     "texts": json.dumps(json.dumps(json.dumps('"\\' * 10_000))),
 }
