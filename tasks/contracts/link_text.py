@@ -65,7 +65,7 @@ def link_spellings(link: str) -> list[str]:
         spellings = [f"{scheme}://{undo_entities(link)}" for scheme in ("https", "http")]
     else:
         spellings = [link]
-    return list(dict.fromkeys(map(_with_ascii_host, spellings)))
+    return list(dict.fromkeys(map(with_ascii_host, spellings)))
 
 
 def undo_entities(text: str) -> str:
@@ -84,7 +84,7 @@ def _entity(match: re.Match[str]) -> str:
     return quote(character) if character.isspace() else character
 
 
-def _with_ascii_host(address: str) -> str:
+def with_ascii_host(address: str) -> str:
     """The address with its host in ASCII; unchanged where it is already or where it has none."""
     if address.isascii() or not WEB.match(address):
         return address

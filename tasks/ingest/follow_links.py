@@ -3,8 +3,9 @@
 import hashlib
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Lock
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 
 class Fetcher(Protocol):
     """Fetches links; `image_tags.tasks.adapters.web.Web` does."""
+
+    @property
+    def heard_anything(self) -> bool:
+        """Whether anything has answered so far."""
 
     def fetch(self, url: str, etag: str | None = None, last_modified: str | None = None) -> Page:
         """Fetch the page behind a link; LinkError if there is none."""
@@ -65,7 +70,8 @@ class LinkFollower:
     def follow(self, url: str, known: LinkRecord | None) -> Fetched:
         """Return the outcome of a link: from its record where that still holds, else by fetching.
 
-        No link raises, whatever it leads to; an error of the store does.
+        It is recorded, unless it is pending: see `record_failures`. No link raises, whatever it
+        leads to; an error of the store does.
         """
         if known and known.is_settled(self._settings, self._now()):
             return known.as_fetched
@@ -73,12 +79,45 @@ class LinkFollower:
             outcome = self._fetch(url, known)
         except LinkError as error:
             outcome = Fetched(url, reason=error.reason, detail=error.detail, time=self._now())
-        if outcome.reason and outcome.reason.status is Status.PENDING:
-            record = record_failure(known, outcome, self._run, self._settings)
-        else:
-            record = record_outcome(outcome, self._settings)
+        if _is_pending(outcome):
+            return outcome
+        record = record_outcome(outcome, self._settings)
         self.link_log.add(record)
         return record.as_fetched
+
+    def record_failures(
+        self, failed: Sequence[Fetched], known: Mapping[str, LinkRecord]
+    ) -> list[Fetched]:
+        """Record links that may succeed later; return their outcomes, some given up by now.
+
+        Only after the others: while nothing at all answers, no failure counts towards giving up,
+        as it is then this machine that is offline.
+        """
+        online = not failed or self._is_online()
+        if not online:
+            log.warning(
+                "Nothing could be reached, not even links that led to pictures before: failures of "
+                "this run do not count towards giving up links."
+            )
+        outcomes = []
+        for one in failed:
+            record = record_failure(
+                known.get(one.url), one, self._run, self._settings, online=online
+            )
+            self.link_log.add(record)
+            outcomes.append(record.as_fetched)
+        return outcomes
+
+    def _is_online(self) -> bool:
+        """Whether anything answers: a link of this run, or one that led to a picture before."""
+        if self._web.heard_anything:
+            return True
+        for one in self.link_log.find_last_pictures():
+            with suppress(Exception):  # whatever it is, only whether something answers matters here
+                self._web.fetch(one.url, one.etag, one.last_modified)
+            if self._web.heard_anything:
+                return True
+        return False
 
     def _fetch(self, url: str, known: LinkRecord | None) -> Fetched:
         good = known.outcome if known and known.outcome.picture else None
@@ -166,7 +205,13 @@ def follow_links(
     ):
         outcomes[outcome.url] = outcome
         report_done(outcome)
+    failed = [one for one in outcomes.values() if _is_pending(one)]
+    outcomes.update((one.url, one) for one in follower.record_failures(failed, known))
     return [outcomes[url] for url in distinct]
+
+
+def _is_pending(outcome: Fetched) -> bool:
+    return outcome.reason is not None and outcome.reason.status is Status.PENDING
 
 
 def _work_in_threads(

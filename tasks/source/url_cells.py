@@ -71,6 +71,13 @@ def holds_links(cell: Any) -> bool:
     return any(map(is_link, links_in(cell)))
 
 
+def is_empty(cell: Any) -> bool:
+    """Whether a cell holds nothing, or a word for nothing such as `n/a`."""
+    if isinstance(cell, str):
+        return cell.strip().strip("\u200b\ufeff").lower() in EMPTY_WORDS
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
 def was_meant_as_link(text: str) -> bool:
     """Whether text without a link was meant as one: it names a scheme, host, path or file."""
     if len(text) > MAX_LINK or not _MEANT.match(text):
@@ -82,11 +89,11 @@ def was_meant_as_link(text: str) -> bool:
 
 def read_cell(cell: Any, depth: int = 0) -> CellLinks:
     """Read the links of a cell; see `links_in`."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return CellLinks()
     if isinstance(cell, bytes):
         # Some writers of Parquet leave out that bytes are text.
         cell = cell.decode("utf-8", "backslashreplace")
+    if is_empty(cell):
+        return CellLinks()
     if isinstance(cell, str):
         return _read_text(cell, depth)
     if depth > MAX_DEPTH:
@@ -130,8 +137,6 @@ def _read_object(members: Mapping[Any, Any], depth: int) -> CellLinks:
 
 def _read_text(text: str, depth: int) -> CellLinks:
     stripped = text.strip().strip("\u200b\ufeff")
-    if stripped.lower() in EMPTY_WORDS:
-        return CellLinks()
     if depth <= MAX_DEPTH and _WRITTEN_VALUE.match(stripped):
         value = _written_value(stripped)
         if value is not None and value != stripped:

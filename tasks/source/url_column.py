@@ -1,7 +1,7 @@
 """Which column of a table holds the links to pictures: the one asked for, or the likeliest."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
@@ -10,13 +10,16 @@ import pyarrow as pa
 
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.link_text import DATA, is_link, is_picture_path, link_spellings
-from image_tags.tasks.source.url_cells import holds_links, read_cell
+from image_tags.tasks.source.url_cells import holds_links, is_empty, links_in, read_cell
 
 SAMPLE = 1000
 """Filled cells that a column is judged by."""
 
 CLEAR = 0.15
 """By how much the best column must lead; a picture's name counts 0.4, its address up to 1."""
+
+PICTURES = 0.8
+"""Score from which a column looks like pictures, if another one was asked for."""
 
 _MAY_HOLD_LINK = re.compile(r"//|www\.|data:|\\/|\\\\|[a-z]/", re.IGNORECASE)
 
@@ -97,7 +100,8 @@ def choose_url_column(table: pa.Table, wanted: str | None) -> UrlColumn:
     their names. Where no row has a link, the name decides.
 
     Raises:
-        UsageError: there is no such column, none that holds links, or several that may be meant.
+        UsageError: there is no such column, it plainly holds other values than links, none holds
+            links, or several may be meant.
     """
     names = table.column_names
     listed = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
@@ -182,13 +186,30 @@ def _clear_winner(candidates: list[_Candidate]) -> UrlColumn:
 
 
 def _remarks_without_links(table: pa.Table, name: str) -> tuple[str, ...]:
-    """A sentence if no row has a link in the column, with the columns that have some."""
-    column = table.column(name)
-    if any(holds_links(cell) for chunk in column.chunks for cell in chunk.to_pylist()):
+    """A sentence if no row has a link in the column, with the columns that have some.
+
+    Raises:
+        UsageError: it is plainly the wrong column: it has values, none of them is meant as a link,
+            and another column looks like pictures.
+    """
+    cells = [cell for chunk in table.column(name).chunks for cell in chunk.to_pylist()]
+    if any(map(holds_links, cells)):
         return ()
-    others = [one.name for one in _candidates(table, whole_cells=True) if one.name != name]
-    hint = f" There are links in {', '.join(map(repr, others[:5]))}." if others else ""
+    others = [one for one in _candidates(table, whole_cells=True) if one.name != name]
+    listed = ", ".join(repr(one.name) for one in others[:5])
+    if others and others[0].score >= PICTURES and _are_other_values(cells):
+        raise UsageError(
+            f"There are no links in the column {name!r}; there are some in {listed}. "
+            "Name the right one with --url-column."
+        )
+    hint = f" There are links in {listed}." if others else ""
     return (f"No row has a link in the column {name!r}.{hint}",)
+
+
+def _are_other_values(cells: Iterable[object]) -> bool:
+    """Whether cells hold values that are no links, not just one word for "none" or no value."""
+    values = {str(cell).strip() for cell in cells if not is_empty(cell)}
+    return len(values) > 1 and not any(map(links_in, values))
 
 
 def _sample(column: pa.ChunkedArray) -> list[object]:

@@ -367,3 +367,32 @@ class TestSpellings:
             assert web.fetch(f"http://{host}/good.jpg").body == GOOD
         known = {"i❤.test": "xn--i-7iq.test", "bücher.test": "xn--bcher-kva.test"}
         assert asked == [known.get(host, host)]
+
+    @pytest.mark.parametrize(
+        "location", ["http://i❤.test:{}/good.jpg", "//bücher.test:{}/good.jpg"]
+    )
+    def test_hosts_that_browsers_open_behind_a_redirect(self, server, location):
+        asked = []
+
+        def lookup(name, port, *_):
+            asked.append(name)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+
+        server.answers["/to"] = status(
+            302, Location=location.format(server.port).encode().decode("latin-1")
+        )
+        with Web(FetchSettings(allow_private_addresses=True, deadline=10), lookup) as web:
+            assert web.fetch(server.url("/to")).body == GOOD
+            assert web.heard_anything
+        assert asked == ["xn--i-7iq.test" if "❤" in location else "xn--bcher-kva.test"]
+
+    @pytest.mark.parametrize("link", ["www.shop.test:{}/good.jpg", "//i❤.test:{}/good.jpg"])
+    def test_links_without_a_scheme_over_the_network(self, server, link):
+        """First with https, which this server does not speak."""
+
+        def lookup(_, port, *__):
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+
+        settings = FetchSettings(allow_private_addresses=True, deadline=10, fetch_retries=0)
+        with Web(settings, lookup) as web:
+            assert web.fetch(link.format(server.port)).body == GOOD

@@ -162,6 +162,7 @@ def test_the_same_on_s3(run, rekognition, s3, tmp_path):
     [
         (("missing.csv",), "no file 'missing.csv'"),
         (("{feed}", "--url-column", "nope"), "no column 'nope'"),
+        (("{feed}", "--url-column", "id"), "no links in the column 'id'"),
         (("{empty}",), "is empty"),
         (("{picture}",), "is not a table"),
         (("{feed}", "--operations", "detect_cats"), "no operation 'detect_cats'"),

@@ -10,7 +10,7 @@ from image_tags.tasks.adapters.files.files import expand_address
 from image_tags.tasks.adapters.store.s3 import S3Store
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
-from image_tags.tasks.source.step import load_source
+from image_tags.tasks.source.step import links_of, load_source
 from tests.support.command import image_tags
 from tests.support.s3_server import BUCKET
 
@@ -83,6 +83,36 @@ def test_a_pattern_means_what_it_means_locally(folder, tmp_path, pattern, expect
     assert found(folder, f"{folder.address}/{pattern}") == expected
     local = expand_address(f"{tmp_path}/{pattern}", store=str(tmp_path / "store"))
     assert [os.path.relpath(one, tmp_path) for one in local] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "remark"),
+    [
+        ("a.csv", f"sep=;\nid;u\n1;{URL}\n".encode(), "semicolon"),
+        ("a.csv", f"id\tu\n1\t{URL}\n".encode("utf-16"), "UTF-16"),
+        ("a.tsv.gz", gzip.compress(f"My export\nid\tu\n1\t{URL}\n".encode()), "above the header"),
+        ("a.csv", f'id,t,u\n1,"say \\"hi, you\\"",{URL}\n'.encode(), "backslashes"),
+        ("a.txt", f"{URL}\n".encode(), "The first line holds a link"),
+        ("a.csv", f'"u"\n"1","{URL}"\n"2","{URL}"\n'.encode(), "row names"),
+        (
+            "tweets.js",
+            b'window.YTD.tweets.part0 = [{"tweet": {"id": "1", "entities": {"media": '
+            b'[{"media_url_https": "' + URL.encode() + b'"}]}}}]',
+            "Each row is the object 'tweet'",
+        ),
+        ("a.json", b'{"data": [{"u": "' + URL.encode() + b'"}], "meta": {}}', "the list 'data'"),
+    ],
+)
+def test_every_shape_of_a_file_is_read_from_s3_as_from_a_folder(
+    folder, tmp_path, name, data, remark
+):
+    folder.write(f"shapes/{name}", data, "text/plain")
+    (tmp_path / name).write_bytes(data)
+    source = load_source(f"{folder.address}/shapes/{name}", None)
+    local = load_source(str(tmp_path / name), None)
+    assert (source.table, source.remarks) == (local.table, local.remarks)
+    assert {link.url for link in links_of(source.table, source.url_column)} == {URL}
+    assert any(remark in one for one in source.remarks)
 
 
 @pytest.mark.parametrize(

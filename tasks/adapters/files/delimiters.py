@@ -1,10 +1,10 @@
 """Guess what separates the cells of a text table, by looking at its first rows."""
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 
+from image_tags.tasks.adapters.files.csv_rows import iterate_rows
+from image_tags.tasks.adapters.files.preambles import find_preamble
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.link_text import PICTURE_ENDINGS, WEB
 
@@ -47,28 +47,37 @@ def parse_delimiter(given: str) -> str:
     return character
 
 
-def find_delimiter(name: str, text: str, given: str | None) -> Delimiter:
+def find_delimiter(
+    name: str, text: str, given: str | None, header: bool | None = None
+) -> Delimiter:
     """Find the delimiter: the one given, Excel's `sep=;` line, or the one that fits the first rows.
 
     Args:
         name: of the file; `.tsv` prefers tabs.
         text: of the file.
         given: by `--delimiter`.
+        header: by `--header`; None: the table may begin below a title.
     """
     declared = _SEP_LINE.match(text)
     begin = declared.end() if declared else 0
-    if given is not None:
-        return Delimiter(parse_delimiter(given), begin)
-    remark: str | None
-    if declared:
-        remark = f"The delimiter is the {_named(declared.group(1))} that the first line names."
-        return Delimiter(declared.group(1), begin, remark)
-    sample = _whole_lines(text)
+    character = parse_delimiter(given) if given is not None else None
+    remark = None
+    if declared and character is None:
+        character = declared.group(1)
+        remark = f"The delimiter is the {_named(character)} that the first line names."
+    sample = _whole_lines(text[begin:] if begin else text)
+    above = find_preamble(sample, [character] if character else CANDIDATES)
+    if above and header is None:
+        return Delimiter(above.delimiter, begin + above.end, above.remark)
+    return Delimiter(character, begin, remark) if character else _find_by_looking(name, sample)
+
+
+def _find_by_looking(name: str, sample: str) -> Delimiter:
     expected = "\t" if name.lower().removesuffix(".gz").endswith(".tsv") else ","
     character = _best_fit(sample, expected)
     remark = None
     if character == NO_DELIMITER:
-        if any(candidate in sample for candidate in CANDIDATES):
+        if any(candidate in sample for candidate in CANDIDATES) or _is_odd_table(name, sample):
             remark = "Each line is one cell, as no delimiter fits the lines (see --delimiter)."
     elif character != expected:
         remark = f"The delimiter is the {_named(character)}, found by looking (see --delimiter)."
@@ -105,7 +114,7 @@ def _best_fit(sample: str, expected: str) -> str:
     for candidate in sorted(CANDIDATES, key=lambda one: one != expected):
         if lines and all(_is_one_link(line, candidate) for line in lines):
             continue
-        rows = _split(sample, candidate)
+        rows = list(iterate_rows(sample, candidate))
         width = len(rows[0]) if rows else 1
         if width == 1 and not _names_are_one_short(rows, lines):
             continue
@@ -113,7 +122,7 @@ def _best_fit(sample: str, expected: str) -> str:
         if score > best_score or best == NO_DELIMITER:
             best, best_score = candidate, score
     if best == NO_DELIMITER and lines and _QUOTED_NAMES.fullmatch(lines[0]):
-        rows = _split(sample, " ")  # R's write.table
+        rows = list(iterate_rows(sample, " "))  # R's write.table
         if len(rows) > 1 and {len(row) - len(rows[0]) for row in rows[1:]} <= {1}:
             return " "
     return best
@@ -147,9 +156,11 @@ def _is_one_link(line: str, candidate: str) -> bool:
     return WEB.match(first) is not None and not re.search(r'[\s"]', line.strip())
 
 
-def _split(sample: str, candidate: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=candidate)
-    return [row for row in reader if row]
+def _is_odd_table(name: str, sample: str) -> bool:
+    """Whether a file called a table has text before its links: perhaps an unknown delimiter."""
+    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv")) and any(
+        re.match(r"[\w.-]+[^\w\s:/.-]{1,2}\s?https?://", line) for line in sample.splitlines()
+    )
 
 
 def _whole_lines(text: str) -> str:

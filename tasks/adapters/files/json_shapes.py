@@ -35,6 +35,15 @@ def rows_in_list(values: Any) -> JsonRows:
         return JsonRows(
             [{"url": value} for value in values], ["A list of texts; the column is called 'url'."]
         )
+    if any(_has_media_apart(value) for value in values) and all(map(_is_page, values)):
+        rows = [row for page in values for row in _rows_of_page(page)]
+        return JsonRows(
+            rows,
+            [
+                "Each object is an API's answer: its rows are in 'data', with a "
+                "column 'media' of the links in 'includes'."
+            ],
+        )
     rows, remarks = _unwrap(values)
     if rows and _add_media(rows):
         remarks.append("The column 'media' holds the links of each post's media objects.")
@@ -47,8 +56,10 @@ def rows_in_document(name: str, document: dict[str, Any]) -> JsonRows:
     Raises:
         UsageError: it holds objects, but it is not clear which of them are rows.
     """
-    if by_column := _rows_of_columns(document):
+    if by_column := _rows_of_columns(document) or _rows_of_lists(document):
         return JsonRows(by_column, ["An object of columns, as pandas writes it."])
+    if _has_media_apart(document) and isinstance(document.get("data"), dict):
+        return rows_in_list([document])
     found = list(_row_lists(document, "", 0))
     if len(found) == 1:
         place, values = found[0]
@@ -106,6 +117,28 @@ def _media_links(row: dict[str, Any]) -> list[str]:
     return []
 
 
+def _is_page(value: Any) -> bool:
+    """Whether this is an answer of Twitter's API v2: posts, or a post, in `data`; perhaps none."""
+    if not isinstance(value, dict) or not value.keys() & {"data", "meta"}:
+        return False
+    return all(isinstance(post, dict) for post in _as_list(value.get("data", [])))
+
+
+def _has_media_apart(value: Any) -> bool:
+    return isinstance(value, dict) and "data" in value and isinstance(value.get("includes"), dict)
+
+
+def _rows_of_page(page: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = _as_list(page.get("data", []))
+    if not _add_included_media(rows, page.get("includes")):
+        _add_included_media(rows, {"media": []})
+    return rows
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _add_included_media(rows: list[Any], includes: Any) -> bool:
     """Add `media` to rows of Twitter's API v2, which keeps media objects apart, by their keys."""
     media = includes.get("media") if isinstance(includes, dict) else None
@@ -148,6 +181,23 @@ def _rows_of_columns(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: column[label] for key, column in document.items()} for label in labels]
 
 
+def _rows_of_lists(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `{"column": [cell, cell]}` or `{"columns": [name], "data": [[cell]]}`; else none."""
+    names, data = document.get("columns"), document.get("data")
+    if isinstance(names, list) and isinstance(data, list) and _are_rows(data, len(names)):
+        return [dict(zip(map(str, names), row, strict=True)) for row in data]
+    columns = list(document.values())
+    if len(columns) < 2 or not all(isinstance(column, list) for column in columns):
+        return []
+    size = len(columns[0])
+    if size < 2 or _holds_objects(columns) or any(len(column) != size for column in columns):
+        return []
+    return [dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _are_rows(data: list[Any], width: int) -> bool:
+    return bool(data) and all(isinstance(row, list) and len(row) == width for row in data)
+
+
 def _holds_objects(value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return any(isinstance(one, dict) for one in values)
+    return any(isinstance(one, dict) for one in _as_list(value))

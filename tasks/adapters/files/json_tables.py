@@ -16,6 +16,7 @@ follow them.
 """
 
 _ASSIGNMENT = re.compile(r"\s*(?:(?:var|let|const)\s+)?[\w.$]{1,200}\s*=\s*(?=[\[{])")
+_LIST_OR_OBJECT = re.compile(r"\[\s*[{\"]|\{\s*\"")
 _NUL = re.compile("\0+")
 
 
@@ -28,6 +29,19 @@ def begins_like_json(text: str) -> bool:
     """Whether a text begins with a JSON object, also one assigned to a name of JavaScript."""
     begin = text[:1000].lstrip()
     return begin.startswith("{") or _ASSIGNMENT.match(begin) is not None
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON list of objects or texts, or has one JSON object per line."""
+    begin = text.lstrip()
+    if not _LIST_OR_OBJECT.match(begin):
+        return False
+    first_line = begin.partition("\n")[0]
+    try:
+        value = json.loads(first_line if begin.startswith("{") else begin)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict | list)
 
 
 def read_json(name: str, text: str) -> tuple[pa.Table, list[str]]:
@@ -64,17 +78,31 @@ def _parse_values(name: str, text: str) -> tuple[list[Any], bool]:
     try:
         if text.lstrip()[:1] == "[":
             return [json.loads(text)], True
-        lines = [line for line in text.split("\n") if line.strip()]
-        try:
-            values = [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
-            documents = None if len(lines) == 1 else _documents(text)
-            if documents is None:
-                raise error
-            values, by_line = documents, by_line or len(documents) > 1
+        values = _lines(text)
         return values, len(values) == 1 and not by_line
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The file {name!r} is not JSON Lines: {_first_line(error)}.") from None
+
+
+def _lines(text: str) -> list[Any]:
+    """One value per line, or values that follow one another over several lines each.
+
+    Raises:
+        ValueError: neither; it names the line.
+    """
+    values = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            documents = _documents(text)
+            if documents is None:
+                place = f"line {number} column {error.colno}"
+                raise ValueError(f"{error.msg}: {place}") from None
+            return documents
+    return values
 
 
 def _documents(text: str) -> list[Any] | None:

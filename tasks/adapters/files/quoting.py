@@ -4,11 +4,11 @@ A text that can be read in neither way is refused with its row: no cell is ever 
 """
 
 import csv
-import io
 import re
-import sys
 from dataclasses import dataclass
+from typing import Any
 
+from image_tags.tasks.adapters.files.csv_rows import iterate_rows
 from image_tags.tasks.adapters.files.delimiters import join_links
 from image_tags.tasks.contracts.errors import UsageError
 
@@ -50,11 +50,10 @@ def split_rows(name: str, text: str, delimiter: str) -> Rows:
         UsageError: a quote is never closed, or text follows a closing quote and it is not clear
             what was meant; the sentence names the row.
     """
-    csv.field_size_limit(sys.maxsize)
     standard = _attempt(text, delimiter)
     escaped = None
     if '\\"' in text or f"\\{delimiter}" in text:
-        escaped = _attempt(_only_escapes(text, delimiter), delimiter, escape="\\")
+        escaped = _attempt(_only_escapes(text, delimiter), delimiter, escapechar="\\")
         if escaped.fits and not standard.fits:
             remark = (
                 'Quotes inside cells are escaped by backslashes (\\"); they were read as quotes.'
@@ -66,6 +65,10 @@ def split_rows(name: str, text: str, delimiter: str) -> Rows:
                 f"The file {name!r} can be read in two ways from row {place} on: a quote after a "
                 'backslash (\\") may end a cell or be part of it. Double the quotes inside cells.'
             )
+    if not standard.fits and f'{delimiter} "' in text:
+        spaced = _attempt(text, delimiter, skipinitialspace=True)
+        if spaced.fits:
+            return Rows(spaced.rows, ("Blanks after a delimiter are no part of the cells.",))
     if standard.failure is None:
         return Rows(standard.rows)
     literal = _attempt(text, delimiter, quoting=csv.QUOTE_NONE)
@@ -92,19 +95,12 @@ def drop_nuls(rows: Rows) -> Rows:
     return Rows(cleaned, (*rows.remarks, remark))
 
 
-def _attempt(
-    text: str, delimiter: str, *, escape: str | None = None, quoting: int = csv.QUOTE_MINIMAL
-) -> _Attempt:
+def _attempt(text: str, delimiter: str, **options: Any) -> _Attempt:
+    """Read the text with these options of `csv.reader`."""
     rows: list[list[str]] = []
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        strict=quoting != csv.QUOTE_NONE,
-        escapechar=escape,
-        quoting=quoting,  # type: ignore[arg-type]
-    )
+    strict = options.get("quoting") != csv.QUOTE_NONE
     try:
-        rows.extend(row for row in reader if row)
+        rows.extend(iterate_rows(text, delimiter, strict=strict, **options))
     except csv.Error as error:
         unclosed = "unexpected end of data" in str(error)
         return _Attempt(rows, delimiter, UNCLOSED if unclosed else "text follows a closing quote")

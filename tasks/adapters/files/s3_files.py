@@ -36,9 +36,7 @@ def expand_s3(address: str, store: str | None = None) -> list[str]:
                 for name in _keys_below(bucket, literal, folder, store)
                 if matches_pattern(name, pattern)
             )
-            otherwise = (
-                f"No file matches_pattern {address!r} (names that begin with . or _ are left out)."
-            )
+            otherwise = f"No file matches {address!r} (names that begin with . or _ are left out)."
         else:
             folder = f"{key.rstrip('/')}/" if key else ""
             found = select_tables(_keys_below(bucket, folder, folder, store))

@@ -14,12 +14,20 @@ import pyarrow.parquet as pq
 
 from image_tags.tasks.adapters.files.column_types import unique_names
 from image_tags.tasks.adapters.files.errors import EmptyFile
-from image_tags.tasks.adapters.files.json_tables import begins_like_json, is_json_name, read_json
+from image_tags.tasks.adapters.files.json_tables import (
+    begins_like_json,
+    is_json,
+    is_json_name,
+    read_json,
+)
 from image_tags.tasks.adapters.files.text_tables import read_delimited
 from image_tags.tasks.contracts.errors import UsageError
 
 UNREAD = {b"BZh91AY&SY": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of files that are packed in a way that is not read here."""
+
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of UTF-16."""
 
 MAX_NULS = 0.2
 """Share of NUL characters above which bytes are not text: in UTF-16 every other byte is one."""
@@ -60,11 +68,16 @@ def read_table(
     if plain.endswith((".parquet", ".pq")):
         raise UsageError(f"The file {name!r} is not a Parquet file.")
     text = _text(name, data)
-    if is_json_name(plain) or (not plain.endswith((".csv", ".tsv")) and begins_like_json(text)):
+    guessed = ["The text is in UTF-16, as its first bytes say."] if data[:2] in UTF_16 else []
+    called_csv = plain.endswith((".csv", ".tsv"))
+    if called_csv and is_json(text):
+        guessed.append("The file holds JSON, whatever its name says.")
+        table, remarks = read_json(name, text)
+    elif is_json_name(plain) or (not called_csv and (begins_like_json(text) or is_json(text))):
         table, remarks = read_json(name, text)
     else:
         table, remarks = read_delimited(name, text, header, delimiter)
-    return TableRead(table, tuple(remarks))
+    return TableRead(table, (*guessed, *remarks))
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -96,9 +109,9 @@ def _unpacked(name: str, data: bytes) -> bytes:
 
 
 def _text(name: str, data: bytes) -> str:
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = "utf-16" if data[:2] in UTF_16 else "utf-8-sig"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding).removesuffix("\x1a")  # CP/M's and DOS's end of a file
     except UnicodeDecodeError:
         text = "\0"
     if text.count("\0") > MAX_NULS * len(text):

@@ -7,6 +7,7 @@ from image_tags.tasks.adapters.files.delimiters import NAMES, find_delimiter, jo
 from image_tags.tasks.adapters.files.errors import EmptyFile
 from image_tags.tasks.adapters.files.headers import has_header, made_names
 from image_tags.tasks.adapters.files.quoting import drop_nuls, split_rows
+from image_tags.tasks.contracts.display import counted
 from image_tags.tasks.contracts.errors import UsageError
 
 
@@ -24,7 +25,7 @@ def read_delimited(
     Raises:
         UsageError: a row is too long, or quotes cannot be read; the sentence names the row.
     """
-    found = find_delimiter(name, text, delimiter)
+    found = find_delimiter(name, text, delimiter, header)
     split = drop_nuls(split_rows(name, text[found.begin :], found.character))
     rows, remarks = split.rows, [remark for remark in (found.remark, *split.remarks) if remark]
     if not rows:
@@ -53,7 +54,9 @@ def _fit_rows(
             joined += len(rows[place]) < len(row)
     if joined:
         what = NAMES.get(delimiter, repr(delimiter))
-        remarks.append(f"In {joined:,} rows a {what} inside a link is not taken for a delimiter.")
+        remarks.append(
+            f"In {counted(joined, 'row')} a {what} inside a link is not taken for a delimiter."
+        )
     if rows and all(len(row) == len(names) + 1 for row in rows):
         if not any(row[-1] for row in rows):
             for row in rows:
@@ -65,6 +68,11 @@ def _fit_rows(
                 "The header has one name less than the rows have cells: the first column is taken "
                 "for row names, as R writes them, and has no name."
             )
+    shortened = sum(_drop_empty_end(row, len(names)) for row in rows)
+    if shortened:
+        remarks.append(
+            f"In {counted(shortened, 'row')} empty cells beyond the last column were dropped."
+        )
     for number, row in enumerate(rows, 1):
         if len(row) > len(names):
             what = NAMES.get(delimiter, repr(delimiter))
@@ -74,3 +82,11 @@ def _fit_rows(
             )
         row.extend([""] * (len(names) - len(row)))
     return names, remarks
+
+
+def _drop_empty_end(row: list[str], width: int) -> bool:
+    """Cut a row, in place, to the width where all cells beyond it are empty."""
+    too_long = len(row) > width and not any(row[width:])
+    if too_long:
+        del row[width:]
+    return too_long

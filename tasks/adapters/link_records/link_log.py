@@ -14,6 +14,7 @@ from image_tags.tasks.adapters.segments import SegmentLog
 from image_tags.tasks.adapters.segments.log import INTERVAL
 from image_tags.tasks.adapters.segments.merging import IsGone
 from image_tags.tasks.adapters.store.store import Store
+from image_tags.tasks.contracts.records import Fetched
 
 PREFIX = "links"
 
@@ -49,10 +50,7 @@ class LinkLog:
 
     def read(self, urls: Collection[str]) -> Iterator[list[LinkRecord]]:
         """The records of those of the links that have one, a part at a time, in no order."""
-        with self._loading:
-            if not self._loaded:
-                self._log.refresh()
-                self._loaded = True
+        self._load()
         for table in self._log.read(SCHEMA.names, [url for url in urls if is_recorded(url)]):
             yield list(read_rows(table))
 
@@ -73,6 +71,20 @@ class LinkLog:
             for row in led.to_pylist():
                 found.setdefault(row["image_id"], []).append(row["url"])
         return {image_id: sorted(links) for image_id, links in found.items()}
+
+    def find_last_pictures(self, most: int = 3) -> list[Fetched]:
+        """Links that led to a picture when they were last asked: the newest of the newest hosts.
+
+        Reads all records, so it is for rare cases.
+        """
+        self._load()
+        newest: dict[str, Fetched] = {}
+        for table in self._log.read(SCHEMA.names):
+            for one in (record.outcome for record in read_rows(table)):
+                host = one.url.partition("//")[2].partition("/")[0]
+                if one.reason is None and (host not in newest or one.time > newest[host].time):
+                    newest[host] = one
+        return sorted(newest.values(), key=lambda one: -one.time)[:most]
 
     def keep_in_memory(self, record: LinkRecord) -> None:
         """Have `find` answer for this link without reading segments again."""
@@ -98,6 +110,12 @@ class LinkLog:
             adding, self._adding = self._adding, []
         for one in adding:
             one.result()
+
+    def _load(self) -> None:
+        with self._loading:
+            if not self._loaded:
+                self._log.refresh()
+                self._loaded = True
 
     def close(self) -> None:
         """Commit what waits and merge small segments; can be used on."""

@@ -61,7 +61,8 @@ class LinkRecord:
         outcome: what it led to when it was last asked; a picture that it led to before stays there
             while the link fails, for a conditional request.
         settings: the settings without which the outcome might be another, as JSON.
-        attempts: runs in a row in which it failed with a reason that may pass.
+        attempts: runs in a row in which it failed with a reason that may pass, as far as they count
+            (see `record_failure`).
         first_failure: when the first of them failed, seconds since the epoch.
         run: the last of them.
         remark: what was changed about the picture, also while the link fails.
@@ -110,33 +111,38 @@ def record_outcome(outcome: Fetched, settings: FetchSettings) -> LinkRecord:
 
 
 def record_failure(
-    before: LinkRecord | None, failed: Fetched, run: str, settings: FetchSettings
+    before: LinkRecord | None,
+    failed: Fetched,
+    run: str,
+    settings: FetchSettings,
+    *,
+    online: bool = True,
 ) -> LinkRecord:
     """The record of a link that failed with a reason that may pass.
 
     Once it has failed in `give_up_after_runs` runs over at least `give_up_after` seconds, it is
     given up: rejected, with the last cause in the detail. A site that asks to slow down is there,
-    so such failures do not count.
+    and a machine that is not `online` proves nothing, so such failures do not count.
     """
     attempts = before.attempts if before else 0
     first_failure = before.first_failure if before else None
-    if first_failure is None:
-        first_failure = failed.time
-    counts = failed.reason is not Reason.RATE_LIMITED and not (before and before.run == run)
-    if counts:
-        attempts += 1
-    enough = attempts >= settings.give_up_after_runs
-    if enough and failed.time - first_failure >= settings.give_up_after:
-        since = datetime.fromtimestamp(first_failure, UTC)
-        detail = f"failed in {attempts:,} runs since {since:%Y-%m-%d}; {failed.reason}: "
-        failed = replace(failed, reason=Reason.GIVEN_UP, detail=detail + (failed.detail or ""))
+    last_run = before.run if before else None
+    if online and failed.reason is not Reason.RATE_LIMITED:
+        attempts += last_run != run
+        last_run = run
+        first_failure = failed.time if first_failure is None else first_failure
+        lasted = failed.time - first_failure
+        if attempts >= settings.give_up_after_runs and lasted >= settings.give_up_after:
+            since = datetime.fromtimestamp(first_failure, UTC)
+            detail = f"failed in {attempts:,} runs since {since:%Y-%m-%d}; {failed.reason}: "
+            failed = replace(failed, reason=Reason.GIVEN_UP, detail=detail + (failed.detail or ""))
     if before and before.outcome.picture:
         failed = replace(
             before.outcome, reason=failed.reason, detail=failed.detail, time=failed.time
         )
     behind = settings_behind(failed.reason, settings)
     remark = before.remark if before else None
-    return LinkRecord(failed, behind, attempts, first_failure, run, remark)
+    return LinkRecord(failed, behind, attempts, first_failure, last_run, remark)
 
 
 def to_row(record: LinkRecord, recorded: datetime) -> dict[str, Any]:

@@ -40,6 +40,25 @@ def drop_bad_metadata(body: bytes) -> tuple[bytes, list[str]]:
     return (_cut_out(body, bad), dropped) if bad else (body, [])
 
 
+def drop_all_metadata(body: bytes) -> bytes:
+    """Return the PNG without ancillary chunks, but with its transparency if that can be read.
+
+    For a PNG that cannot be read: readers refuse the whole picture for one malformed chunk.
+    """
+    ancillary = [
+        (start, end)
+        for start, end, name in _find_chunks(body)
+        if name[0] & 0x20 and not (name == b"tRNS" and _is_transparency(body, end - start - 12))
+    ]
+    return _cut_out(body, ancillary)
+
+
+def _is_transparency(body: bytes, size: int) -> bool:
+    """Whether a tRNS chunk has a possible size (PNG specification, 11.3.2.1)."""
+    colour_type = body[25]
+    return size == {0: 2, 2: 6}.get(colour_type) or (colour_type == 3 and 0 < size <= 256)
+
+
 def _cut_out(body: bytes, ranges: list[tuple[int, int]]) -> bytes:
     kept, at = [], 0
     for start, end in ranges:

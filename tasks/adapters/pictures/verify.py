@@ -38,6 +38,7 @@ from image_tags.tasks.adapters.pictures.orientation import (
     turn_upright,
 )
 from image_tags.tasks.adapters.pictures.png_chunks import drop_bad_metadata
+from image_tags.tasks.adapters.pictures.repairs import drop_bytes_before, repair_picture
 from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
@@ -98,24 +99,26 @@ def verify_picture(body: bytes, settings: FetchSettings) -> Verified:
 
     A JPEG that is not stored as it came carries a checksum. Thread-safe.
     """
-    verified = _verify_or_complete(body, settings)
+    bare = drop_bytes_before(body)
+    verified = _verify_or_repair(recognise_format(bare), bare, settings)
+    if bare is not body:
+        verified = _add_remark(verified, "dropped bytes before the picture")
     if verified.extension == "jpg" and verified.data is not body:
         return replace(verified, data=add_checksum(verified.data))
     return verified
 
 
-def _verify_or_complete(body: bytes, settings: FetchSettings) -> Verified:
-    kind = recognise_format(body)
+def _verify_or_repair(kind: str, body: bytes, settings: FetchSettings) -> Verified:
     try:
         return _verify_format(kind, body, settings)
     except Rejected as error:
-        if kind != "JPEG" or error.reason is not Reason.TRUNCATED:
+        if error.reason is not Reason.TRUNCATED:
             raise
-        completed = _complete_jpeg(body, settings)
-        if completed is None:
+        repair = _complete_jpeg(body, settings) if kind == "JPEG" else repair_picture(kind, body)
+        if repair is None:
             raise
-    verified = _verify_format(kind, completed, settings)
-    return _add_remark(verified, "its missing end marker was added")
+    repaired, remark = repair
+    return _add_remark(_verify_format(kind, repaired, settings), remark)
 
 
 def _verify_format(kind: str, body: bytes, settings: FetchSettings) -> Verified:
@@ -134,12 +137,13 @@ def _verify_format(kind: str, body: bytes, settings: FetchSettings) -> Verified:
     return _add_remark(verified, f"dropped damaged or excessive metadata ({names})"[:200])
 
 
-def _complete_jpeg(body: bytes, settings: FetchSettings) -> bytes | None:
+def _complete_jpeg(body: bytes, settings: FetchSettings) -> tuple[bytes, str] | None:
     with _rejecting_damage("JPEG"), JpegImagePlugin.JpegImageFile(Measured(body)) as image:
         check_size(image.size, settings)
         check_frames(image, body, settings)
         with _decoding.reserve_pixels(image.width * image.height, settings.max_pixels):
-            return _decoders.submit(add_missing_end, body).result()
+            completed = _decoders.submit(add_missing_end, body).result()
+    return None if completed is None else (completed, "its missing end marker was added")
 
 
 def _add_remark(verified: Verified, remark: str) -> Verified:

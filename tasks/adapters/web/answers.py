@@ -18,6 +18,7 @@ from image_tags.tasks.adapters.web.failures import (
 )
 from image_tags.tasks.adapters.web.session import MAX_HEADER
 from image_tags.tasks.contracts.errors import LinkError, Rejected
+from image_tags.tasks.contracts.link_text import with_ascii_host
 from image_tags.tasks.contracts.reasons import Reason
 
 PIECE = 1_000_000
@@ -88,7 +89,7 @@ def resolve_redirect(target: Target, location: str) -> Target:
             Reason.UNSAFE_ADDRESS, "the server redirects to something other than http or https"
         )
     try:
-        return parse_link(url)
+        return parse_link(with_ascii_host(url))
     except Rejected as error:
         reason = Reason.HTTP_ERROR if error.reason is Reason.INVALID_URL else error.reason
         raise Rejected(reason, f"after a redirect: {error.detail}") from None

@@ -127,6 +127,11 @@ class Web:
                 self._back_off(attempt, failure, budget)
             attempt += 1
 
+    @property
+    def heard_anything(self) -> bool:
+        """Whether anything answered so far, if only by a refusal; if not, we may be offline."""
+        return self._resolver.heard_anything
+
     def close(self) -> None:
         """Close all connections."""
         self._session.close()

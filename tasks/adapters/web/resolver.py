@@ -31,7 +31,12 @@ class Unreachable(Transient):
 
 
 class Resolver:
-    """Looks names up in threads that can be abandoned: getaddrinfo has no timeout. Thread-safe."""
+    """Looks names up in threads that can be abandoned: getaddrinfo has no timeout. Thread-safe.
+
+    Attributes:
+        heard_anything: whether a name server knew a name, or a host accepted or refused a
+            connection, since this was made. If not, this machine may be offline.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Resolver:
         self._lookup = lookup
         self._is_denied = is_denied or is_name_denied
         self._denied: dict[str, bool] = {}
+        self.heard_anything = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
 
     def find_addresses(self, host: str, port: int, timeout: float) -> list[Found]:
@@ -73,6 +79,7 @@ class Resolver:
             raise Unreachable(Reason.TIMEOUT, "the host's name was not resolved in time") from None
         except socket.gaierror as error:
             if error.errno == socket.EAI_NONAME and self._is_surely_absent(host, timeout):
+                self.heard_anything = True
                 raise Rejected(
                     Reason.NO_SUCH_HOST, "the host does not exist (its name server says so)"
                 ) from None
@@ -81,6 +88,7 @@ class Resolver:
             ) from None
         except ValueError:  # such as a label of more than 63 characters
             raise Rejected(Reason.INVALID_URL, "the link's host is not a possible name") from None
+        self.heard_anything = True
         families = (socket.AF_INET, socket.AF_INET6)
         return [(family, address) for family, _, _, _, address in found if family in families]
 

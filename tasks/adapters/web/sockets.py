@@ -73,9 +73,13 @@ def _connect_host(host: str, port: int, resolver: Resolver) -> socket.socket:
     failure: OSError | None = None
     for one in found[:MAX_ADDRESSES]:
         try:
-            return _connect_address(one, budget)
+            connected = _connect_address(one, budget)
         except OSError as error:
             failure = error
+            resolver.heard_anything |= isinstance(error, ConnectionRefusedError)
+        else:
+            resolver.heard_anything = True
+            return connected
     if isinstance(failure, TimeoutError):
         raise Unreachable(
             Reason.TIMEOUT,

@@ -23,7 +23,8 @@ SETTINGS = FetchSettings(fresh_for=100, retry_rejected_after=1000, fetch_threads
 class Web:
     """Stands in for the web: a URL's page, or the error it raises."""
 
-    def __init__(self, **pages):
+    def __init__(self, online=True, **pages):
+        self.heard_anything = online
         self.pages = pages
         self.asked = []
 
@@ -228,6 +229,36 @@ class TestLaterRuns:
         assert len(dead.asked) == 4  # not again while it is given up
         (one,) = ingest(Web(a=JPEG), store, "a", now=33 * day, retry_rejected_after=30 * day)
         assert one.picture
+
+    def test_failures_of_a_machine_that_is_offline_do_not_count(self, store):
+        dead = Transient(Reason.CONNECTION_FAILED, "the host's name cannot be resolved")
+        ingest(Web(good=Page(JPEG, '"1"', None)), store, "good", now=0.0)
+        for run in range(1, 6):
+            offline = Web(online=False, a=dead, good=dead)
+            (one,) = ingest(offline, store, "a", now=run * 86400.0, run=str(run))
+            assert one.reason == "connection_failed"
+            # A link that led to a picture before is asked once, to find out.
+            assert offline.asked == [("a", None, None), ("good", '"1"', None)]
+        (one,) = ingest(Web(a=dead), store, "a", now=6 * 86400.0, run="6")
+        assert one.reason == "connection_failed"
+
+    def test_a_link_is_given_up_though_nothing_else_is_asked_in_its_runs(self, store):
+        """The other links are known and fresh; one of them shows that the machine is online."""
+
+        class Recovering(Web):
+            def fetch(self, url, etag=None, last_modified=None):
+                self.heard_anything = self.heard_anything or url == "good"
+                return super().fetch(url, etag, last_modified)
+
+        ingest(Web(good=JPEG), store, "good", now=0.0)
+        dead = Transient(Reason.TIMEOUT, "no connection within 5 s (connect_timeout)")
+        reasons = []
+        for run in range(1, 4):
+            web = Recovering(online=False, a=dead, good=JPEG)
+            reasons += [
+                one.reason for one in ingest(web, store, "a", now=run * 86400.0, run=str(run))
+            ]
+        assert reasons == ["timeout", "timeout", "given_up"]
 
     def test_a_picture_that_comes_back_keeps_its_remark(self, store):
         ingest(Web(a=Page(GIF, '"1"', None)), store, "a", now=0.0)

@@ -106,6 +106,8 @@ TWITTER = {
     "media_url_https": A,
     "sizes": {"large": {"w": 1, "h": 1}},
 }
+
+
 def test_nulls_in_an_array_are_no_part_of_a_link():
     assert links_in(f"{{{A},NULL,{B}}}") == links_in(f"{{NULL,{A},{B},NULL}}") == [A, B]
 

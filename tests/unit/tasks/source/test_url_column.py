@@ -30,16 +30,31 @@ def test_a_column_that_is_not_there():
         find_url_column(table, "nope")
 
 
-@pytest.mark.parametrize("wanted", ["text", "none", "number"])
-def test_a_column_without_links_is_taken_and_the_remark_names_others(wanted):
-    table = pa.table(
-        {"text": ["just words", "more"], "none": [None, None], "number": [1, 2], "url": [URL, URL]}
-    )
+@pytest.mark.parametrize(
+    "cells",
+    [[None, None], ["", "n/a"], ["removed", "removed"], [0, 0], ["a.jpg", "b.jpg"], ["a", None]],
+    ids=str,
+)
+def test_a_column_without_links_is_taken_and_the_remark_names_others(cells):
+    wanted = "photo"
+    table = pa.table({wanted: cells, "url": [URL, URL]})
     column = choose_url_column(table, wanted)
     assert column.name == wanted
     assert column.remarks == (
         f"No row has a link in the column {wanted!r}. There are links in 'url'.",
     )
+
+
+@pytest.mark.parametrize("cells", [["just words", "more"], [1, 2], [[1], [2, 3]]], ids=str)
+def test_a_column_of_other_values_is_the_wrong_one(cells):
+    table = pa.table({"wanted": cells, "other": ["a", "b"], "url": [URL, URL]})
+    sentence = "no links in the column 'wanted'; there are some in 'url'.*--url-column"
+    with pytest.raises(UsageError, match=sentence):
+        choose_url_column(table, "wanted")
+    # Where no other column looks like pictures, nobody can tell.
+    pages = choose_url_column(table.set_column(2, "url", [[PAGE, PAGE]]), "wanted")
+    assert pages.remarks == ("No row has a link in the column 'wanted'. There are links in 'url'.",)
+    assert choose_url_column(table.drop_columns("url"), "wanted").remarks
 
 
 def test_no_column_with_links():

@@ -63,6 +63,38 @@ def test_an_answer_of_twitters_api_with_its_media_apart():
     assert "The rows are the list 'data'" in remarks
 
 
+def test_answers_of_an_api_one_per_line():
+    """As twarc2 writes pages, and as the filtered stream sends posts."""
+    media = [{"media_key": "k", "url": A}]
+    page = {
+        "data": [{"id": "1", "attachments": {"media_keys": ["k"]}}, {"id": "2"}],
+        "includes": {"media": media, "users": [{"id": "9", "url": B}]},
+    }
+    post = {"data": {"id": "4", "attachments": {"media_keys": ["k"]}}, "includes": page["includes"]}
+    lines = [page, {"data": [{"id": "3"}], "meta": {}}, {"meta": {"result_count": 0}}, post]
+    rows, remarks = read("\n".join(map(json.dumps, lines)), "t.jsonl")
+    assert [(row["id"], row["media"]) for row in rows] == [
+        ("1", [A]),
+        ("2", []),
+        ("3", []),
+        ("4", [A]),
+    ]
+    assert "its rows are in 'data'" in remarks
+    assert read(post)[0] == read(post, "t.jsonl")[0] == [rows[3]]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.txt", "t"])
+def test_json_is_known_by_its_first_line_whatever_the_name(name):
+    rows = [{"id": 1, "u": A}, {"id": 2, "u": B}]
+    for text in (json.dumps(rows), json.dumps(rows, indent=2), "\n".join(map(json.dumps, rows))):
+        found, remarks = read(text, name)
+        assert found == rows
+        assert ("The file holds JSON" in remarks) == (name == "t.csv")
+    assert read(json.dumps([A, B]), name)[0] == [{"url": A}, {"url": B}]
+    array = f'{{"{A}","{B}"}}\n'
+    assert [row["url"] for row in read(f"url\n{array}", "t.csv")[0]] == [array.strip()]
+
+
 @pytest.mark.parametrize(
     ("document", "rows"),
     [
@@ -82,6 +114,11 @@ def test_an_answer_of_twitters_api_with_its_media_apart():
         ({"data": {"posts": {"edges": [{"node": {"u": A}}]}}}, [{"u": A}]),
         ({"hits": {"total": 1, "hits": [{"_id": "1", "_source": {"u": A}}]}}, [{"u": A}]),
         ({"u": {"0": A, "1": B}, "n": {"0": 1, "1": 2}}, [{"u": A, "n": 1}, {"u": B, "n": 2}]),
+        ({"u": [A, B], "n": [1, 2]}, [{"u": A, "n": 1}, {"u": B, "n": 2}]),
+        (
+            {"columns": ["u", "n"], "index": [0, 1], "data": [[A, 1], [B, 2]]},
+            [{"u": A, "n": 1}, {"u": B, "n": 2}],
+        ),
         ({"u": A, "n": 1}, [{"u": A, "n": 1}]),
         ({"u": A, "tags": ["a", "b"]}, [{"u": A, "tags": ["a", "b"]}]),
         ([A, B], [{"url": A}, {"url": B}]),
@@ -118,6 +155,7 @@ def test_one_object_per_line_is_one_row(row):
         ('{"a": 1}\n{"a": ', "is not JSON Lines"),
         ("[" * 100_000, "is not JSON Lines"),
         ("window.x = [1", "is not JSON Lines"),
+        (f'{{"u": "{A}"}}\n\n{{"u": "{A}', "Unterminated string starting at: line 3 column 7"),
     ],
 )
 def test_other_json_is_named_in_one_sentence(document, sentence):

@@ -72,6 +72,7 @@ def test_the_delimiter_is_found_by_looking(name, sign, word, encoding):
         rows, remarks = read(text.replace("b; c", "b c").encode(encoding), name)
         assert rows == [{"id": n, "text": "a, b c", "url": B} for n in range(3)]
     assert word in remarks or (sign == "\t" and "tsv" in name)
+    assert ("UTF-16" in remarks) == (encoding == "utf-16")
 
 
 @pytest.mark.parametrize("given_as", ["|", "bar", "pipe", "BAR"])
@@ -202,10 +203,78 @@ def test_links_with_commas_are_one_column(name, header):
     assert "Each line is one cell" in remarks
 
 
+@pytest.mark.parametrize(
+    ("above", "sign"),
+    [
+        ("My export 2020\n\n", ","),
+        ("# made by x, y and z\n# see http://a.example/help\n", ","),
+        ('"A title, with a comma";;\r\n;;\r\n', ";"),
+        ("sep=;\nMy export\n", ";"),
+        ("One\nTwo\n\t\n", "\t"),
+    ],
+)
+@pytest.mark.parametrize("given_as", [None, "given"])
+def test_titles_and_comments_above_the_header_are_left_out(above, sign, given_as):
+    table = f"id,text,url\n1,,{A}\n2,y,{A}\n".replace(",", sign)
+    rows, remarks = read(above + table, delimiter=given_as and sign)
+    assert rows == [{"id": 1, "text": None, "url": A}, {"id": 2, "text": "y", "url": A}]
+    assert "What is above the header was left out: '" in remarks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"text\nHello, you\nLook, {A}\n",  # prose with a comma in each line
+        f"url\n{A},cat\n{B},dog\n",
+        f"#id,url\n1,{A}\n",
+        "title\nid,url\n1,none\n",  # no column of links: not surely a table
+    ],
+)
+def test_a_first_line_is_no_title_unless_a_table_of_links_follows(text):
+    rows, remarks = read(text)
+    assert "above the header" not in remarks
+    assert len(rows) == text.count("\n") - 1
+    if "title" not in text:
+        rows, remarks = read(f"a title\nid,url\n1,{A}\n", header=True)
+        assert "above the header" not in remarks
+
+
+def test_a_cell_may_be_longer_than_pythons_reader_allows():
+    limit = csv.field_size_limit(131_072)
+    try:
+        picture = "data:image/png;base64," + "A" * 150_000
+        (row,), _ = read(f'id,url\n1,"{picture}"\n')
+    finally:
+        csv.field_size_limit(limit)
+    assert row["url"] == picture
+
+
+def test_blanks_between_a_delimiter_and_a_quote():
+    rows, remarks = read(f'id, text, url\n1, "a, b", {A}\n2, "c", {A}\n')
+    assert rows == [{"id": 1, "text": "a, b", "url": A}, {"id": 2, "text": "c", "url": A}]
+    assert "Blanks after a delimiter are no part of the cells." in remarks
+
+
+def test_empty_cells_beyond_the_last_column_are_dropped():
+    rows, remarks = read(f"id,url\n1,{A},,\n2,{A}\n3,{A},\n")
+    assert rows == [{"id": n, "url": A} for n in (1, 2, 3)]
+    assert "In 2 rows empty cells beyond the last column were dropped." in remarks
+
+
+def test_an_unknown_delimiter_is_spoken_of():
+    for sign in "^~":
+        assert "no delimiter fits" in read(f"id{sign}url\n1{sign}{A}\n2{sign}{A}\n")[1]
+    assert read(f"url\n{A}\n{A}\n")[1] == ""
+
+
+def test_the_mark_at_the_end_of_old_files_is_no_row():
+    assert read(f"id,url\n1,{A}\n\x1a")[0] == [{"id": 1, "url": A}]
+
+
 def test_commas_inside_links_of_wider_tables_are_no_delimiters():
     rows, remarks = read(f"id,url,n\n1,{B},5\n2,{A},6\n3,{A},7\n")
     assert rows[0] == {"id": 1, "url": B, "n": 5}
-    assert "In 1 rows a comma inside a link is not taken for a delimiter." in remarks
+    assert "In 1 row a comma inside a link is not taken for a delimiter." in remarks
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from image_tags.tasks.ingest.step import iterate_settled
 
 SETTINGS = FetchSettings()
 URL = "https://example.com/a.jpg"
+PICTURE = Picture("ab" * 32, "images/ab/x.jpg", 10, 100, 90)
 
 utf8 = st.text(st.characters(codec="utf-8"))
 moments = st.integers(0, 10**10).map(float)
@@ -49,6 +51,19 @@ def records(draw):
     )
     attempts, first = draw(st.integers(0, 1000)), draw(st.none() | moments)
     return LinkRecord(outcome, draw(utf8), attempts, first, draw(optional), draw(optional))
+
+
+def test_the_last_pictures_are_those_of_the_newest_hosts(tmp_path):
+    with closing(LinkLog(FolderStore(str(tmp_path)))) as log:
+        assert log.find_last_pictures() == []
+        for number, host in enumerate("abcdab"):
+            url = f"http://{host}.example/{number}.jpg"
+            log.add(record_outcome(Fetched(url, PICTURE, time=float(number)), SETTINGS))
+        gone = Fetched("http://e.example/9.jpg", reason=Reason.NOT_FOUND, time=9.0)
+        log.add(record_outcome(gone, SETTINGS))
+        log.flush()
+        found = [one.url for one in log.find_last_pictures(3)]
+    assert found == [f"http://{name}.jpg" for name in ("b.example/5", "a.example/4", "d.example/3")]
 
 
 class CountingStore(FolderStore):

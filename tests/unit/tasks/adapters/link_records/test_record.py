@@ -72,9 +72,9 @@ def test_it_holds_for_as_long_as_the_settings_say(reason, age, settled):
     assert record.is_settled(SETTINGS, outcome.time + age) is settled
 
 
-def fail(before, day, run, reason=Reason.CONNECTION_FAILED, settings=SETTINGS):
+def fail(before, day, run, reason=Reason.CONNECTION_FAILED, settings=SETTINGS, online=True):
     failed = Fetched(URL, reason=reason, detail="refused", time=day * DAY)
-    return record_failure(before, failed, run, settings)
+    return record_failure(before, failed, run, settings, online=online)
 
 
 class TestGivingUp:
@@ -111,6 +111,21 @@ class TestGivingUp:
         for day in range(20):
             record = fail(record, day, f"run {day}", Reason.RATE_LIMITED)
         assert record.outcome.reason == "rate_limited"
+
+    def test_a_machine_that_is_offline_gives_nothing_up(self):
+        record = None
+        for day in range(20):
+            record = fail(record, day, f"run {day}", online=False)
+        assert (record.outcome.reason, record.attempts) == ("connection_failed", 0)
+        assert record.first_failure is None
+
+    @pytest.mark.parametrize("other", [{"online": False}, {"reason": Reason.RATE_LIMITED}])
+    def test_what_does_not_count_is_not_the_failure_that_gives_up(self, other):
+        record = None
+        for day, run in [(10, "a"), (10.1, "b"), (10.2, "c")]:
+            record = fail(record, day, run)
+        assert fail(record, 15, "d", **other).outcome.reason != "given_up"
+        assert fail(record, 15, "d").outcome.reason == "given_up"
 
     def test_a_link_that_was_given_up_is_given_up_again_at_the_next_failure(self):
         record = None

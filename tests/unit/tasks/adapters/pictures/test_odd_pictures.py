@@ -134,6 +134,24 @@ class TestPngMetadata:
         verified = verify_picture(body, SETTINGS)
         assert (verified.data, verified.remark) == (body, None)
 
+    @pytest.mark.parametrize(
+        "chunk",
+        [
+            png_chunk(b"gAMA", b"\0"),
+            png_chunk(b"sRGB", b""),
+            png_chunk(b"tRNS", b"\0"),
+            png_chunk(b"cHRM", b"\0" * 8) + png_chunk(b"tEXt", b"k\0v"),
+        ],
+    )
+    def test_a_malformed_chunk_does_not_cost_the_picture(self, chunk):
+        verified = verify_picture(add_chunk(PNG, chunk), SETTINGS)
+        assert (verified.data, verified.remark) == (PNG, "dropped damaged metadata")
+
+    def test_transparency_stays_where_it_can_be_read(self):
+        body = add_chunk(PNG, png_chunk(b"tRNS", b"\0\1" * 3))
+        verified = verify_picture(add_chunk(body, png_chunk(b"gAMA", b"\0")), SETTINGS)
+        assert verified.data == body
+
     def test_many_profiles_take_no_time(self):
         profile = png_chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * 900_000))
         body = add_chunk(PNG, profile * (8_000_000 // len(profile)))
@@ -147,6 +165,28 @@ class TestPngMetadata:
         with pytest.raises(Rejected) as caught:
             verify_picture(bytes(broken), SETTINGS)
         assert caught.value.reason == "truncated"
+
+
+class TestAroundThePicture:
+    @pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf \n"])
+    @pytest.mark.parametrize("name", ["JPEG", "PNG"])
+    def test_blanks_before_it_are_dropped(self, before, name):
+        verified = verify_picture(before + encoded(name), SETTINGS)
+        assert verified.data == encoded(name)
+        assert verified.remark == "dropped bytes before the picture"
+
+    @pytest.mark.parametrize("change", [-2, 2, 100])
+    def test_a_webp_with_a_wrong_length(self, change):
+        body = encoded("WEBP")
+        length = (len(body) - 8 + change).to_bytes(4, "little")
+        verified = verify_picture(body[:4] + length + body[8:], SETTINGS)
+        assert verified.data == verify_picture(body, SETTINGS).data
+        assert "the length in its header was put right" in verified.remark
+
+    def test_a_webp_that_is_cut_off_stays_refused(self):
+        body = encoded("WEBP")
+        for size in (len(body) // 2, len(body) - 20):
+            assert try_to_verify(body[:size]) == "truncated"
 
 
 def try_to_verify(body):

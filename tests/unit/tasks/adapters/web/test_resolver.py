@@ -2,14 +2,14 @@
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dns.message
 import dns.rcode
 import pytest
 
 from image_tags.tasks.adapters.web.resolver import Resolver, Unreachable, is_name_denied
-from image_tags.tasks.contracts.errors import Rejected
+from image_tags.tasks.contracts.errors import LinkError, Rejected
 
 
 @contextmanager
@@ -63,6 +63,28 @@ def test_a_name_server_that_is_down_denies_nothing():
 def test_odd_names_raise_nothing(host):
     with name_server(dns.rcode.SERVFAIL) as server:
         assert not is_name_denied(host, 0.2, server)
+
+
+def test_whether_anything_was_heard():
+    """A name server that knows or denies a name was heard; a resolver that is down was not."""
+
+    def heard_from(found, denied=False):
+        def lookup(*_):
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        resolver = Resolver(1, lookup, lambda *_: denied)
+        with suppress(LinkError):
+            resolver.find_addresses("some.example", 80, 1.0)
+        resolver.close()
+        return resolver.heard_anything
+
+    no_name = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert heard_from([(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 80))])
+    assert heard_from(no_name, denied=True)
+    assert not heard_from(no_name)
+    assert not heard_from(socket.gaierror(socket.EAI_AGAIN, "Temporary failure"))
 
 
 @pytest.mark.parametrize(
