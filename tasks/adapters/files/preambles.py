@@ -1,6 +1,7 @@
 """Titles and comments above the header of a text table, as spreadsheets and reports have them."""
 
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from image_tags.tasks.contracts.link_text import WEB, is_link
 
 MOST = 20
 """Lines that may be above a header."""
+
+_WORD = re.compile(r"\s*[\w.-]+\r?\n")
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,12 @@ def find_preamble(text: str, delimiters: Iterable[str]) -> Preamble | None:
     """Find titles and comments (one cell, or `#`) above a table; None unless it surely is one.
 
     Below them there must be distinct names, and rows of just as many cells with a column of links.
+    A single word may be the name of a single column, unless an empty line follows.
     """
     for delimiter in delimiters:
         lines, end = _find_titles(text, delimiter)
-        if lines and _is_table(text[end:], delimiter):
+        is_name = len(lines) == 1 and _WORD.fullmatch(text[:end])
+        if lines and not is_name and _is_table(text[end:], delimiter):
             return Preamble(delimiter, end, lines)
     return None
 
