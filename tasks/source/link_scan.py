@@ -29,8 +29,8 @@ _START = re.compile(
 _STOP = re.compile(
     r"[\s<>\"`\u201c\u201d\u201e\u00ab\u00bb\u3001\u3002\uff0c\uff1b\uff01\uff1f\uff08\uff09"
     r"\u3008-\u3011\uff5c\0]"
-    rf"|(?<![,|;^~])[,|;^~]+(?=[(\[{{]{{0,4}}(?:{_SCHEME}|//|www\.|data:image/))|\]\("
-    r"|[,|;](?=(?:null|none|nan|na)[,|;)\]}])|[^\x00-\x7f\w](?=https?://)"
+    rf"|(?<![,|;])[,|;]+(?=[(\[{{]{{0,4}}(?:{_SCHEME}|//|www\.|data:image/))|\]\("
+    r"|[,|;](?=(?:null|none|nan|na)[,|;)\]}])|(?:[\^~]|[^\x00-\x7f\w])(?=https?://)"
     r"|&(?:quot|lt|gt|nbsp|apos|#34|#39|#160|#x22|#x27);",
     re.IGNORECASE,
 )

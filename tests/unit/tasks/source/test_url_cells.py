@@ -142,6 +142,7 @@ def test_an_html_image_gives_its_largest_picture(html):
         ("https://a.example/\u65e5.jpg", ["https://a.example/\u65e5.jpg"]),
         (f"https://b.example/web/2020/{A}", [f"https://b.example/web/2020/{A}"]),
         (f"https://b.example/?url={A}", [f"https://b.example/?url={A}"]),
+        ("http://b.example/~www.me/1.jpg", ["http://b.example/~www.me/1.jpg"]),
     ],
 )
 def test_text_without_blanks_around_a_picture_link(text, links):

@@ -1,5 +1,6 @@
 """Pictures whose pixels are all there are kept, whatever is wrong around them."""
 
+import re
 import time
 import zlib
 from io import BytesIO
@@ -221,6 +222,11 @@ class TestJpegEnd:
         body = JPEGS[name]
         kept = try_to_verify(body[:-missing])
         assert kept == "truncated" or (pixels(kept) == pixels(try_to_verify(body))).all()
+
+    def test_a_jpeg_cut_at_a_restart_marker_is_refused(self):
+        body = JPEGS["restarts"]
+        for marker in list(re.finditer(rb"\xff[\xd0-\xd7]", body))[-8:]:
+            assert {try_to_verify(body[:end]) for end in marker.span()} == {"truncated"}
 
     def test_a_progressive_jpeg_without_its_last_scan_is_refused(self):
         body = JPEGS["progressive"]
