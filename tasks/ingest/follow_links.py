@@ -24,6 +24,11 @@ from image_tags.tasks.contracts.settings import FetchSettings
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
+OFFLINE = (
+    "Nothing could be reached, not even links that led to pictures before: failures of this run do "
+    "not count towards giving up links."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -90,23 +95,19 @@ class LinkFollower:
     ) -> list[Fetched]:
         """Record links that may succeed later; return their outcomes, some given up by now.
 
-        Only after the others: while nothing at all answers, no failure counts towards giving up,
-        as it is then this machine that is offline.
+        Only after the others: where nothing at all answers, this machine is offline, and no failure
+        counts towards giving up.
         """
         online = not failed or self._is_online()
         if not online:
-            log.warning(
-                "Nothing could be reached, not even links that led to pictures before: failures of "
-                "this run do not count towards giving up links."
-            )
-        outcomes = []
-        for one in failed:
-            record = record_failure(
-                known.get(one.url), one, self._run, self._settings, online=online
-            )
+            log.warning(OFFLINE)
+        records = [
+            record_failure(known.get(one.url), one, self._run, self._settings, online=online)
+            for one in failed
+        ]
+        for record in records:
             self.link_log.add(record)
-            outcomes.append(record.as_fetched)
-        return outcomes
+        return [record.as_fetched for record in records]
 
     def _is_online(self) -> bool:
         """Whether anything answers: a link of this run, or one that led to a picture before."""

@@ -173,7 +173,7 @@ class TestAroundThePicture:
     @pytest.mark.parametrize("name", ["JPEG", "PNG"])
     def test_blanks_before_it_are_dropped(self, before, name):
         verified = verify_picture(before + encoded(name), SETTINGS)
-        assert verified.data == encoded(name)
+        assert (pixels(verified.data) == pixels(encoded(name))).all()
         assert verified.remark == "dropped bytes before the picture"
 
     @pytest.mark.parametrize("change", [-2, 2, 100])
