@@ -4,6 +4,7 @@
 `<!-- begin NAME -->` and `<!-- end NAME -->`; the rest of the files is written by hand.
 """
 
+import inspect
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import image_tags
 from image_tags.tasks.clean.rules import RULES
 from image_tags.tasks.contracts.reasons import Reason, Status
 from image_tags.tasks.contracts.tables import (
@@ -40,6 +42,7 @@ COLUMNS = {
 def make_parts() -> dict[str, str]:
     """Every generated part by its name."""
     return {
+        "public names": _table(("name", "description"), map(_public_name, image_tags.__all__)),
         **{f"columns of {table}": _columns(columns) for table, columns in COLUMNS.items()},
         "rules": _table(
             ("rule", "removes"), ((f"`{rule.name}`", rule.description) for rule in RULES)
@@ -78,6 +81,11 @@ def main(arguments: Sequence[str]) -> int:
     for path in outdated:
         path.write_text(update_parts(path.read_text("utf-8")), "utf-8")
     return 0
+
+
+def _public_name(name: str) -> tuple[str, str]:
+    documented = inspect.getdoc(getattr(image_tags, name)) or ""
+    return f"`{name}`", " ".join(documented.partition("\n\n")[0].split())
 
 
 def _columns(columns: Iterable[Column]) -> str:

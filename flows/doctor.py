@@ -70,9 +70,9 @@ def _check_credentials(opened: Callable[[], Store], region: str | None) -> Itera
     try:
         origin = f"from {account.credentials_kind()}"
         if account.is_elsewhere(opened()):
-            owner = "the S3 server is not Amazon's, so no account is asked for"
+            owner = "the S3 server is not Amazon's, so no account is looked up"
         else:
-            owner = account.identity(region) or "which account could not be asked"
+            owner = account.identity(region) or "the account could not be determined"
     except ImageTagsError as error:
         yield make_failure("credentials", error)
     else:
@@ -142,7 +142,7 @@ def _check_objects(store: Store) -> Iterator[Check]:
             yield Check(name, True, f"{store.address} allows it")
         else:
             fix = "Use a folder, S3, or a server that keeps objects and honours If-None-Match."
-            yield Check(name, False, f"{store.address} does not do it as a store must", fix)
+            yield Check(name, False, f"{store.address} does not do this as a store must", fix)
 
 
 def _check_analyzer(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from image_tags.tasks.adapters import progress
+from image_tags.tasks.contracts.display import counted
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Fetched, distinct_pictures, distinct_urls
@@ -48,7 +49,10 @@ class Planned:
     @property
     def lines(self) -> list[str]:
         """Sentences for the screen."""
-        lines = [f"{self.rows:,} rows, {self.links:,} links, {self.urls:,} of them distinct."]
+        lines = [
+            f"{counted(self.rows, 'row')}, {counted(self.links, 'link')}, "
+            f"{self.urls:,} of them distinct."
+        ]
         if self.fetched:
             lines.append(
                 f"All of them were fetched and are in the store; {self.new:,} have no picture."
@@ -56,8 +60,8 @@ class Planned:
         elif self.new:
             most = self.new * len(self.plan.operations)
             lines.append(
-                f"{self.new:,} links are not fetched yet: up to as many more images and {most:,} "
-                "more calls."
+                f"{counted(self.new, 'link')} not fetched yet: up to as many more images and "
+                f"{counted(most, 'more call')}."
             )
         lines[1:1] = self.remarks
         lines += plan_sentences(self.plan)

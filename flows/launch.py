@@ -22,7 +22,7 @@ EMBEDDED = (
     "set PREFECT_API_URL to use one that keeps the run for review."
 )
 
-KEPT = "Nothing is lost; run the same again."
+KEPT = "Nothing is lost; run the same command again."
 
 
 def launch_run(preflight: Preflight) -> Outcome:
@@ -44,7 +44,7 @@ def launch_run(preflight: Preflight) -> Outcome:
         ):
             raise
         discard_events()
-        raise StopRun(f"{_describe_server()} does not answer any more. {KEPT}") from error
+        raise StopRun(f"{_describe_server()} no longer answers. {KEPT}") from error
     # Where an event loop runs, as in a notebook, Prefect would otherwise give a coroutine.
     outcome = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
     if isinstance(outcome, RunFailed):
@@ -97,7 +97,7 @@ def _explain_refusal(status: int | None) -> str:
     where = _describe_server()
     if status in (401, 403):
         return (
-            f"{where} wants a login: set PREFECT_API_AUTH_STRING as on the server, "
+            f"{where} requires a login: set PREFECT_API_AUTH_STRING as on the server, "
             "or PREFECT_API_KEY for Prefect Cloud."
         )
     if status is not None:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Failed
 
-from image_tags.flows.cli_options import option_name
-from image_tags.flows.flow_parameters import list_settings
 from image_tags.flows.prefect_setup import log_errors_once
+from image_tags.flows.rerun import advise_retry, rerun_command
 from image_tags.flows.signals import listen
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
@@ -27,9 +25,6 @@ from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.explain.markdown import Ending
 from image_tags.tasks.explain.step import show_ending
 from image_tags.tasks.summary.step import summary_lines
-
-ENTRYPOINT = "image_tags.flows.pipeline.image_tags"
-"""Where Prefect finds the flow, wherever the package is installed."""
 
 log_errors_once()
 
@@ -126,8 +121,8 @@ def conclude_run(
     if summary["changes"]["links_newly_pending"] > settings.fail_pending_share * summary["links"]:
         # The page shows only the start of the message, so it starts with what is missing.
         missing = f"{_count_pending(pending)} ({_list_pending_reasons(summary)})"
-        headline = f"{missing}; all else is published as {version}."
-        ending = Ending(headline, _advise_retry(), rerun_command(settings))
+        headline = f"{missing}; everything else is published as {version}."
+        ending = Ending(headline, advise_retry(), rerun_command(settings))
         return Outcome(summary, OutcomeTag.PENDING, ending, 1)
     waiting = f"; {_count_pending(pending)} ({_list_pending_reasons(summary)})" if pending else ""
     if summary["nothing_new"]:
@@ -156,7 +151,7 @@ def _explain_refusal(
         headline = f"Not published. {stopped}"
         return Ending(headline, f"{left}To pay for all of it:", rerun_command(enough))
     if stopped:
-        advice = f"{left}Once that is fixed: {_advise_retry()}"
+        advice = left + advise_retry("Once that is fixed, retry")
         return Ending(f"Not published. {stopped}", advice, again)
     if summary["checks"]["critical"]:
         failed = " ".join(
@@ -170,7 +165,7 @@ def _explain_refusal(
         return Ending(f"Not published: a critical check failed. {failed}", advice, again)
     if lost_to:
         headline = f"Not published: version {lost_to} was published in the meantime."
-        return Ending(headline, _advise_retry(), again)
+        return Ending(headline, advise_retry(), again)
     return None
 
 
@@ -200,9 +195,7 @@ def report_failures(
         except Exception as error:
             expected = isinstance(error, ImageTagsError)
             reason = str(error) if expected else f"{type(error).__name__}: {shown(str(error))}."
-            advice = (
-                f"Once that is fixed, retry this flow run ({retry_command()}), or run it again:"
-            )
+            advice = advise_retry("Once that is fixed, retry")
             ending = Ending(f"Not published. {reason}", advice, rerun_command(settings))
             show_ending(ending, ending.as_markdown())
             tag_outcome(OutcomeTag.NOT_PUBLISHED)
@@ -225,34 +218,6 @@ def tag_outcome(tag: OutcomeTag) -> None:
     replace_tags({str(one) for one in OutcomeTag}, {str(tag)})
 
 
-def retry_command() -> str:
-    """The command that does what the button Retry does.
-
-    A run without a deployment has no worker: there the command does the work itself.
-    """
-    entrypoint = "" if deployment.id else f" --entrypoint {ENTRYPOINT}"
-    return f"prefect flow-run retry {flow_run.id}{entrypoint}"
-
-
-def rerun_command(settings: Settings) -> str:
-    """The command that starts the same run again, without the settings that have their default."""
-    words = ["image-tags", "run", settings.source]
-    for name, field in list_settings().items():
-        value = getattr(settings, name)
-        if name == "source" or value == field.get_default():
-            continue
-        if isinstance(value, bool):
-            words.append(option_name(name) if value else option_name(f"no_{name}"))
-        elif name == "metric":
-            words += [word for column in value for word in (option_name(name), column)]
-        else:
-            words += [
-                option_name(name),
-                ",".join(map(str, value)) if isinstance(value, tuple) else str(value),
-            ]
-    return shlex.join(words)
-
-
 def _list_pending_reasons(summary: JsonObject) -> str:
     return ", ".join(
         f"{n} {code}"
@@ -263,11 +228,6 @@ def _list_pending_reasons(summary: JsonObject) -> str:
 
 def _count_pending(pending: int) -> str:
     return f"{counted(pending, 'link')} {'is' if pending == 1 else 'are'} pending"
-
-
-def _advise_retry() -> str:
-    again = "or run it again; only what is missing is done:"
-    return f"Retry this flow run ({retry_command()}), {again}"
 
 
 def _is_critical(finding: JsonObject) -> bool:

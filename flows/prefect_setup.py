@@ -39,6 +39,7 @@ def quiet_prefect() -> Iterator[None]:
     """
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    # Prefect reads its settings from the environment when it is imported, so not before this.
     import prefect.main  # sets up its logging
     import prefect.settings
 

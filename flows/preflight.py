@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 
 from image_tags.tasks.adapters.files.confinement import Confinement
-from image_tags.tasks.adapters.orchestration.dask import check_dask_installed
+from image_tags.tasks.adapters.orchestration.dask_extra import import_dask
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store_format import check_format
 from image_tags.tasks.contracts.errors import UsageError
@@ -89,9 +89,9 @@ def check_request(settings: Settings) -> None:
         names = ", ".join(map(repr, unknown))
         raise UsageError(f"There is no operation {names}; there are {', '.join(OPERATIONS)}.")
     if settings.people is not None and not Path(settings.people).expanduser().is_dir():
-        raise UsageError(f"There is no folder of people {settings.people!r}.")
+        raise UsageError(f"The people folder {settings.people!r} does not exist.")
     if settings.runner == "dask":
-        check_dask_installed()
+        import_dask()
     store = open_store(settings.only(StoreSettings))
     store.check_writable()
     check_format(store)

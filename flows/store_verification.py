@@ -1,8 +1,8 @@
 """Read everything in a store and name what is damaged; on request, repair what can be repaired.
 
-Repairing removes only what can be had again: a damaged picture (its link is fetched again at
-once), a damaged segment's file (set aside under `damaged/`, never deleted), derived data. An
-answer that was paid for and reads well is never touched.
+Repairing removes only what can be fetched or requested again: a damaged picture (its link is
+fetched again at once), a damaged segment's file (set aside under `damaged/`, never deleted),
+derived data. A readable answer that was paid for is never touched.
 """
 
 import hashlib
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
 
-import pyarrow as pa
 from PIL import Image
 
 from image_tags.flows.picture_repair import fetch_pictures_again
+from image_tags.tasks.adapters.files.errors import DamagedTable
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.pictures.checksum import has_wrong_checksum
 from image_tags.tasks.adapters.pictures.verify import verify_picture
@@ -53,7 +53,7 @@ def verify_store(
 
     Args:
         store: to be read in full; on S3 this transfers all of it.
-        repair: remove or set aside what is damaged, where it can be had again.
+        repair: remove or set aside what is damaged, where it can be fetched or requested again.
         fetching: how damaged pictures are fetched again.
 
     Yields:
@@ -122,11 +122,11 @@ def _verify_segments(store: Store, prefix: str, repair: bool) -> Iterator[Damage
         try:
             check_segment(data)
         except DamagedSegment as error:
-            remedy = "`--repair` sets it aside; its entries are asked again."
+            remedy = "`--repair` sets it aside; its entries are requested again."
             if repair:
                 store.write(f"damaged/{key}", data, PARQUET)
                 store.delete(key)
-                remedy = f"Set aside as damaged/{key}; its entries are asked again."
+                remedy = f"Set aside as damaged/{key}; its entries are requested again."
             yield Damage(key, f"The segment cannot be read ({error}).", remedy)
 
 
@@ -140,8 +140,8 @@ def _verify_versions(store: Store) -> Iterator[Damage]:
                 continue
             try:
                 parquet_table(store.read(key))
-            except (pa.ArrowException, OSError) as error:
+            except DamagedTable:
                 remedy = (
                     "Read or roll back to another version (`image-tags versions`), or run again."
                 )
-                yield Damage(key, f"The table cannot be read ({error}).", remedy)
+                yield Damage(key, "The table cannot be read: it is no whole Parquet file.", remedy)

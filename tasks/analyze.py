@@ -78,7 +78,7 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
     )
     save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
-    said = "%s: %s asked, %d found in the ledger meanwhile, %d left pending"
+    said = "%s: %s requested, %d found in the ledger meanwhile, %d left pending"
     logger.debug(
         said, batch.step, counted(outcome.asked, "image"), outcome.found, len(outcome.passing)
     )

@@ -15,6 +15,12 @@ from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters.files.csv_files import CSV, write_csv
 from image_tags.tasks.adapters.files.table_files import TableFile
+from image_tags.tasks.adapters.store.json_records import (
+    OBJECT,
+    DamagedRecord,
+    load_record,
+    save_record,
+)
 from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import JsonObject
@@ -22,7 +28,7 @@ from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import PUBLISHED
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.retention import prune_runs
-from image_tags.tasks.execution.run_folder import load_json, run_key, save_json, staged_key
+from image_tags.tasks.execution.run_folder import run_key, staged_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.codebook import CODEBOOK
@@ -96,7 +102,7 @@ def publish_tables(resources: RunResources, summary: JsonObject) -> JsonObject:
         if publication.removed:
             names = ", ".join(one.version for one in publication.removed)
             logger.info("Removed old versions: %s", names)
-    save_json(store, run_key(run, "summary.json"), {**summary, **changes})
+    save_record(store, run_key(run, "summary.json"), OBJECT, {**summary, **changes})
     if pruned := prune_runs(store, settings.keep_runs, run):
         logger.info("Removed the files of %d old runs", len(pruned))
     return changes
@@ -126,9 +132,9 @@ def publish_version(
         if settings.csv:
             _write_csv_files(store, tables, version, names, settings)
     _copy_extra_files(store, run, version)
-    save_json(store, FILES.format(version=version, name=CONTENT), content)
+    save_record(store, FILES.format(version=version, name=CONTENT), OBJECT, content)
     after, gone = add_version(history, version, keys, settings.keep_versions)
-    followed = load_json(store, run_key(run, "follows.json")) or {}
+    followed = load_record(store, run_key(run, "follows.json"), OBJECT) or {}
     try:
         swap_pointer(store, after, followed.get("token"))
     except PublishedMeanwhile:
@@ -177,11 +183,11 @@ def check_summary(summary: JsonObject, rows: Mapping[str, int]) -> None:
         )
 
 
-def _load_content(store: Store, pointer: Pointer) -> object:
+def _load_content(store: Store, pointer: Pointer) -> JsonObject | None:
     """What the pointer's version is; None if it does not say, or files of it are missing."""
     try:
-        content: object = load_json(store, FILES.format(version=pointer.version, name=CONTENT))
-    except ValueError:
+        content = load_record(store, FILES.format(version=pointer.version, name=CONTENT), OBJECT)
+    except DamagedRecord:
         return None
     return content if all(map(store.exists, pointer.tables.values())) else None
 

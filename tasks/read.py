@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from image_tags.tasks.adapters.files.errors import DamagedTable
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import NotInStore, Store
@@ -62,7 +63,7 @@ def read_tables(
 def _find_keys(store: Store, version: str | None) -> dict[str, str]:
     pointer, _ = read_pointer(store)
     if pointer is None:
-        raise UsageError(f"Nothing was published yet in the store {store.address!r}.")
+        raise UsageError(f"Nothing has been published yet in the store {store.address!r}.")
     if version in (None, pointer.version):
         return pointer.tables
     kept = [one.version for one in pointer.history]
@@ -77,7 +78,7 @@ def _find_keys(store: Store, version: str | None) -> dict[str, str]:
 def _load_frame(store: Store, key: str) -> pd.DataFrame:
     try:
         table = parquet_table(store.read(key))
-    except (NotInStore, pa.ArrowException, OSError):
+    except (NotInStore, DamagedTable):
         raise UsageError(
             f"{store.locate(key)} is damaged or gone: read another version "
             "(`image-tags versions`), or point readers to one with `image-tags rollback VERSION`."

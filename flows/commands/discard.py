@@ -16,9 +16,9 @@ from image_tags.tasks.contracts.settings import StoreSettings
 @click.argument("image_ids", metavar="IMAGE_ID...", nargs=-1, required=True)
 @store_option
 def discard(image_ids: tuple[str, ...], store: str) -> int:
-    """Remove answers from the ledger; a run that meets their images pays for them again.
+    """Remove answers from the ledger; a later run with their images pays for them again.
 
-    No run may use the store meanwhile.
+    No run may use the store at the same time.
     """
     for image_id in image_ids:
         if not re.fullmatch(r"[0-9a-f]{64}", image_id):

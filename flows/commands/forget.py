@@ -22,7 +22,7 @@ def forget(
     """Remove a person's rows, pictures and answers from versions, runs and sources."""
     column, equals, value = (row_value or "").partition("=")
     if row_value and not equals:
-        raise UsageError("--row-value is COLUMN=VALUE, such as author=ann.")
+        raise UsageError("--row-value must have the form COLUMN=VALUE, such as author=ann.")
     chosen = Selection((column, value) if row_value else None, url, image_id)
     for line in forget_selection(open_store(StoreSettings(store=store)), chosen, dry_run=dry_run):
         click.echo(line)

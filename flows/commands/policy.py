@@ -11,7 +11,7 @@ from image_tags.tasks.adapters.aws.policy import policy as build_policy
 
 @click.command()
 @click.option("--bucket", required=True, help="the store's bucket")
-@click.option("--prefix", default="", help="the store's prefix in it")
+@click.option("--prefix", default="", help="the store's prefix in the bucket")
 @click.option(
     "--operations",
     default=None,
@@ -19,7 +19,9 @@ from image_tags.tasks.adapters.aws.policy import policy as build_policy
     help="operations that a run requests; by default those of `run`",
 )
 @click.option("--sse-kms-key", default=None, help="ARN of the KMS key that a run uses")
-@click.option("--tps-from-service-quotas", is_flag=True, help="a run reads the account's quota")
+@click.option(
+    "--tps-from-service-quotas", is_flag=True, help="also allow runs to read the account's quota"
+)
 def policy(bucket: str, prefix: str, **given: Any) -> int:
     """Print the least-privilege IAM policy for a bucket."""
     # `Settings` needs a source, which the policy does not depend on.

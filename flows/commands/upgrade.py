@@ -12,11 +12,12 @@ from image_tags.tasks.contracts.settings import StoreSettings
 
 @click.command()
 @click.argument("store")
-@click.option("--region", help="AWS region; by default what boto3 finds by itself")
+@click.option("--region", help="AWS region; by default the one that boto3 finds")
 def upgrade(store: str, region: str | None) -> int:
-    """Convert STORE, of an older version of image-tags, to this version's format.
+    """Convert the STORE of an older version of image-tags to this version's format.
 
-    No run may use the store meanwhile. Interrupted, run it again: no answer is lost.
+    No run may use the store at the same time. If it is interrupted, run it again: no answer is
+    lost.
     """
     place = open_store(StoreSettings(store=store, region=region))
     place.check_writable()

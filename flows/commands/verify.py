@@ -11,7 +11,9 @@ from image_tags.tasks.contracts.settings import FetchSettings, StoreSettings
 
 @click.command()
 @store_option
-@click.option("--repair", is_flag=True, help="fetch again, or set aside, what can be had again")
+@click.option(
+    "--repair", is_flag=True, help="fetch again, or set aside, what is damaged and can be replaced"
+)
 @click.option(
     "--allow-private-addresses",
     is_flag=True,
@@ -20,7 +22,7 @@ from image_tags.tasks.contracts.settings import FetchSettings, StoreSettings
 def verify(store: str, repair: bool, allow_private_addresses: bool) -> int:
     """Read everything in a store and name what is damaged; --repair fixes what it can.
 
-    The exit code is 1 if anything is damaged. Answers that were paid for and read well are never
+    The exit code is 1 if anything is damaged. Readable answers that were paid for are never
     touched.
     """
     found = 0
@@ -30,7 +32,7 @@ def verify(store: str, repair: bool, allow_private_addresses: bool) -> int:
         found += 1
         click.echo(f"{damage.key}: {damage.problem} {damage.remedy}".rstrip())
     if not found:
-        click.echo("Everything in the store reads well.")
+        click.echo("Everything in the store can be read.")
         return 0
     click.echo(f"{counted(found, 'damaged object')}.")
     return 1

@@ -14,7 +14,7 @@ def versions(store: str) -> int:
     """List the published versions that are kept, the latest first."""
     pointer, _ = read_pointer(open_store(StoreSettings(store=store)))
     if pointer is None:
-        click.echo(f"Nothing was published yet in the store {store!r}.")
+        click.echo(f"Nothing has been published yet in the store {store!r}.")
         return 0
     for one in pointer.history:
         mark = "  <- current" if one.version == pointer.version else ""

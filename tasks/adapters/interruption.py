@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from image_tags.tasks.contracts.errors import StopRun
 
-SENTENCE = "Interrupted. Nothing is lost; run the same again."
+SENTENCE = "Interrupted. Nothing is lost; run the same command again."
 
 
 class Interrupted(StopRun):

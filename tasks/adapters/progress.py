@@ -57,6 +57,7 @@ class Cell:
 
     def show(self, line: str, done: int, total: int) -> None:
         """Show the line with a bar."""
+        # Not a dependency of ours: a cell exists only where IPython runs.
         from IPython.display import display
 
         bar = f'<progress value="{done}" max="{total}" aria-label="{html.escape(line)}"></progress>'

@@ -1,8 +1,9 @@
-"""A cache whose values are made once, however many threads ask for them at the same time.
+"""Values that are made once, however many threads ask for them at the same time.
 
 `functools.lru_cache` lets threads that ask at the same time each compute the value.
 """
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -57,3 +58,14 @@ class SingleFlight(Generic[K, V]):
             keys = [key for key in self._results if matches(key)]
             results = [self._results.pop(key) for key in keys]
         return [result.result() for result in results]
+
+
+def run_once(make: Callable[[], V]) -> Callable[[], V]:
+    """Wrap `make` so that it runs at the first call only, however many threads call at once."""
+    made: SingleFlight[None, V] = SingleFlight()
+
+    @functools.wraps(make)
+    def get() -> V:
+        return made.get(None, make)
+
+    return get

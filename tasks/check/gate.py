@@ -13,7 +13,6 @@ from typing import Any
 
 import great_expectations as gx
 import pandas as pd
-import pyarrow as pa
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
@@ -26,6 +25,7 @@ from great_expectations.data_context.types.base import (
 from image_tags.expectations.custom.shape import contract_schema
 from image_tags.expectations.subject import Subject, use_subject
 from image_tags.expectations.suite import divide_by_columns, get_place, load_suite
+from image_tags.tasks.adapters.files.errors import DamagedTable
 from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.contracts.checks import CheckContext, Checked, Finding, Severity
 from image_tags.tasks.contracts.display import redact
@@ -62,9 +62,9 @@ def check_files(staged: Mapping[str, Path | bytes], context: CheckContext) -> Ch
     for name in ("source", *names):
         try:
             tables[name] = TableFile(staged[name])
-        except (KeyError, pa.ArrowException, OSError) as error:
+        except (KeyError, DamagedTable) as error:
             missing = isinstance(error, KeyError)
-            what = "the table was not staged" if missing else f"the file cannot be read: {error}"
+            what = "the table was not staged" if missing else "the file cannot be read"
             unread.append(_report_unread(name, what))
     return Checked(unread, None) if unread else check_opened(tables, context, names)
 
@@ -149,7 +149,7 @@ def _make_finding(table: str, result: "ExpectationValidationResult") -> Finding:
     if config is None:
         raise RuntimeError(f"{table}: a result does not name its expectation")
     raised = _exception_message(result.exception_info)
-    seen = f"could not be looked at: {raised}" if raised else _describe_result(result.result)
+    seen = f"could not be evaluated: {raised}" if raised else _describe_result(result.result)
     return Finding(
         table=table,
         name=config.type,
@@ -186,7 +186,7 @@ def _describe_result(result: Mapping[str, Any]) -> str:
         return str(result["observed_value"])
     count, of = result.get("unexpected_count", 0), result.get("element_count", 0)
     if not count:
-        return f"{of:,} rows looked at"
+        return f"{of:,} rows checked"
     examples = ", ".join(
         json.dumps(value, ensure_ascii=False, default=str)
         for value in result["partial_unexpected_list"][:EXAMPLES]

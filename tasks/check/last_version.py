@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, dataclass
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from image_tags.expectations.profile import Profile
-from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.adapters.store.json_records import DamagedRecord, load_record
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.published.pointer import FILES, look_at_pointer
 
@@ -32,13 +33,11 @@ def read_last_version(store: Store) -> LastVersion:
         return LastVersion(None, reading.token, str(reading.damage) if reading.damage else None)
     key = FILES.format(version=reading.pointer.version, name="profile.json")
     try:
-        profile = _PROFILE.validate_json(store.read(key))
-    except NotInStore:
-        return LastVersion(None, reading.token)
-    except ValidationError:
+        profile = load_record(store, key, _PROFILE)
+    except DamagedRecord:
         damage = f"{store.locate(key)} is damaged: nothing is compared with the last version."
         return LastVersion(None, reading.token, damage)
-    return LastVersion(asdict(profile), reading.token)
+    return LastVersion(asdict(profile) if profile else None, reading.token)
 
 
 _PROFILE = TypeAdapter(Profile)

@@ -9,19 +9,23 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
+from pydantic import TypeAdapter
 
+from image_tags.tasks.adapters.store.json_records import OBJECT, save_record
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.check.last_version import read_last_version
-from image_tags.tasks.contracts.checks import CheckContext, Checked, Finding, Severity
+from image_tags.tasks.contracts.checks import CheckContext, Checked, Finding, describe_failure
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, Settings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import run_key, save_json
+from image_tags.tasks.execution.run_folder import run_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 
 log = logging.getLogger(__name__)
+
+FINDINGS = TypeAdapter(list[Finding])
 
 
 @task(task_run_name="check the tables", cache_policy=NO_CACHE)
@@ -70,18 +74,13 @@ def check_staged(store: Store, run: str, settings: Settings) -> Checked:
             with suppress(NotInStore):
                 files[name] = tables.path(name)
         checked = check_files(files, context)
-    findings = [asdict(finding) for finding in checked.findings]
-    save_json(store, run_key(run, "findings.json"), findings)
-    save_json(store, run_key(run, "profile.json"), checked.profile)
-    save_json(store, run_key(run, "follows.json"), {"token": last.token})
+    save_record(store, run_key(run, "findings.json"), FINDINGS, checked.findings)
+    save_record(store, run_key(run, "profile.json"), OBJECT, checked.profile or {})
+    save_record(store, run_key(run, "follows.json"), OBJECT, {"token": last.token})
     return checked
 
 
 def describe_failures(findings: Sequence[Finding]) -> list[str]:
     """What failed, one sentence each, with what blocks first."""
     failed = sorted((one for one in findings if not one.success), key=lambda one: not one.blocks)
-    marks = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning"}
-    return [
-        f"{marks[one.severity]}, {one.table}: not met: {one.description} Seen: {one.detail}."
-        for one in failed
-    ]
+    return [describe_failure(asdict(one)) for one in failed]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings
@@ -41,6 +42,12 @@ class Finding:
     def blocks(self) -> bool:
         """Whether nothing may be published because of it."""
         return not self.success and self.severity is Severity.CRITICAL
+
+
+def describe_failure(finding: Mapping[str, Any]) -> str:
+    """A failed expectation as a sentence, for the screen and the log."""
+    what = f"{str(finding['severity']).capitalize()}, {finding['table']}"
+    return f"{what}: not met: {finding['description']} Seen: {finding['detail']}."
 
 
 @dataclass(frozen=True)

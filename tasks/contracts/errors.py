@@ -9,6 +9,10 @@ ImageTagsError
 |   |-- StoreUnreachable    the store does not answer, not even after retries
 |   |-- NoBucket            the store's bucket does not exist
 |   |-- PublishedMeanwhile  another run published since this one was checked
+|   |-- DamagedRecord       a JSON file of a run is not what this program writes
+|   |-- TemporaryFilesFailed  no space for files that a step needs for a while
+|   |-- DamagedTable        a Parquet file of a run or version is no longer whole
+|   |-- ServerUnreachable   the Prefect server does not answer or refuses a request
 |   |-- DamagedPointer      the pointer to the published version is unreadable
 |   |-- BrokenSuite         a suite of expectations has something unknown
 |   `-- Interrupted         a signal ends the process

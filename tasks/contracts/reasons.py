@@ -68,9 +68,17 @@ class Reason(StrEnum):
     )
     TRUNCATED = "truncated", Status.REJECTED, "The picture is cut off or damaged."
     TOO_LARGE = "too_large", Status.REJECTED, "More bytes, pixels or frames than the limit."
-    TOO_SMALL = "too_small", Status.REJECTED, "Smaller than the analyzer can take (80 x 80 px)."
-    DECOMPRESSION_BOMB = "decompression_bomb", Status.REJECTED, "Unpacks to far more than it may."
-    TOO_MANY_REDIRECTS = "too_many_redirects", Status.REJECTED, "The link leads on and on."
+    TOO_SMALL = "too_small", Status.REJECTED, "Smaller than the analyzer accepts (80 x 80 px)."
+    DECOMPRESSION_BOMB = (
+        "decompression_bomb",
+        Status.REJECTED,
+        "The data decompresses to far more than allowed.",
+    )
+    TOO_MANY_REDIRECTS = (
+        "too_many_redirects",
+        Status.REJECTED,
+        "The link redirects more often than allowed.",
+    )
     GIVEN_UP = (
         "given_up",
         Status.REJECTED,
@@ -79,7 +87,7 @@ class Reason(StrEnum):
     REFUSED_BY_ANALYZER = (
         "refused_by_analyzer",
         Status.REJECTED,
-        "The analyzer does not take this picture.",
+        "The analyzer does not accept this picture.",
     )
 
     TIMEOUT = "timeout", Status.PENDING, "The server was too slow."

@@ -38,17 +38,17 @@ class SourceSettings(Group):
         description="CSV, TSV, JSON Lines or Parquet file, or a folder or pattern of them; local or s3://"
     )
     url_column: str | None = Field(
-        None, description="column with the links; if left out, found by looking at the values"
+        None, description="column with the links; by default detected from the values"
     )
     header: bool | None = Field(
         None,
         description="whether the first line of a CSV or TSV file holds the column names; "
-        "if left out, it does unless it holds a link",
+        "by default it does, unless it contains a link",
     )
     delimiter: str | None = Field(
         None,
         description="what separates the cells of a CSV or TSV file: a character, or comma, tab, "
-        "semicolon, bar, space; if left out, found by looking",
+        "semicolon, bar, space; by default detected",
     )
 
 
@@ -73,8 +73,8 @@ class FetchSettings(Group):
 
     allow_private_addresses: bool = Field(
         False,
-        description="let links lead to private and loopback addresses (tests, intranets); "
-        "every other rule still holds",
+        description="allow links to private and loopback addresses (tests, intranets); "
+        "all other rules still apply",
     )
     extra_ports: tuple[int, ...] = Field((), description="ports allowed in addition to 80 and 443")
     connect_timeout: Annotated[Duration, PACE] = Field(5.0, gt=0, description="seconds to connect")
@@ -112,12 +112,14 @@ class FetchSettings(Group):
     fresh_for: Duration = Field(
         7 * 86400.0,
         ge=0,
-        description="how long a link that worked is not checked again: seconds, or as `30 days`",
+        description="how long a link that worked is not checked again: seconds, or text such as "
+        "`30 days`",
     )
     retry_rejected_after: Duration = Field(
         30 * 86400.0,
         ge=0,
-        description="how long a rejected link is not tried again: seconds, or such as `30 days`",
+        description="how long a rejected link is not tried again: seconds, or text such as "
+        "`30 days`",
     )
     give_up_after_runs: int = Field(
         3, ge=1, description="runs in which a link must fail before it is given up (rejected)"
@@ -161,10 +163,16 @@ class AnalysisSettings(Group):
         0.0, ge=0, le=100, description="words below this confidence are not requested (0-100)"
     )
     word_min_height: float = Field(
-        0.0, ge=0, le=1, description="words lower than this share of the picture are not requested"
+        0.0,
+        ge=0,
+        le=1,
+        description="words whose height is a smaller share of the picture's are not requested",
     )
     word_min_width: float = Field(
-        0.0, ge=0, le=1, description="words narrower than this share are not requested"
+        0.0,
+        ge=0,
+        le=1,
+        description="words whose width is a smaller share of the picture's are not requested",
     )
     moderation_confidence: float = Field(
         50.0, ge=0, le=100, description="moderation labels below this confidence are not requested"
@@ -195,11 +203,13 @@ class AnalysisSettings(Group):
     ask_again_after: Duration | None = Field(
         None,
         ge=0,
-        description="age from which on an answer in the ledger is requested, and paid for, again: "
-        "seconds, or such as `6 days`; by default never",
+        description="age from which an answer in the ledger is requested, and paid for, again: "
+        "seconds, or text such as `6 days`; by default never",
     )
     max_cost: Annotated[float | None, PACE] = Field(
-        None, ge=0, description="USD; a run that would cost more stops before the first paid call"
+        None,
+        ge=0,
+        description="budget in USD: a run that would cost more stops before its first paid call",
     )
     price_list: Annotated[str | None, PACE] = Field(
         None, description="JSON file with your prices; by default the built-in list price"
@@ -280,11 +290,14 @@ class EffectSettings(Group):
     """How tags are compared by a metric of the source."""
 
     effect_min_rows: int = Field(
-        10, ge=2, description="leave out tags that fewer distinct pictures than this have, or lack"
+        10,
+        ge=2,
+        description="leave out tags that fewer distinct pictures than this have, or that fewer "
+        "lack",
     )
     effect_cluster: str | None = Field(
         None,
-        description="column whose equal values are not independent, such as the author",
+        description="column of groups whose rows are not independent, such as the author",
     )
     effect_kinds: tuple[EffectKind, ...] = Field(
         ("any", "label", "word", "line", "celebrity", "face", "moderation"),
@@ -300,7 +313,7 @@ class CheckSettings(Group):
     """
 
     allow_empty: bool = Field(
-        False, description="publish also when nothing at all is tagged though there are links"
+        False, description="publish even if there are links and none of them could be tagged"
     )
     min_tagged_share: float = Field(
         0.5, ge=0, le=1, description="warn if a smaller share of the links is tagged"
@@ -351,9 +364,7 @@ class CheckSettings(Group):
 class PublishSettings(Group):
     """What is published, and for how long it is kept."""
 
-    csv: bool = Field(
-        False, description="also publish each table as CSV; a list is JSON text in its cell"
-    )
+    csv: bool = Field(False, description="also publish each table as CSV, with lists as JSON text")
     csv_for_spreadsheets: bool = Field(
         False,
         description="put an apostrophe before text in CSV that a spreadsheet would run as a "

@@ -14,7 +14,8 @@ from image_tags.tasks.execution.task_options import timed
 @timed
 def measure_effects(resources: RunResources) -> int:
     """Stage `tag_effects` for the metrics asked for; returns how many comparisons it holds."""
-    from image_tags.tasks.effects.statistics import compare_tags  # scipy.stats is slow to import
+    # scipy.stats takes 0.6 s to import: only runs with --metric pay for it.
+    from image_tags.tasks.effects.statistics import compare_tags
 
     store, run, settings = resources.store, resources.run, resources.settings
     columns = [*settings.metric, *([settings.effect_cluster] if settings.effect_cluster else [])]

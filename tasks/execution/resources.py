@@ -4,17 +4,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
+from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.link_records import LinkLog
-from image_tags.tasks.adapters.orchestration.dask import Dask
+from image_tags.tasks.adapters.orchestration.dask_extra import import_dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
+from image_tags.tasks.adapters.retries.tally import Tally
 from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
-from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.adapters.web import Web
 from image_tags.tasks.contracts.records import Source
 from image_tags.tasks.contracts.settings import (
@@ -26,6 +27,9 @@ from image_tags.tasks.contracts.settings import (
 )
 from image_tags.tasks.execution.clock import Clock
 from image_tags.tasks.execution.run_folder import first_start
+
+if TYPE_CHECKING:
+    from image_tags.tasks.adapters.orchestration.dask import Dask
 
 T = TypeVar("T")
 
@@ -120,10 +124,10 @@ class RunResources:
         source, self._source = self._source, None
         return source
 
-    def dask(self, threads: int) -> Dask:
+    def dask(self, threads: int) -> "Dask":
         """The run's Dask cluster; each of its processes opens resources of its own."""
-        settings = self.settings.only(WorkSettings)
-        return self._once("dask", lambda: Dask(settings, threads, partial(close_here, self.run)))
+        settings, on_close = self.settings.only(WorkSettings), partial(close_here, self.run)
+        return self._once("dask", lambda: import_dask()(settings, threads, on_close))
 
     def close(self) -> None:
         """Close what was made, the latest first."""
@@ -145,13 +149,10 @@ def open_analyzer(
 ) -> Analyzer:
     """The analyzer that the settings name; models and clients are loaded when first asked."""
     if settings.analyzer == "rekognition":
-        from image_tags.tasks.adapters.analyzers.rekognition import (
-            Rekognition,
-        )  # boto3 is slow to import
+        # boto3 takes 0.4 s to import: not for runs with local models and a folder.
+        from image_tags.tasks.adapters.analyzers.rekognition import Rekognition
 
         return Rekognition(settings, store, region, tally=tally)
-    from image_tags.tasks.adapters.analyzers.local.analyzer import LocalAnalyzer
-
     return LocalAnalyzer(settings, store)
 
 

@@ -1,10 +1,10 @@
 """How long the files of runs are kept, and the copies of DataFrames that they were made from."""
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from image_tags.tasks.adapters.store.store import NotInStore, Store
+from image_tags.tasks.adapters.store.json_records import OBJECT, DamagedRecord, load_record
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.execution.run_folder import first_start, run_key
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -45,9 +45,11 @@ def _find_sources(store: Store, runs: Iterable[str]) -> set[str]:
     found = set()
     for run in runs:
         try:
-            found.add(str(json.loads(store.read(run_key(run, "settings.json")))["source"]))
-        except (NotInStore, ValueError, KeyError, TypeError):
+            settings = load_record(store, run_key(run, "settings.json"), OBJECT)
+        except DamagedRecord:
             continue
+        if settings and "source" in settings:
+            found.add(str(settings["source"]))
     return found
 
 

@@ -1,15 +1,14 @@
 """A run's folder, `runs/<run>/`: its JSON files, and its tables as they will be published."""
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
-from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
+from image_tags.tasks.adapters.store.json_records import load_record, save_record
+from image_tags.tasks.adapters.store.store import PARQUET, Store
 from image_tags.tasks.contracts.records import Calls, Failure, Fetched, Link
 from image_tags.tasks.contracts.settings import Settings
 
@@ -20,6 +19,7 @@ LINKS = pa.schema([("row", pa.int64()), ("position", pa.int64()), ("url", pa.str
 FETCHED = TypeAdapter(list[Fetched])
 FAILURES = TypeAdapter(list[Failure])
 CALLS = TypeAdapter(dict[str, Calls])
+SETTINGS = TypeAdapter(Settings)
 
 
 def name_of_run(started: datetime, flow_run_id: object) -> str:
@@ -43,41 +43,25 @@ def run_key(run: str, name: str) -> str:
     return f"runs/{run}/{name}"
 
 
-def save_json(store: Store, key: str, value: Any) -> None:
-    """Write a value as JSON that people can read."""
-    store.write(key, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode(), JSON)
-
-
 def save_settings(store: Store, run: str, settings: Settings) -> None:
     """Keep the settings of a run."""
-    save_json(store, run_key(run, "settings.json"), settings.model_dump(mode="json"))
-
-
-def load_json(store: Store, key: str) -> Any:
-    """A JSON file's value; None if it does not exist."""
-    try:
-        return json.loads(store.read(key))
-    except NotInStore:
-        return None
+    save_record(store, run_key(run, "settings.json"), SETTINGS, settings)
 
 
 def save_fetched(store: Store, run: str, digest: str, fetched: list[Fetched]) -> None:
     """Save the outcomes of a batch of links."""
-    store.write(run_key(run, f"fetched/{digest}.json"), FETCHED.dump_json(fetched), JSON)
+    save_record(store, run_key(run, f"fetched/{digest}.json"), FETCHED, fetched, indent=None)
 
 
 def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fetched]:
     """The outcomes of the links of some batches; a batch that never finished has none."""
     for digest in digests:
-        try:
-            yield from FETCHED.validate_json(store.read(run_key(run, f"fetched/{digest}.json")))
-        except NotInStore:
-            continue
+        yield from load_record(store, run_key(run, f"fetched/{digest}.json"), FETCHED) or ()
 
 
 def save_failures(store: Store, run: str, name: str, failures: list[Failure]) -> None:
     """Save why some images have no answer; an empty list replaces those of an earlier attempt."""
-    store.write(run_key(run, f"failures/{name}.json"), FAILURES.dump_json(failures), JSON)
+    save_record(store, run_key(run, f"failures/{name}.json"), FAILURES, failures, indent=None)
 
 
 def delete_failures(store: Store, run: str) -> None:
@@ -91,18 +75,18 @@ def load_failures(store: Store, run: str) -> list[Failure]:
     return [
         failure
         for key in store.keys(run_key(run, "failures/"))
-        for failure in FAILURES.validate_json(store.read(key))
+        for failure in load_record(store, key, FAILURES) or ()
     ]
 
 
 def save_calls(store: Store, run: str, calls: dict[str, Calls]) -> None:
     """Keep the account of calls by operation."""
-    store.write(run_key(run, "calls.json"), CALLS.dump_json(calls), JSON)
+    save_record(store, run_key(run, "calls.json"), CALLS, calls)
 
 
 def load_calls(store: Store, run: str) -> dict[str, Calls]:
     """The account of calls by operation."""
-    return CALLS.validate_json(store.read(run_key(run, "calls.json")))
+    return load_record(store, run_key(run, "calls.json"), CALLS) or {}
 
 
 def links_table(links: list[Link]) -> pa.Table:

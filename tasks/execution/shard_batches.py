@@ -8,7 +8,8 @@ from prefect.runtime import flow_run
 from pydantic import TypeAdapter
 
 from image_tags.tasks.adapters.orchestration.heartbeat import read_heartbeat, send_heartbeats
-from image_tags.tasks.adapters.store.store import JSON, NotInStore, Store
+from image_tags.tasks.adapters.store.json_records import load_record, save_record
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.records import Picture
 from image_tags.tasks.execution.batches import Batch, share_of
@@ -34,7 +35,8 @@ def save_share(
     store: Store, run: str, step: str, number: int, of: int, batches: Sequence[Batch[Any]]
 ) -> None:
     """Keep a shard's batches in the run's folder."""
-    store.write(_share_key(run, step, number, of), STAGED[step].dump_json(list(batches)), JSON)
+    key = _share_key(run, step, number, of)
+    save_record(store, key, STAGED[step], list(batches), indent=None)
 
 
 def load_share(store: Store, run: str, step: str, number: int, of: int) -> list[Batch[Any]]:
@@ -45,13 +47,12 @@ def load_share(store: Store, run: str, step: str, number: int, of: int) -> list[
 
     """
     key = _share_key(run, step, number, of)
-    try:
-        found: list[Batch[Any]] = STAGED[step].validate_json(store.read(key))
-    except NotInStore:
+    found: list[Batch[Any]] | None = load_record(store, key, STAGED[step])
+    if found is None:
         raise StopRun(
             f"A shard's machine does not see {store.locate(key)}: the workers of all shards "
             "need the same store, on S3 or in a shared folder."
-        ) from None
+        )
     return found
 
 

@@ -1,13 +1,17 @@
 """The tallies of a run: one file per process and try, in the run's folder."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from image_tags.tasks.adapters.store.store import JSON, Store
-from image_tags.tasks.adapters.tally import Counts, add_counts
+from pydantic import TypeAdapter
+
+from image_tags.tasks.adapters.retries.tally import Counts, add_counts
+from image_tags.tasks.adapters.store.json_records import load_record, save_record
+from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.run_folder import run_key
+
+COUNTS = TypeAdapter(Counts)
 
 WORST = 5
 """Slow hosts that the summary names."""
@@ -35,14 +39,12 @@ def save_tally(resources: RunResources) -> None:
     counts = resources.tally.as_counts()
     if counts:
         key = run_key(resources.run, f"tally/{resources.tally.name}.json")
-        resources.store.write(key, json.dumps(counts).encode(), JSON, durable=False)
+        save_record(resources.store, key, COUNTS, counts, durable=False)
 
 
 def load_effort(store: Store, run: str) -> Effort:
     """Add up the counts of all processes and tries of a run."""
-    parts: list[Counts] = [
-        json.loads(store.read(key)) for key in store.keys(run_key(run, "tally/"))
-    ]
+    parts = [load_record(store, key, COUNTS) or {} for key in store.keys(run_key(run, "tally/"))]
     counts = add_counts(parts)
     retries = {which: int(n) for which, n in counts.get("retries", {}).items()}
     calls = counts.get("calls", {})

@@ -18,11 +18,12 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.runtime import flow_run
 
 from image_tags.tasks.adapters.store.console import console_page
+from image_tags.tasks.adapters.store.json_records import OBJECT, load_record
 from image_tags.tasks.contracts.display import markdown
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import load_json, run_key
+from image_tags.tasks.execution.run_folder import run_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.explain.markdown import (
@@ -49,7 +50,7 @@ def explain_run(
 ) -> None:
     """Create artifacts: how the run ended, pending links, reasons, checks and cost."""
     store, run = resources.store, resources.run
-    plan = load_json(store, run_key(run, "plan.json"))
+    plan = load_record(store, run_key(run, "plan.json"), OBJECT)
     console = partial(console_page, store)
     changed = changed_settings(resources.settings)
     with StagedTables(store, run) as staged:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from image_tags.tasks.adapters.files.csv_files import CSV, csv_bytes
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import JSON, PARQUET, NotInStore, Store
+from image_tags.tasks.contracts.display import link_address
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.effects.traits import fold_text
 from image_tags.tasks.forget.mentions import has_mention, mark_equal, mark_mentions
@@ -137,11 +138,13 @@ def _replace_table(
 def _shorten_summary(summary: JsonObject, found: Found, left: pa.Table) -> JsonObject:
     """A summary without sentences on the rows and pictures, and names that only they had."""
     hosts = {urlsplit(url).netloc for url in found.urls}
+    # Remarks name links as `link_address` shows them; those of older versions in full.
+    named = {form for url in found.urls for form in (url, link_address(url))}
     return summary | {
         "remarks": [
             one
             for one in summary.get("remarks") or []
-            if not has_mention(one, found.identifiers) and not any(url in one for url in found.urls)
+            if not has_mention(one, found.identifiers) and not any(form in one for form in named)
         ],
         "findings": [],
         "slow_hosts": [one for one in summary.get("slow_hosts") or [] if one["host"] not in hosts],

@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from image_tags.tasks.adapters import progress
+from image_tags.tasks.adapters.store.json_records import OBJECT, save_record
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.records import Failure, Picture, distinct_pictures
 from image_tags.tasks.execution.batches import Batch, batch_size
@@ -16,7 +17,6 @@ from image_tags.tasks.execution.run_folder import (
     load_fetched,
     run_key,
     save_failures,
-    save_json,
 )
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.plan.backlog import Backlog
@@ -102,7 +102,7 @@ def _announce_plan(
     begun: Mapping[str, int] | None = None,
 ) -> None:
     store, run = resources.store, resources.run
-    save_json(store, run_key(run, "plan.json"), plan.as_json())
+    save_record(store, run_key(run, "plan.json"), OBJECT, plan.as_json())
     save_failures(store, run, "refused", refusals)
     for line in plan_sentences(plan, begun or {}):
         get_run_logger().info(line)

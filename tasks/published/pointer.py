@@ -3,13 +3,19 @@
 It is swapped last and atomically.
 """
 
-import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from image_tags.tasks.adapters.store.json_records import (
+    OBJECT,
+    DamagedRecord,
+    dump_record,
+    first_problem,
+    load_record,
+)
 from image_tags.tasks.adapters.store.store import JSON, Store
 from image_tags.tasks.contracts.errors import StopRun
 
@@ -61,7 +67,7 @@ class Pointer:
 
     def as_bytes(self) -> bytes:
         """As JSON that people can read."""
-        return json.dumps(asdict(self), indent=2).encode()
+        return dump_record(_POINTER, self)
 
 
 class DamagedPointer(StopRun):
@@ -98,7 +104,7 @@ def look_at_pointer(store: Store) -> PointerReading:
         pointer = _POINTER.validate_json(found[0])
         _check_places(pointer)
     except ValidationError as error:
-        problem = "it is empty" if not found[0].strip() else _first_problem(error)
+        problem = "it is empty" if not found[0].strip() else first_problem(error)
         return PointerReading(None, found[1], DamagedPointer(store, problem))
     except ValueError as error:
         return PointerReading(None, found[1], DamagedPointer(store, str(error)))
@@ -124,8 +130,8 @@ def find_versions(store: Store) -> list[Version]:
         version, _, name = key.removeprefix("published/").partition("/")
         if name == "summary.json" and _PLAIN.fullmatch(version):
             try:
-                found[version] = str(json.loads(store.read(key))["finished"])
-            except (ValueError, KeyError, TypeError):
+                found[version] = str((load_record(store, key, OBJECT) or {})["finished"])
+            except (DamagedRecord, KeyError):
                 found[version] = ""
     ordered = sorted(found.items(), key=lambda one: (one[1], one[0]), reverse=True)
     return [Version(version, published) for version, published in ordered]
@@ -164,9 +170,3 @@ def _check_places(pointer: Pointer) -> None:
     outside = [key for key in pointer.tables.values() if not key.startswith(prefix) or ".." in key]
     if outside:
         raise ValueError(f"it names a file outside of its version: {outside[0]!r}")
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else str(first["msg"])

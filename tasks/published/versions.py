@@ -35,7 +35,7 @@ def roll_back(store: Store, version: str) -> Pointer:
     history = list_versions(store)
     kept = {one.version: one for one in history}
     if version not in kept:
-        known = f"kept are {', '.join(kept)}" if kept else "nothing was published yet"
+        known = f"kept are {', '.join(kept)}" if kept else "nothing has been published yet"
         raise UsageError(
             f"There is no version {version!r} in the store {store.address!r}: {known}."
         )

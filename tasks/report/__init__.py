@@ -4,8 +4,3 @@
 that came from the web or from the source (links, labels, words, cells) is hostile;
 `contracts/display.py` defines how it is shown.
 """
-
-from image_tags.tasks.report.page import render_report
-from image_tags.tasks.report.view import ReportInput
-
-__all__ = ["ReportInput", "render_report"]

@@ -8,7 +8,9 @@ forbid them. Widths suit a phone: text stays readable.
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
+import vl_convert
 from markupsafe import Markup
 
 from image_tags.tasks.contracts.display import number, shown
@@ -28,8 +30,6 @@ _BIN = 5
 
 def draw_funnel(stages: Sequence[Stage]) -> Markup:
     """Draw how many are left at each step from rows to tagged images."""
-    import altair as alt
-
     rows = [
         {"step": s.name, "n": s.n, "text": f"{s.name}: {number(s.n)}", "lost": s.lost}
         for s in stages
@@ -53,8 +53,6 @@ def draw_funnel(stages: Sequence[Stage]) -> Markup:
 
 def draw_confidence(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
     """Draw the confidences of the tags of one kind, kept and removed, in bins of five."""
-    import altair as alt
-
     rows = _count_by_bin("kept", kept) + _count_by_bin("removed", dropped)
     top = max(
         sum(row["n"] for row in rows if row["from"] == start) for start in range(0, 100, _BIN)
@@ -97,8 +95,6 @@ def draw_confidence(kind: str, kept: np.ndarray, dropped: np.ndarray) -> Markup:
 
 def draw_seconds(seconds: dict[str, float]) -> Markup:
     """Draw how long each step took."""
-    import altair as alt
-
     rows = [
         {"step": shown(step, NAME_LIMIT), "s": round(s, 3), "text": f"{s:,.1f} s"}
         for step, s in seconds.items()
@@ -129,8 +125,6 @@ def _count_by_bin(what: str, confidences: np.ndarray) -> list[dict[str, Any]]:
 
 def render_svg(chart: Any, label: str) -> Markup:
     """Render a chart as a figure in the colours of the page."""
-    import vl_convert
-
     # The page's font may be wider than the one Vega measures with: the padding absorbs that.
     styled = chart.configure(
         background="transparent",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 from markupsafe import Markup
 
@@ -23,8 +24,6 @@ SKEWED = 20
 
 def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
     """Draw each tag's superiority with its interval; filled where it survives the correction."""
-    import altair as alt
-
     names = distinguish_names([_name_effect(e["kind"], e["name"]) for e in effects])
     rows = [
         {
@@ -66,8 +65,6 @@ def draw_distribution(metric: str, values: "np.ndarray[Any, Any]") -> Markup:
 
     A skewed metric without negative values is drawn on a logarithmic axis that starts at 0.
     """
-    import altair as alt
-
     logarithmic = bool(values.min() >= 0 and values.max() >= SKEWED * max(np.median(values), 1))
     edges = _choose_edges(values, logarithmic=logarithmic)
     counts, _ = np.histogram(values, edges)

@@ -1,6 +1,7 @@
 """The step that draws the report and keeps it with the run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -9,17 +10,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.files.table_files import TableFile
+from image_tags.tasks.adapters.store.json_records import OBJECT, DamagedRecord, load_record
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.metrics import Floats, read_metric
 from image_tags.tasks.contracts.records import JsonObject, picture_key
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import is_staged, load_json, run_key
+from image_tags.tasks.execution.run_folder import is_staged, run_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.task_options import timed
 from image_tags.tasks.published.codebook import CODEBOOK, write_codebook
 from image_tags.tasks.published.methods import METHODS, MethodsInput, write_methods
-from image_tags.tasks.report.page import render_report
+from image_tags.tasks.published.pointer import FILES, look_at_pointer
 from image_tags.tasks.report.view import ReportInput
 
 HTML = "text/html; charset=utf-8"
@@ -29,6 +31,9 @@ HTML = "text/html; charset=utf-8"
 @timed
 def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[JsonObject]) -> str:
     """Write the report, the methods and the codebook of the staged tables; returns its address."""
+    # Altair takes 0.6 s to import: `plan` and `doctor` import the flow, and draw nothing.
+    from image_tags.tasks.report.page import render_report
+
     store, run, settings = resources.store, resources.run, resources.settings
     with StagedTables(store, run) as staged:
         tables = {
@@ -44,7 +49,7 @@ def report_run(resources: RunResources, summary: JsonObject, findings: Sequence[
             summary=summary,
             tables=tables,
             findings=findings,
-            plan=load_json(store, run_key(run, "plan.json")),
+            plan=load_record(store, run_key(run, "plan.json"), OBJECT),
             previous=load_last_summary(store),
             thumbnail=_picture_reader(store, tables["images"]),
             metrics=_read_metrics(staged, settings.metric),
@@ -116,6 +121,12 @@ def _count_values(column: pa.ChunkedArray) -> dict[str, int]:
 
 
 def load_last_summary(store: Store) -> JsonObject | None:
-    """`summary.json` of the version that is published now; None if there is none."""
-    current = load_json(store, "published/current.json")
-    return load_json(store, f"published/{current['version']}/summary.json") if current else None
+    """`summary.json` of the version that is published now; None if none is, or it is damaged."""
+    pointer = look_at_pointer(store).pointer
+    if pointer is None:
+        return None
+    # What is damaged there must not keep this run from publishing a version that reads well.
+    key = FILES.format(version=pointer.version, name="summary.json")
+    with suppress(DamagedRecord):
+        return load_record(store, key, OBJECT)
+    return None

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from image_tags.tasks.adapters.files.errors import DamagedTable
 from image_tags.tasks.adapters.files.tables import parquet_bytes, parquet_table
 from image_tags.tasks.adapters.store.store import PARQUET, NotInStore, Store
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
@@ -71,7 +72,7 @@ class DerivedTags:
                 if same:
                     path = self._store.fetch_file(_file_of(key), folder)
                     found.update(dict.fromkeys(same, path))
-            except (NotInStore, KeyError, pa.ArrowException):
+            except (NotInStore, KeyError, DamagedTable):
                 continue  # removed meanwhile, or damaged: these images are read again
         return found
 

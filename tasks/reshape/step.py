@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from image_tags.tasks.adapters.files.errors import TemporaryFilesFailed
 from image_tags.tasks.adapters.files.sorted_tables import read_in_order
 from image_tags.tasks.adapters.files.table_files import write_table_file
 from image_tags.tasks.adapters.ledger.ledger import Ledger, fingerprint
+from image_tags.tasks.contracts.display import counted
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.records import Calls, Verdict, distinct_pictures, distinct_urls
 from image_tags.tasks.execution.resources import RunResources
@@ -92,16 +93,16 @@ def reshape_tags(resources: RunResources, digests: Sequence[str]) -> int:
     with StagedTables(store, run) as tables:
         try:
             reshaped = stage_reshaped(tables, derived, answers)
-        except duckdb.Error:
+        except TemporaryFilesFailed:
             # Another run replaced the derived tags meanwhile, or they are damaged: do without them.
             get_run_logger().warning("The derived tags cannot be read; reading all responses")
             reshaped = stage_reshaped(tables, None, answers)
     save_calls(store, run, reshaped.calls)
     get_run_logger().info(
-        "%d tags of %d images, %d of them read from new responses",
-        reshaped.tags,
-        len(pictures),
-        reshaped.images_read,
+        "%s of %s; the responses of %s were read, the rest is known from earlier runs",
+        counted(reshaped.tags, "tag"),
+        counted(len(pictures), "image"),
+        counted(reshaped.images_read, "image"),
     )
     return reshaped.tags
 

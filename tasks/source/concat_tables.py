@@ -1,9 +1,10 @@
 """Concatenate the tables of several files without changing any value."""
 
-import json
 from collections.abc import Sequence
 
 import pyarrow as pa
+
+from image_tags.tasks.adapters.files.value_text import value_text
 
 
 def concat_tables(parts: Sequence[pa.Table]) -> pa.Table:
@@ -47,11 +48,5 @@ def _null_column(rows: int) -> pa.ChunkedArray:
 
 def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(
-        [pa.array([_value_text(value) for value in column.to_pylist()], pa.string())]
+        [pa.array([value_text(value) for value in column.to_pylist()], pa.string())]
     )
-
-
-def _value_text(value: object) -> str | None:
-    if isinstance(value, list | dict | bool):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return None if value is None else str(value)

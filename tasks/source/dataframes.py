@@ -1,6 +1,5 @@
 """A pandas DataFrame as a source, and published tables as DataFrames that merge back onto it."""
 
-import json
 from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.column_types import unique_names
 from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.adapters.files.value_text import value_text
 from image_tags.tasks.contracts.errors import UsageError
 
 UNFIT = (pa.ArrowException, OSError, OverflowError, UnicodeEncodeError)
@@ -98,7 +98,7 @@ def _arrow_column(values: pd.Series) -> pa.ChunkedArray:
                 pa.table([column.slice(0, 0)], names=[""])
             )  # Arrow has types that Parquet lacks
             return column
-    return pa.chunked_array([pa.array(map(_value_text, values), pa.string())])
+    return pa.chunked_array([pa.array(map(_frame_text, values), pa.string())])
 
 
 def _has_extension_type(kind: pa.DataType) -> bool:
@@ -113,15 +113,10 @@ def _has_extension_type(kind: pa.DataType) -> bool:
     )
 
 
-def _value_text(value: Any) -> str | None:
+def _frame_text(value: Any) -> str | None:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
-    text = str(value)
-    if isinstance(value, bool | int | float | list | tuple | dict):
-        with suppress(
-            TypeError, ValueError, RecursionError
-        ):  # keys that are not text, a list that contains itself
-            text = json.dumps(value, ensure_ascii=False, default=str)
-    return text.encode("utf-8", "backslashreplace").decode()
+    text = value_text(value)
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()

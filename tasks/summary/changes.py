@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from image_tags.tasks.adapters.files.errors import DamagedTable
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.display import counted
@@ -36,7 +37,7 @@ def compare_with_published(store: Store, images: pa.Table, run: str = "") -> Jso
         before = parquet_table(store.read(key), columns=COLUMNS)
     except (NotInStore, KeyError):  # someone removed the version by hand
         return {"since": None, **compare_images(None, images)}
-    except (pa.ArrowException, OSError):
+    except DamagedTable:
         damage = {"unreadable": f"{store.locate(key)} is damaged."}
         return {"since": None, **damage, **compare_images(None, images)}
     return {"since": version, **compare_images(before, images)}

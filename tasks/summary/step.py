@@ -15,14 +15,16 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from image_tags.tasks.adapters.files.table_files import TableFile, encode_column
-from image_tags.tasks.contracts.display import counted, shown
+from image_tags.tasks.adapters.store.json_records import OBJECT, save_record
+from image_tags.tasks.contracts.checks import describe_failure
+from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.prices import prices_for
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.contracts.records import JsonObject, SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import published_tables
 from image_tags.tasks.execution.resources import RunResources
-from image_tags.tasks.execution.run_folder import load_calls, run_key, save_json
+from image_tags.tasks.execution.run_folder import load_calls, run_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.tallies import load_effort
 from image_tags.tasks.execution.task_options import timed
@@ -94,7 +96,7 @@ def summarize_run(
         "published": not stopped and not checks["critical"],
         "nothing_new": False,
     }
-    save_json(store, run_key(run, "summary.json"), summary)
+    save_record(store, run_key(run, "summary.json"), OBJECT, summary)
     return summary
 
 
@@ -149,8 +151,8 @@ def find_shared_pictures(images: pa.Table, most: int) -> list[str]:
         zip(images.column("image_id").to_pylist(), images.column("url").to_pylist(), strict=True)
     )
     return [
-        f"{n:,} links lead to one picture ({urls[image_id]}): perhaps a host's placeholder for "
-        "removed pictures."
+        f"{n:,} links lead to one picture ({link_address(urls[image_id])}): perhaps a host's "
+        "placeholder for removed pictures."
         for image_id, n in shared
     ]
 
@@ -227,9 +229,8 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     lines += summary["remarks"]
     checks = summary["checks"]
     lines.append(f"Checks failed: {checks['critical']} critical, {checks['warning']} warning.")
-    for finding in sorted(summary["findings"], key=lambda finding: str(finding["severity"])):
-        what = f"{finding['severity']}, {finding['table']}: not met: {finding['description']}"
-        lines.append(f"  {what} Seen: {finding['detail']}.")
+    findings = sorted(summary["findings"], key=lambda finding: str(finding["severity"]))
+    lines += [f"  {describe_failure(finding)}" for finding in findings]
     store = summary["store"]
     if summary["published"]:
         lines.append(f"Tables and report: {store}/published/{summary['version']}/")

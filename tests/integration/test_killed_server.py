@@ -102,7 +102,7 @@ def test_a_server_that_stays_away_is_one_sentence(world, server, expected, store
             assert process.wait(120) == 1, world.log.read_text()
         said = world.log.read_text()
         assert said.splitlines()[-1].startswith(
-            f"Stopped: The Prefect server at {server.api} does not answer any more."
+            f"Stopped: The Prefect server at {server.api} no longer answers."
         )
         assert "Traceback" not in said
         away = world.run(store.address)

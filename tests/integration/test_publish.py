@@ -190,7 +190,7 @@ def test_the_next_version_follows_the_one_that_was_gone_back_to(store):
 
 
 def test_rollback_to_what_is_not_there_is_one_sentence(store):
-    with pytest.raises(UsageError, match="nothing was published yet"):
+    with pytest.raises(UsageError, match="nothing has been published yet"):
         roll_back(store, "v-r1")
     publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
     before = store.read(CURRENT)
@@ -212,7 +212,7 @@ def test_the_reader_gives_all_tables_of_one_version(store):
 
 
 def test_the_reader_says_what_is_not_there(store):
-    with pytest.raises(UsageError, match="Nothing was published yet"):
+    with pytest.raises(UsageError, match="Nothing has been published yet"):
         read_tables(store.address)
     publish_version(store, "r1", checked_run(store, "r1"), PLAIN)
     with pytest.raises(UsageError, match="no version 'v-r9'"):

@@ -5,7 +5,7 @@ boxes work.
 import numpy as np
 import pytest
 
-from image_tags.tasks.report import render_report
+from image_tags.tasks.report.page import render_report
 from tests.support.browser import open_browser, opened
 from tests.support.made_run import (
     HOSTILE,

@@ -168,7 +168,7 @@ def test_the_same_on_s3(run, rekognition, s3, tmp_path):
         (("{feed}", "--operations", "detect_cats"), "no operation 'detect_cats'"),
         (("{feed}", "--store", "{feed}/below"), "cannot be written"),
         (("{feed}", "--store", "ftp://x"), "neither a folder nor s3://"),
-        (("{feed}", "--people", "nobody"), "no folder of people 'nobody'"),
+        (("{feed}", "--people", "nobody"), "people folder 'nobody' does not exist"),
         (("{feed}", "--max-cost", "much"), "--max-cost"),
         (("{feed}", "--nonsense"), "--nonsense"),
     ],

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.table_files import TableFile
 from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.adapters.store.json_records import OBJECT, save_record
 from image_tags.tasks.assemble.images import make_images, tabulate_fetched
 from image_tags.tasks.assemble.rows import gather_facts, make_rows
 from image_tags.tasks.assemble.tagged import make_tagged
@@ -18,7 +19,7 @@ from image_tags.tasks.contracts.records import Fetched, Link, Picture, Verdict
 from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings, EffectSettings
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import compare_tags
-from image_tags.tasks.execution.run_folder import links_table, run_key, save_json, stage
+from image_tags.tasks.execution.run_folder import links_table, run_key, stage
 from image_tags.tasks.reshape.verdicts import tabulate_verdicts
 from image_tags.tasks.summary.step import count_links
 
@@ -47,7 +48,7 @@ def stage_run(store, run, staged, version=None):
         "published": True,
         **counts,
     }
-    save_json(store, run_key(run, "summary.json"), summary)
+    save_record(store, run_key(run, "summary.json"), OBJECT, summary)
     store.write(run_key(run, "report.html"), b"<!doctype html>", "text/html")
     return summary
 

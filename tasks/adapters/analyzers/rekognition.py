@@ -2,7 +2,6 @@
 
 import logging
 import math
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -15,17 +14,18 @@ from image_tags.tasks.adapters.analyzers.quotas import quotas_for
 from image_tags.tasks.adapters.aws.bucket import bucket_problem
 from image_tags.tasks.adapters.aws.client import (
     AWS_ERRORS,
-    client_config,
     code_in,
     code_of,
+    open_service,
     open_session,
     status_of,
     stop_for,
 )
 from image_tags.tasks.adapters.interruption import interruption
 from image_tags.tasks.adapters.pictures.shrink import UNREADABLE, shrink_picture
+from image_tags.tasks.adapters.retries.backoff import pause_before
+from image_tags.tasks.adapters.retries.tally import Tally
 from image_tags.tasks.adapters.store.store import NotInStore, Store
-from image_tags.tasks.adapters.tally import Tally
 from image_tags.tasks.contracts.errors import LinkError, Rejected, StopRun, Transient
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.reasons import Reason
@@ -46,8 +46,8 @@ MIN_SIDE = 80
 LATENCY = 0.5
 """Seconds a call may take with the quota still used up: so many calls are kept in flight."""
 
-LONGEST_PAUSE = 20.0
-"""Seconds between two tries at most."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 20.0
+"""Seconds before the second try, and before any; see `pause_before`."""
 
 GONE = "The picture is no longer in the store."
 
@@ -100,7 +100,7 @@ class Rekognition:
         session = open_session(region)
         self.region: str = session.region_name
         self._quotas = quotas_for(settings, session, OPERATIONS)
-        self._client: Any = session.client("rekognition", config=client_config())
+        self._client: Any = open_service(session, "rekognition")
         self._session, self._session_lock = session, threading.Lock()
         self._shrinking = threading.Lock()
         self._stopped: StopRun | None = None
@@ -160,7 +160,7 @@ class Rekognition:
         self._tally.count("calls", operation)
         for attempt in range(self._settings.analyzer_retries + 1):
             if attempt:
-                self._sleep(random.uniform(0, min(LONGEST_PAUSE, 2.0 ** (attempt - 1))))
+                self._sleep(pause_before(attempt, FIRST_PAUSE, LONGEST_PAUSE))
             self._go_on()
             try:
                 response: JsonObject = getattr(self._client, operation)(Image=image, **request)
@@ -217,7 +217,7 @@ class Rekognition:
         stop = stop_for(error, action, self.region)
         if code == "InvalidS3ObjectException" and "S3Object" in image:
             with self._session_lock:  # making clients is not thread-safe
-                s3 = self._session.client("s3", config=client_config())
+                s3 = open_service(self._session, "s3")
             stop = bucket_problem(s3, image["S3Object"]["Bucket"], self.region)
             if stop is None and not self._store.exists(picture.key):
                 return Transient(Reason.ANALYZER_UNAVAILABLE, GONE)

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -119,6 +119,26 @@ def client_config() -> Config:
     )
 
 
+def open_service(session: boto3.Session, service: str) -> Any:
+    """A client of a service, for all threads; asks nothing yet.
+
+    Raises:
+        UsageError: region, endpoint or configuration cannot be right.
+
+    """
+    try:
+        return cast("Any", session).client(service, config=client_config())
+    except BotoCoreError as error:
+        known = stop_for(error, service, session.region_name or "")
+        sentence = f"AWS is not configured correctly for {service}: {code_of(error)}."
+        raise UsageError(str(known or sentence)) from None
+    except ValueError:
+        raise UsageError(
+            f"AWS_ENDPOINT_URL_{service.upper()}, or the endpoint_url of the profile, is not the "
+            "address of a server: correct or unset it."
+        ) from None
+
+
 def code_of(error: Exception) -> str:
     """The service's error code, or the class of an error that never reached the service."""
     return code_in(error.response) if isinstance(error, ClientError) else type(error).__name__
@@ -172,15 +192,15 @@ def stop_for(error: Exception, action: str, region: str) -> StopRun | None:
         case NoAuthTokenError() | TokenRetrievalError():
             sentence = UNREADABLE.format(code_of(error))
         case NoRegionError() | InvalidRegionError():
-            sentence = f"{region!r} is no AWS region: check --region and AWS_DEFAULT_REGION."
+            sentence = f"{region!r} is not an AWS region: check --region and AWS_DEFAULT_REGION."
         case ParamValidationError():
             sentence = f"The request for {action} is not valid: {' '.join(str(error).split())}"
         case EndpointConnectionError() if _unknown_host(error):
             sentence = f"The endpoint of {action} in {region} has no address: {REACH}"
         case SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             sentence = (
-                f"The endpoint of {action} in {region} shows a certificate not trusted here: "
-                "check AWS_CA_BUNDLE."
+                f"The endpoint of {action} in {region} presents a certificate that is not trusted "
+                "here: check AWS_CA_BUNDLE."
             )
     return StopRun(sentence) if sentence else None
 

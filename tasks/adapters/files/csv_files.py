@@ -1,14 +1,14 @@
 """Write tables as CSV. Nested values become JSON; an empty cell is null, `""` an empty text."""
 
-import base64
 import io
-import json
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+
+from image_tags.tasks.adapters.files.value_text import value_text
 
 CSV = "text/csv; charset=utf-8"
 
@@ -59,7 +59,7 @@ def _encode_column(column: pa.ChunkedArray, for_spreadsheets: bool) -> pa.Chunke
     elif not (
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     ):
-        texts = [None if value is None else _cell_text(value) for value in column.to_pylist()]
+        texts = [value_text(value) for value in column.to_pylist()]
         column = pa.chunked_array([pa.array(texts, pa.string())])
     if for_spreadsheets:
         column = pc.if_else(
@@ -72,11 +72,3 @@ def _encode_column(column: pa.ChunkedArray, for_spreadsheets: bool) -> pa.Chunke
 
 def _escape_formula(name: str) -> str:
     return f"'{name}" if name[:1] in tuple("=+-@\t\r") else name
-
-
-def _cell_text(value: Any) -> str:
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=_cell_text)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return str(value)

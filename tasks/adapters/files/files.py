@@ -11,6 +11,7 @@ from image_tags.tasks.adapters.files.file_names import (
     select_matched,
     select_tables,
 )
+from image_tags.tasks.adapters.files.s3_files import expand_s3, read_s3
 from image_tags.tasks.contracts.errors import UsageError
 
 
@@ -26,9 +27,14 @@ def expand_address(address: str, store: str | None = None) -> list[str]:
         UsageError: nothing is there.
     """
     if address.startswith("s3://"):
-        from image_tags.tasks.adapters.files.s3_files import expand_s3  # boto3 is slow to import
-
         return expand_s3(address, store)
+    try:
+        return _expand_local(address, store)
+    except OSError as error:
+        raise UsageError(f"The source {address!r} cannot be read: {error.strerror}.") from None
+
+
+def _expand_local(address: str, store: str | None) -> list[str]:
     path = Path(address).expanduser()
     if path.is_file():
         return [str(path)]
@@ -70,8 +76,6 @@ def read_bytes(address: str) -> bytes:
     """
     Confinement.from_environment().check("source", address)
     if address.startswith("s3://"):
-        from image_tags.tasks.adapters.files.s3_files import read_s3
-
         return read_s3(address)
     try:
         return Path(address).read_bytes()

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from image_tags.tasks.adapters.files.column_types import unique_names
 from image_tags.tasks.adapters.files.json_shapes import rows_in_document, rows_in_list
+from image_tags.tasks.adapters.files.value_text import value_text
 from image_tags.tasks.contracts.errors import UsageError
 
 DEEPEST = 50
@@ -140,9 +141,8 @@ def _column(values: list[Any]) -> pa.Array:
 
 
 def _cell_text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return _valid_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    text = value_text(value)
+    return None if text is None else _valid_text(text)
 
 
 def _keeps_values(kind: pa.DataType, values: list[Any], depth: int = 0) -> bool:

@@ -9,8 +9,8 @@ from image_tags.tasks.adapters.files.file_names import (
     select_matched,
     select_tables,
 )
-from image_tags.tasks.adapters.store.s3 import S3Store
-from image_tags.tasks.adapters.store.store import NotInStore
+from image_tags.tasks.adapters.store.opening import open_store
+from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 
@@ -81,5 +81,5 @@ def _split_address(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _open_bucket(name: str) -> S3Store:
-    return S3Store(StoreSettings(store=f"s3://{name}"))
+def _open_bucket(name: str) -> Store:
+    return open_store(StoreSettings(store=f"s3://{name}"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from image_tags.tasks.adapters.files.errors import explain_temporary_files
 from image_tags.tasks.adapters.files.table_files import ROW_GROUP, AnyTable, TableFile
 
 MEMORY = "1GB"
@@ -28,11 +29,14 @@ def read_in_order(places: pa.Table, schema: pa.Schema, folder: Path) -> Iterator
         schema: of the files; the result has the same.
         folder: for what does not fit in memory.
 
+    Raises:
+        TemporaryFilesFailed: there is no space for it, or a file is damaged.
+
     """
     key = places.column_names[0]
     files = places["file"].unique().to_pylist()
     columns = ", ".join(f'rows."{name}"' for name in schema.names)
-    with open_database(folder) as database:
+    with explain_temporary_files(folder), open_database(folder) as database:
         database.register("places", places)
         query = database.sql(
             f"SELECT {columns} FROM read_parquet(?, filename = true, file_row_number = true) rows "  # noqa: S608 - names of ours

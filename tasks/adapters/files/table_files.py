@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from image_tags.tasks.adapters.files.errors import explain_damage, explain_temporary_files
+
 ROW_GROUP = 1 << 17
 """Rows of a row group, which is what is in memory while a table is read or written."""
 
@@ -23,7 +25,7 @@ class TableFile:
     """A Parquet table, whose columns are read when they are asked for and not kept."""
 
     def __init__(self, source: Path | bytes) -> None:
-        """Read the schema; ArrowException or OSError if this is not a whole Parquet file."""
+        """Read the schema; DamagedTable if this is not a whole Parquet file."""
         self.source = source
         self._encoded: dict[str, pa.DictionaryArray] = {}
         with self._open() as file:
@@ -91,10 +93,12 @@ class TableFile:
         if missing := [name for name in names if name not in self.schema.names]:
             raise KeyError(f"there is no column {missing[0]!r}")
 
-    def _open(self, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+    @contextmanager
+    def _open(self, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
         source = self.source
         given = pa.BufferReader(source) if isinstance(source, bytes) else source
-        return pq.ParquetFile(given, read_dictionary=list(dictionaries))
+        with explain_damage(), pq.ParquetFile(given, read_dictionary=list(dictionaries)) as file:
+            yield file
 
 
 class TableWriter:
@@ -185,8 +189,11 @@ def encode_column(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 @contextmanager
 def write_table_file(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
-    """A zstd-compressed Parquet file, written part by part."""
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+    """A zstd-compressed Parquet file, written part by part; StopRun if there is no space for it."""
+    with (
+        explain_temporary_files(path.parent),
+        pq.ParquetWriter(path, schema, compression="zstd") as file,
+    ):
         writer = TableWriter(file, schema)
         yield writer
         writer.finish()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from image_tags.tasks.adapters.files.column_types import unique_names
-from image_tags.tasks.adapters.files.errors import EmptyFile
+from image_tags.tasks.adapters.files.errors import EmptyFile, explain_damage
 from image_tags.tasks.adapters.files.json_tables import (
     begins_like_json,
     is_json,
@@ -88,8 +88,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def parquet_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """A Parquet file of ours as an Arrow table."""
-    return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns))
+    """A Parquet file of ours as an Arrow table; DamagedTable if it is none."""
+    with explain_damage():
+        return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns))
 
 
 def _unpacked(name: str, data: bytes) -> bytes:

@@ -123,13 +123,15 @@ class LinkLog:
         try:
             self.flush()
         except Exception as error:  # noqa: BLE001 - the pictures are saved; only time is lost
-            log.warning("Some links will be fetched again, their records are lost: %s", error)
+            log.warning(
+                "Some links will be fetched again because their records are lost: %s", error
+            )
 
 
 def remove_records(store: Store, is_gone: IsGone, *, dry_run: bool = False) -> int:
     """Remove the records that `is_gone` marks; how many there were. `dry_run` only counts them.
 
-    No run may use the store meanwhile.
+    No run may use the store at the same time.
     """
     records = SegmentLog(store, PREFIX, SCHEMA, key="url", time="recorded")
     return records.remove_where(is_gone, dry_run=dry_run)

@@ -1,14 +1,16 @@
-"""A Dask cluster for mapped task runs: processes on this machine, or an existing cluster."""
+"""A Dask cluster for mapped task runs: processes on this machine, or an existing cluster.
 
-import sys
+Imported by `dask_extra.py` only, as the extra `dask` need not be installed.
+"""
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from image_tags.tasks.contracts.errors import StopRun, UsageError
+from distributed import Client, LocalCluster
+from prefect_dask.task_runners import DaskTaskRunner
+
+from image_tags.tasks.contracts.errors import StopRun
 from image_tags.tasks.contracts.settings import WorkSettings
-
-if TYPE_CHECKING:
-    from prefect_dask.task_runners import DaskTaskRunner
 
 JOIN = 60.0
 """Seconds to find a cluster's scheduler and a first worker."""
@@ -26,15 +28,11 @@ class Dask:
         processes: among which the work is divided.
 
     Raises:
-        UsageError: the extra is not installed.
         StopRun: there is no cluster with workers at the address.
 
     """
 
     def __init__(self, settings: WorkSettings, threads: int, on_close: Callable[[], None]) -> None:
-        check_dask_installed()
-        from distributed import Client, LocalCluster
-
         self._on_close = on_close
         self._cluster: Any = None
         if settings.dask_address:
@@ -60,10 +58,8 @@ class Dask:
             ) from None
         self.processes = len(self._client.scheduler_info(n_workers=-1)["workers"])
 
-    def task_runner(self) -> "DaskTaskRunner":
+    def task_runner(self) -> DaskTaskRunner:
         """A task runner on the cluster."""
-        from prefect_dask.task_runners import DaskTaskRunner
-
         return DaskTaskRunner(address=self._address, client_kwargs={"security": self._security})
 
     def close(self) -> None:
@@ -72,17 +68,3 @@ class Dask:
         self._client.close()
         if self._cluster:
             self._cluster.close()
-
-
-def check_dask_installed() -> None:
-    """Require the extra `dask`.
-
-    Raises:
-        UsageError: it is not installed, or not for this Python.
-
-    """
-    try:
-        import prefect_dask  # noqa: F401
-    except ImportError:
-        install = f"{sys.executable} -m pip install 'image-tags[dask]'"
-        raise UsageError(f"--runner dask needs the extra `dask`: {install}") from None

@@ -19,13 +19,15 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Crashed
 
+from image_tags.tasks.adapters.orchestration.prefect_api import explain_server_errors
+
 UNFINISHED = [StateType.RUNNING, StateType.PENDING]
 """States of task runs that a process which was killed can leave behind."""
 
 
 def replace_tags(old: Collection[str], new: Collection[str]) -> None:
     """Remove some tags of the current flow run and add others; all the rest stay."""
-    with get_client(sync_client=True) as client:
+    with explain_server_errors(), get_client(sync_client=True) as client:
         known = client.read_flow_run(flow_run.id)
         client.update_flow_run(known.id, tags=sorted({*known.tags} - {*old} | {*new}))
 
@@ -35,7 +37,7 @@ def read_first_start() -> datetime:
 
     Not when it was created: a schedule creates its runs in advance, weekly ones weeks before.
     """
-    with get_client(sync_client=True) as client:
+    with explain_server_errors(), get_client(sync_client=True) as client:
         return client.read_flow_run(flow_run.id).start_time or datetime.now(UTC)
 
 
@@ -74,7 +76,7 @@ def close_left_task_runs() -> int:
         How many there were.
 
     """
-    with get_client(sync_client=True) as client:
+    with explain_server_errors(), get_client(sync_client=True) as client:
         message = "Its process was killed; a retry of the flow run closed it."
         return _crash_task_runs(client, UUID(str(flow_run.id)), message)
 

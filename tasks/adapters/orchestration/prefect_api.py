@@ -7,9 +7,34 @@ from contextlib import contextmanager, suppress
 
 import httpx
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from image_tags.tasks.contracts.errors import StopRun
+
 log = logging.getLogger(__name__)
+
+
+class ServerUnreachable(StopRun):
+    """The Prefect server does not answer, or refuses a request."""
+
+
+@contextmanager
+def explain_server_errors() -> Iterator[None]:
+    """Ask the server in the block.
+
+    Raises:
+        ServerUnreachable: it does not answer, not even after the client's retries, or refuses.
+
+    """
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ServerUnreachable(
+            f"The Prefect server did not do what was asked ({what}): check that it runs and that "
+            "PREFECT_API_URL names it, and run again."
+        ) from None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
+from image_tags.tasks.adapters.orchestration.prefect_api import explain_server_errors
 from image_tags.tasks.contracts.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -32,15 +33,18 @@ def find_work_pool(deployment: str) -> str:
 
     """
     deploy = "deploy it with `prefect --no-prompt deploy --all` next to prefect.yaml"
-    try:
-        with get_client(sync_client=True) as client:
-            pool = client.read_deployment_by_name(deployment).work_pool_name
-    except ObjectNotFound:
-        raise UsageError(f"There is no deployment {deployment!r} for shards: {deploy}.") from None
-    except ValueError:
-        raise UsageError(
-            f"--shard-deployment must have the form flow/deployment, not {deployment!r}."
-        ) from None
+    with explain_server_errors():
+        try:
+            with get_client(sync_client=True) as client:
+                pool = client.read_deployment_by_name(deployment).work_pool_name
+        except ObjectNotFound:
+            raise UsageError(
+                f"There is no deployment {deployment!r} for shards: {deploy}."
+            ) from None
+        except ValueError:
+            raise UsageError(
+                f"--shard-deployment must have the form flow/deployment, not {deployment!r}."
+            ) from None
     if pool is None:
         raise UsageError(f"The deployment {deployment!r} has no work pool: {deploy}.")
     return pool
@@ -48,10 +52,11 @@ def find_work_pool(deployment: str) -> str:
 
 def start_shard(deployment: str, name: str, parameters: Mapping[str, Any]) -> FlowRun:
     """Start a run of the deployment, as a child of the current flow run."""
-    # Not a coroutine, because the calling flow is a plain function.
-    return run_deployment(  # type: ignore[return-value]
-        deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True
-    )
+    with explain_server_errors():
+        # Not a coroutine, because the calling flow is a plain function.
+        return run_deployment(  # type: ignore[return-value]
+            deployment, parameters=dict(parameters), flow_run_name=name, timeout=0, as_subflow=True
+        )
 
 
 def read_states(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
@@ -61,7 +66,7 @@ def read_states(ids: Collection[UUID]) -> dict[UUID, State[Any]] | None:
             found = client.read_flow_runs(
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(ids)))
             )
-    except httpx.TransportError:
+    except httpx.HTTPError:
         return None
     return {run.id: run.state for run in found if run.state}
 
@@ -72,7 +77,7 @@ def find_unfinished(parent: UUID | str) -> list[UUID]:
     mine = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[UUID(str(parent))]), state=over
     )
-    with get_client(sync_client=True) as client:
+    with explain_server_errors(), get_client(sync_client=True) as client:
         return [run.id for run in client.read_flow_runs(flow_run_filter=mine)]
 
 
@@ -91,8 +96,6 @@ def _set_state(flow_run_id: UUID, state: State[Any], force: bool) -> None:
     try:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(flow_run_id, state, force=force)
-    except (
-        httpx.TransportError,
-        ObjectNotFound,
-    ) as error:  # its work is saved meanwhile, and not paid for again
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        # Its work is saved meanwhile, and not paid for again.
         log.warning("The state of shard %s could not be set: %s", flow_run_id, error)

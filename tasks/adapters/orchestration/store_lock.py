@@ -92,10 +92,11 @@ def _wait_for_lock(
             if store.swap(KEY, _as_bytes(run, now, 0), JSON, token):
                 return
             continue
-        at_work = f"the run {holder['run']}, which works on this store since {holder['since']}"
+        since = holder["since"]
+        at_work = f"the run {holder['run']}, which has been working on this store since {since}"
         if clock() - started >= patience:
             raise StoreBusy(
-                f"Nothing was done: {at_work}, has not ended within {patience:.0f} s. Run again "
+                f"Nothing was done: {at_work}, did not end within {patience:.0f} s. Run again "
                 "when it has ended, or give --store-wait more seconds."
             )
         if announced != holder["run"]:
@@ -112,11 +113,14 @@ def _keep_alive(store: Store, run: str, over: threading.Event) -> None:
             found = store.read_tagged(KEY)
             holder = _read_holder(found[0]) if found else None
             if not found or not holder or holder["run"] != run:
-                log.warning("Another run took over the store's lock: this process was held up.")
+                log.warning(
+                    "Another run took over the store's lock: this process was suspended for too "
+                    "long."
+                )
                 return
             store.swap(KEY, _as_bytes(run, holder["since"], beats), JSON, found[1])
         except StopRun as error:  # the work itself meets the same store and reports it
-            log.debug("The store's lock could not be kept: %s", error)
+            log.debug("The store's lock could not be renewed: %s", error)
 
 
 def _give_back(store: Store, run: str) -> None:
@@ -126,7 +130,7 @@ def _give_back(store: Store, run: str) -> None:
         if holder and holder["run"] == run:
             store.delete(KEY)
     except StopRun as error:  # it is free once it has not changed for LEASE seconds
-        log.debug("The store's lock could not be given back: %s", error)
+        log.debug("The store's lock could not be released: %s", error)
 
 
 def _as_bytes(run: str, since: str, beats: int) -> bytes:

@@ -104,7 +104,9 @@ class Merger:
         """
         claim = self._claims.take("all", "remove")
         if claim is None:
-            raise StopRun(f"A run is merging {self._prefix}: run the same again when it has ended.")
+            raise StopRun(
+                f"A run is merging {self._prefix}: run the same command again when it has ended."
+            )
         try:
             return sum(self._rewrite(name, is_gone, dry_run=dry_run) for name in self._list())
         finally:

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import random
 import re
 import time
 import uuid
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from image_tags.tasks.adapters.aws.client import AWS_ERRORS, code_of, status_of
+from image_tags.tasks.adapters.retries.backoff import pause_before
 from image_tags.tasks.adapters.store.s3_client import open_client
 from image_tags.tasks.adapters.store.s3_errors import explain, is_passing
 from image_tags.tasks.adapters.store.store import NotInStore, Store
@@ -24,6 +24,8 @@ from image_tags.tasks.contracts.settings import StoreSettings
 
 PATIENCE = 60.0
 """Seconds for which an outage is waited out, beyond botocore's own retries of each request."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds before the second try, and before any; see `pause_before`."""
 AT_ONCE = 1000
 """Objects that S3 removes with one request (API Reference, "DeleteObjects")."""
 READ_AT_ONCE = 1 << 20
@@ -157,7 +159,13 @@ class S3Store(Store):
                 for part in answer["Body"].iter_chunks(READ_AT_ONCE):
                     file.write(part)
 
-        self._do("s3:GetObject", get)
+        try:
+            self._do("s3:GetObject", get)
+        except OSError as error:
+            raise StopRun(
+                f"No temporary file can be written in {str(folder)!r} ({error.strerror}): free "
+                "some space there, or let TMPDIR name a folder with more, and run again."
+            ) from None
         return path
 
     @override
@@ -259,7 +267,7 @@ class S3Store(Store):
                     **how,
                 )
 
-        self._do("s3:PutObject", put)
+        self._do("s3:PutObject", put, is_conditional=bool(condition))
 
     def _put_if(self, key: str, data: bytes, content_type: str, **condition: str) -> bool:
         try:
@@ -272,9 +280,9 @@ class S3Store(Store):
             return found is not None and found[0] == data
         return True
 
-    def _do(self, action: str, request: Callable[[], T]) -> T:
+    def _do(self, action: str, request: Callable[[], T], *, is_conditional: bool = False) -> T:
         """Make a request; through an outage it is repeated for as long as patience lasts."""
-        waited, delay, tries = 0.0, 0.5, 0
+        waited, tries = 0.0, 0
         while True:
             tries += 1
             try:
@@ -282,13 +290,13 @@ class S3Store(Store):
             except AWS_ERRORS as error:
                 if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
                     raise NotInStore(f"There is no such object in {self.address}.") from None
-                if status_of(error) == 412:
+                if is_conditional and status_of(error) == 412:
                     raise _Failed(tries > 1 or _retries(error) > 0) from None
                 if not is_passing(error) or waited >= self._patience:
                     raise explain(error, action, self.bucket, self.address, self.region) from None
-            pause = delay * random.uniform(0.5, 1.0)
+            pause = pause_before(tries, FIRST_PAUSE, LONGEST_PAUSE)
             self._wait(pause)
-            waited, delay = waited + pause, min(delay * 2, 8.0)
+            waited += pause
 
 
 def open_body(data: bytes | Path) -> AbstractContextManager[Any]:

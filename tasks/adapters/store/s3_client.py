@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ProfileNotFound
+from botocore.exceptions import ProfileNotFound
 
-from image_tags.tasks.adapters.aws.client import client_config, code_of, stop_for
+from image_tags.tasks.adapters.aws.client import open_service
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 
@@ -22,22 +22,10 @@ def open_client(settings: StoreSettings) -> "S3Client":
     Asks nothing yet; UsageError if profile, region or endpoint cannot be right.
     """
     try:
-        client = boto3.Session(region_name=settings.region).client("s3", config=client_config())
+        session = boto3.Session(region_name=settings.region)
     except ProfileNotFound as error:
         raise UsageError(f"{error}: correct AWS_PROFILE.") from None
-    except BotoCoreError as error:
-        known = stop_for(error, "s3", settings.region or "")
-        raise UsageError(
-            str(
-                known
-                or f"AWS is not set up right for the store {settings.store}: {code_of(error)}."
-            )
-        ) from None
-    except ValueError:
-        raise UsageError(
-            "AWS_ENDPOINT_URL_S3, or the endpoint_url of the profile, is not the address of a "
-            "server: correct or unset it."
-        ) from None
+    client: S3Client = open_service(session, "s3")
     client.meta.events.register("before-send.s3.PutObject", _send_at_once)
     return client
 

@@ -84,6 +84,4 @@ def explain(error: Exception, action: str, bucket: str, address: str, region: st
             f"The store {address} cannot be reached ({code}); "
             "nothing in it is lost, run again later."
         )
-    return StopRun(
-        f"S3 refuses {action} on {address}: {code}; the list of its error codes says what that is."
-    )
+    return StopRun(f"S3 refuses {action} on {address}: {code}; see the list of S3 error codes.")

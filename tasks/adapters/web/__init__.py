@@ -6,6 +6,7 @@ sockets    connections that enforce the limits on addresses, time and bytes
 session    requests on top of those connections
 resolver   names to addresses, within a time limit
 budget     the time and bytes that one link may still use
+page       what a response holds: a picture or a robots.txt
 answers    reading one response
 failures   which error each kind of response or exception becomes
 manners    opt-outs, waiting times and our User-Agent
@@ -13,6 +14,7 @@ robots     robots.txt
 hosts      pacing the requests to each site
 """
 
-from image_tags.tasks.adapters.web.client import Page, Web
+from image_tags.tasks.adapters.web.client import Web
+from image_tags.tasks.adapters.web.page import Page
 
 __all__ = ["Page", "Web"]

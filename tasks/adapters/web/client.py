@@ -1,55 +1,33 @@
 """Fetching links from the open web: redirects and retries within one deadline per link."""
 
-import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from requests import Response
 from requests.cookies import RequestsCookieJar
 
-from image_tags.tasks.adapters.tally import Tally
-from image_tags.tasks.adapters.web import answers, failures, manners
+from image_tags.tasks.adapters.retries.backoff import pause_before
+from image_tags.tasks.adapters.retries.tally import Tally
+from image_tags.tasks.adapters.web import answers, failures
 from image_tags.tasks.adapters.web.addresses import Target, parse_link
 from image_tags.tasks.adapters.web.budget import Budget
 from image_tags.tasks.adapters.web.data_links import decode_data_link, is_data_link
 from image_tags.tasks.adapters.web.hosts import Hosts
+from image_tags.tasks.adapters.web.page import Page, read_page, read_robots_txt
 from image_tags.tasks.adapters.web.resolver import IsDenied, Lookup, Resolver
-from image_tags.tasks.adapters.web.robots import MAX_ROBOTS, Robots
-from image_tags.tasks.adapters.web.session import MAX_HEADER, Session
+from image_tags.tasks.adapters.web.robots import Robots
+from image_tags.tasks.adapters.web.session import Session
 from image_tags.tasks.contracts.errors import LinkError, Rejected, Transient
 from image_tags.tasks.contracts.link_text import link_spellings
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.settings import FetchSettings
 
 FIRST_BACKOFF = 0.5
-"""Seconds before the second try; each further wait is twice as long, up to half of it random."""
-
-_PICTURES = (200, 203)
+LONGEST_BACKOFF = 60.0
+"""Seconds before the second try, and before any; see `pause_before`."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Page:
-    """What a link led to.
-
-    Attributes:
-        body: the bytes; empty when the server reports no change.
-        etag: for a conditional request later.
-        last_modified: likewise.
-        not_modified: the server reports no change.
-        cut_short: how the response ended early, each time at the same place; the picture may be
-            whole all the same. None for a proper response.
-
-    """
-
-    body: bytes
-    etag: str | None
-    last_modified: str | None
-    not_modified: bool = False
-    cut_short: str | None = None
 
 
 _MAY_BE_MISSPELT = frozenset(
@@ -145,9 +123,8 @@ class Web:
 
     def _back_off(self, attempt: int, failure: Transient, budget: Budget) -> None:
         """Wait for the next try; raise the failure if there is none before the deadline."""
-        wait = max(
-            FIRST_BACKOFF * 2**attempt * random.uniform(0.5, 1.0), failure.retry_after or 0.0
-        )
+        pause = pause_before(attempt + 1, FIRST_BACKOFF, LONGEST_BACKOFF)
+        wait = max(pause, failure.retry_after or 0.0)
         if attempt >= self.settings.fetch_retries or time.monotonic() + wait >= budget.deadline:
             raise failure
         self._tally.count("retries", "fetch")
@@ -165,7 +142,7 @@ class Web:
                 target,
                 asked,
                 budget,
-                lambda answer: self._read_page(answer, bool(asked), budget),
+                lambda answer: read_page(answer, bool(asked), budget),
                 cookies,
             )
             if isinstance(outcome, Page):
@@ -181,7 +158,7 @@ class Web:
         target = parse_link(url)
         for _ in range(self.settings.max_redirects + 1):
             outcome = self._send_in_turn(
-                target, {}, budget, lambda answer: self._read_robots_txt(answer, budget)
+                target, {}, budget, lambda answer: read_robots_txt(answer, budget)
             )
             if isinstance(outcome, str):
                 return outcome
@@ -232,40 +209,6 @@ class Web:
                 return answers.resolve_redirect(target, location)
         except failures.NETWORK_ERRORS as error:
             raise failures.classify_exception(error, budget.heard) from None
-
-    def _read_page(self, response: Response, conditional: bool, budget: Budget) -> Page:
-        status = response.status_code
-        not_modified = status == 304 and conditional
-        if status not in _PICTURES and not not_modified:
-            answers.drain_body(response.raw)
-            raise failures.classify_status(status, answers.read_retry_after(response))
-        if self.settings.respect_opt_outs:
-            directive = manners.find_opt_out(response.raw.headers.getlist("X-Robots-Tag"))
-            if directive:
-                raise Rejected(
-                    Reason.OPTED_OUT, f"the site asks not to use it (X-Robots-Tag: {directive})"
-                )
-        body = b"" if not_modified else answers.read_body(response.raw, budget)
-        return Page(
-            body,
-            answers.read_validator(response, "ETag"),
-            answers.read_validator(response, "Last-Modified"),
-            not_modified,
-        )
-
-    def _read_robots_txt(self, response: Response, budget: Budget) -> str:
-        status = response.status_code
-        if status == 429 or status >= 500:
-            raise failures.classify_status(status, answers.read_retry_after(response))
-        if status not in _PICTURES:
-            answers.drain_body(response.raw)
-            return ""
-        budget.limit_bytes(
-            2 * MAX_ROBOTS + MAX_HEADER,
-            Rejected(Reason.HTTP_ERROR, "a robots.txt of more bytes than allowed"),
-        )
-        text: bytes = response.raw.read(MAX_ROBOTS, decode_content=True)
-        return text.decode("utf-8", "replace")
 
 
 def _may_try_another(error: LinkError, spelling: str, other: str) -> bool:

@@ -114,7 +114,7 @@ class Hosts:
             if site.last and site.strikes >= DOWN_AT and now < site.down_until:
                 raise Transient(
                     site.last.reason,
-                    f"not asked: the site failed repeatedly, the last time: {site.last.detail}",
+                    f"not requested: the site failed repeatedly, most recently: {site.last.detail}",
                     retry_after=site.down_until - now,
                 )
             if not site.gap:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import dns.exception
+import dns.resolver
+
 from image_tags.tasks.contracts.errors import Rejected, Transient
 from image_tags.tasks.contracts.reasons import Reason
 
@@ -111,10 +114,6 @@ def is_name_denied(host: str, timeout: float, nameserver: tuple[str, int] | None
         timeout: seconds.
         nameserver: address and port; by default those that the machine is configured with.
     """
-    # Takes 0.1 s to import, and most runs never meet a name that does not resolve.
-    import dns.exception
-    import dns.resolver
-
     try:
         resolver = dns.resolver.Resolver(configure=nameserver is None)
         if nameserver:

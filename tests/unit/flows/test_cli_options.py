@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from image_tags.flows.cli_options import option_name, read_settings, setting_options
 from image_tags.flows.flow_parameters import find_group, flatten_parameters, list_settings
-from image_tags.flows.outcome import rerun_command
+from image_tags.flows.rerun import rerun_command
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.settings import Settings
 
@@ -48,7 +48,7 @@ def test_the_flow_function_gets_settings_and_help():
 
     made = flatten_parameters(tags)
     assert made(source="x", operations=["detect_text"]).operations == ("detect_text",)
-    assert "max_cost: [Analysis] USD" in made.__doc__
+    assert "max_cost: [Analysis] budget in USD" in made.__doc__
 
 
 def test_nothing_given_means_the_defaults():

@@ -18,5 +18,5 @@ def test_the_guesses_about_the_source_are_told(tmp_path):
         "The delimiter is the bar, found by looking (see --delimiter).",
         "Links were taken from the column 'media', found by looking at the values.",
     ]
-    assert planned.lines[:3] == ["1 rows, 2 links, 2 of them distinct.", *guesses]
+    assert planned.lines[:3] == ["1 row, 2 links, 2 of them distinct.", *guesses]
     assert planned.as_json()["remarks"] == guesses

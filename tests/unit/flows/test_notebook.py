@@ -34,7 +34,7 @@ FRAME = pd.DataFrame(
         (FRAME, None, {"operations": ["detect_cats"]}, "no operation 'detect_cats'"),
         (FRAME, None, {"source": "t.csv"}, "the frame is the source"),
         (FRAME, None, {"store": "ftp://x"}, "neither a folder nor s3://"),
-        (FRAME, None, {"people": "nobody"}, "no folder of people 'nobody'"),
+        (FRAME, None, {"people": "nobody"}, "people folder 'nobody' does not exist"),
     ],
 )
 def test_what_cannot_be_gets_one_sentence(frame, url_column, options, sentence, tmp_path):

@@ -69,7 +69,7 @@ def test_what_is_pending_stands_first_with_the_ways_to_do_it(summary):
     assert (outcome.tag, outcome.exit_code) == (OutcomeTag.PENDING, 1)
     assert (outcome.final_state().type.value, outcome.final_state().name) == ("FAILED", "Failed")
     assert outcome.message[:SHORT].startswith("3 links are pending (2 server_error, 1 throttled)")
-    assert "all else is published as version v1." in outcome.ending.headline
+    assert "everything else is published as version v1." in outcome.ending.headline
     assert "Retry this flow run (prefect flow-run retry " in outcome.message
     assert outcome.message.endswith(
         "image-tags run /data/feed.csv --store /data/store --max-cost 0.01"
@@ -117,7 +117,7 @@ def test_what_stops_a_run_is_fixed_first(summary):
     outcome = conclude_run(SETTINGS, summary, [], StopRun("No AWS credentials were found."), None)
     assert outcome.ending.headline == "Not published. No AWS credentials were found."
     assert outcome.ending.advice.startswith(
-        "3 links are pending. Once that is fixed: Retry this flow run"
+        "3 links are pending. Once that is fixed, retry this flow run"
     )
 
 

@@ -35,7 +35,7 @@ def test_a_run_takes_over_the_preflight_of_its_own_settings_only(settings):
     ("changes", "sentence"),
     [
         ({"operations": ("detect_cats",)}, "no operation 'detect_cats'"),
-        ({"people": "/nowhere"}, "no folder of people '/nowhere'"),
+        ({"people": "/nowhere"}, "people folder '/nowhere' does not exist"),
         ({"url_column": "picture"}, "no column 'picture'"),
         ({"metric": ("shares",)}, "shares"),
         ({"price_list": "/nowhere.json", "analyzer": "rekognition", "region": "eu-west-1"}, "json"),

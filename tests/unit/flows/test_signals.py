@@ -68,7 +68,7 @@ def test_an_answer_in_flight_is_saved_and_one_sentence_printed(number):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert out == "saved\n"
-    assert err.strip() == "Interrupted. Nothing is lost; run the same again."
+    assert err.strip() == "Interrupted. Nothing is lost; run the same command again."
 
 
 def test_what_a_closed_run_meets_is_not_shown():
@@ -77,7 +77,7 @@ def test_what_a_closed_run_meets_is_not_shown():
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
-    assert err.strip() == "Interrupted. Nothing is lost; run the same again."
+    assert err.strip() == "Interrupted. Nothing is lost; run the same command again."
 
 
 def test_a_call_that_never_answers_holds_the_end_up_for_seconds_only():

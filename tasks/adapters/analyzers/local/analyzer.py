@@ -1,23 +1,19 @@
 """The local analyzer: Rekognition's response shape, from models that ship inside packages."""
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from image_tags.tasks.adapters.analyzers.local.packages import require_packages
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
 from image_tags.tasks.adapters.analyzers.local.versions import model_version
+from image_tags.tasks.adapters.single_flight import run_once
 from image_tags.tasks.adapters.store.store import Store
 from image_tags.tasks.contracts.errors import LinkError, UsageError
 from image_tags.tasks.contracts.operations import OPERATIONS
 from image_tags.tasks.contracts.records import Answer, JsonObject, Picture
 from image_tags.tasks.contracts.settings import AnalysisSettings
 
-# The models' packages take 2 s to import and need not be installed to import this module, so the
-# methods below import what they use.
 if TYPE_CHECKING:
-    from image_tags.tasks.adapters.analyzers.local.gallery import Gallery
-    from image_tags.tasks.adapters.analyzers.local.perception import Perception
+    from image_tags.tasks.adapters.analyzers.local.answers import LocalAnswers
 
 
 class LocalAnalyzer:
@@ -50,15 +46,7 @@ class LocalAnalyzer:
             )
         self._settings = settings
         self._store = store
-        self._load_gallery = run_once(self._open_gallery)
-        self._load_perception = run_once(self._open_perception)
-        self._answer_by: dict[str, Callable[[Picture], JsonObject]] = {
-            "detect_labels": self._answer_labels,
-            "detect_text": self._answer_text,
-            "recognize_celebrities": self._answer_celebrities,
-            "detect_moderation_labels": self._answer_moderation,
-            "detect_faces": self._answer_faces,
-        }
+        self._load_answers = run_once(self._open_answers)
 
     def settings_of(self, operation: str) -> JsonObject:
         """The models, what is asked of them and, where people are recognised, who is enrolled.
@@ -68,7 +56,7 @@ class LocalAnalyzer:
         request = OPERATIONS[operation].request(self._settings)
         settings = {"analyzer": self.name, "model": model_version(operation), "request": request}
         if operation == "recognize_celebrities":
-            settings["people"] = self._load_gallery().fingerprint
+            settings["people"] = self._load_answers().load_gallery().fingerprint
         return settings
 
     def threads(self, operation: str) -> int:  # noqa: ARG002 - each model keeps one core busy
@@ -81,56 +69,15 @@ class LocalAnalyzer:
 
     def answer(self, operation: str, picture: Picture) -> Answer:
         """See Analyzer."""
-        response = self._answer_by[operation](picture)
+        response = self._load_answers().answer(operation, picture)
         version, member = model_version(operation), OPERATIONS[operation].version
         return Answer({**response, member: version} if member else response, model_version=version)
 
-    def _answer_labels(self, picture: Picture) -> JsonObject:
-        from image_tags.tasks.adapters.analyzers.local.label_answers import build_labels
+    def _open_answers(self) -> "LocalAnswers":
+        # Half a second to import, of packages that need not be installed to import this module.
+        from image_tags.tasks.adapters.analyzers.local.answers import LocalAnswers
 
-        seen = self._load_perception()
-        return build_labels(seen.get_classes(picture), seen.get_faces(picture), self._settings)
-
-    def _answer_text(self, picture: Picture) -> JsonObject:
-        from image_tags.tasks.adapters.analyzers.local.text import load_reader
-        from image_tags.tasks.adapters.analyzers.local.text_answers import build_text
-
-        pixels = self._load_perception().get_pixels(picture)
-        return build_text(load_reader().read_lines(pixels), self._settings)
-
-    def _answer_celebrities(self, picture: Picture) -> JsonObject:
-        from image_tags.tasks.adapters.analyzers.local import face_answers
-        from image_tags.tasks.adapters.analyzers.local.faces import describe_face
-
-        found = self._load_perception().get_faces(picture)[: face_answers.MOST_CELEBRITIES]
-        gallery = self._load_gallery()
-        matches = [
-            gallery.find_match(describe_face(face)) if gallery.people else None for face in found
-        ]
-        return face_answers.build_celebrities(found, matches)
-
-    def _answer_moderation(self, picture: Picture) -> JsonObject:
-        from image_tags.tasks.adapters.analyzers.local.label_answers import build_moderation_labels
-        from image_tags.tasks.adapters.analyzers.local.moderation import score_explicit
-
-        seen = self._load_perception()
-        explicit = score_explicit(seen.get_pixels(picture))
-        return build_moderation_labels(explicit, seen.get_classes(picture), self._settings)
-
-    def _answer_faces(self, picture: Picture) -> JsonObject:
-        from image_tags.tasks.adapters.analyzers.local.face_answers import build_face_details
-
-        return build_face_details(self._load_perception().get_faces(picture))
-
-    def _open_gallery(self) -> "Gallery":
-        from image_tags.tasks.adapters.analyzers.local.gallery import open_gallery
-
-        return open_gallery(self._settings.people)
-
-    def _open_perception(self) -> "Perception":
-        from image_tags.tasks.adapters.analyzers.local.perception import Perception
-
-        return Perception(self._store)
+        return LocalAnswers(self._settings, self._store)
 
 
 def _count_cores() -> int:

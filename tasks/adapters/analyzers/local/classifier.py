@@ -24,9 +24,9 @@ from image_tags.tasks.adapters.analyzers.local.cache import prepare_file
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
 from image_tags.tasks.adapters.analyzers.local.sessions import open_session
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
 from image_tags.tasks.adapters.analyzers.local.torchfile import read_tensors
 from image_tags.tasks.adapters.analyzers.local.versions import classifier_version
+from image_tags.tasks.adapters.single_flight import run_once
 
 SHARPNESS = 0.95
 _GRAPH = 2

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from image_tags.tasks.adapters.analyzers.local import yunet
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 NOSE_DEPTH = 0.4
 """How far the nose's tip is in front of the eyes, in distances between the eyes.

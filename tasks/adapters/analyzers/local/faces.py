@@ -22,7 +22,7 @@ from image_tags.tasks.adapters.analyzers.local import yunet
 from image_tags.tasks.adapters.analyzers.local.face_points import align_face, measure_pose
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Box, Rgb
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 LEAST_SCORE = 0.8
 """YuNet's score (0-1) from which a face counts."""

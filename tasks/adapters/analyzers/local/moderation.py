@@ -20,7 +20,7 @@ from PIL import Image
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
 from image_tags.tasks.adapters.analyzers.local.sessions import open_session
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 EXPLICIT = "Explicit"
 

@@ -14,7 +14,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 CLASSES = 1000
 

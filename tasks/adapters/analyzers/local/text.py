@@ -13,7 +13,7 @@ import numpy.typing as npt
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
 from image_tags.tasks.adapters.analyzers.local.sessions import limit_threads
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 DETECTION_SIDE = 576
 """px of the longer side at which lines are looked for; benchmarks/local_analyzer.py compares."""
@@ -85,6 +85,7 @@ class Reader:
 
         Their files are named one by one, so that RapidOCR looks for none elsewhere.
         """
+        # Takes 1.7 s to import: only who reads text pays for it.
         from rapidocr import RapidOCR
 
         limit_threads()
@@ -111,6 +112,7 @@ class Reader:
         Ornaments (`***`) are left out. A line is read (some 45 ms) when it is asked for, so a
         caller who has enough words saves the rest.
         """
+        # Imports RapidOCR too.
         from image_tags.tasks.adapters.analyzers.local.text_strips import find_strips
 
         height, width = pixels.shape[:2]

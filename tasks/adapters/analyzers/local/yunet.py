@@ -21,7 +21,7 @@ import onnxruntime as ort
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb, scale_size
 from image_tags.tasks.adapters.analyzers.local.sessions import open_session
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
+from image_tags.tasks.adapters.single_flight import run_once
 
 SIDE = 640
 """px of the longer side at which faces are looked for; the model was trained at this size."""

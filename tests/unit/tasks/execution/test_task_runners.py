@@ -1,6 +1,7 @@
 """Where mapped task runs run, and what each of several processes may do."""
 
 import builtins
+import sys
 
 import pytest
 from hypothesis import given
@@ -26,12 +27,14 @@ def test_threads_of_this_process_unless_told_otherwise():
 def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
     really_import = builtins.__import__
 
-    def without_dask(name, *rest):
+    def without_dask(name, *rest, **more):
         if name.startswith("prefect_dask"):
             raise ImportError(name)
-        return really_import(name, *rest)
+        return really_import(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without_dask)
+    # It may have been imported by a test before.
+    monkeypatch.delitem(sys.modules, "image_tags.tasks.adapters.orchestration.dask", raising=False)
     with pytest.raises(UsageError, match=r"-m pip install 'image-tags\[dask\]'"):
         choose_place(RunResources("no-extra", Settings(source="feed.csv", runner="dask")))
 

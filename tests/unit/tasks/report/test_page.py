@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from image_tags.tasks.report import render_report
 from image_tags.tasks.report.gallery import list_pictures, make_gallery
+from image_tags.tasks.report.page import render_report
 from image_tags.tasks.report.pictures import make_thumbnails
 from tests.support.made_run import (
     HOSTILE,

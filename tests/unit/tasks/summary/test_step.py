@@ -104,7 +104,7 @@ def test_a_person_reads_what_happened():
         "96 requests of fetch tried again; 1 request of detect_labels tried again; "
         "1 of detect_labels throttled; slow.example slow (3 requests of 7.2 s).",
         "A remark.",
-        "  warning, images: not met: Few links are pending. Seen: 1 of 2 links.",
+        "  Warning, images: not met: Few links are pending. Seen: 1 of 2 links.",
         "/s/published/v1/",
     ):
         assert part in text

@@ -83,7 +83,7 @@ def test_botocores_own_errors() -> None:
         ): "PartialCredentialsError",
         botocore.exceptions.UnauthorizedSSOTokenError(): "sign in again",
         botocore.exceptions.TokenRetrievalError(provider="sso", error_msg=SECRET): "sign in again",
-        botocore.exceptions.InvalidRegionError(region_name="nowhere"): "is no AWS region",
+        botocore.exceptions.InvalidRegionError(region_name="nowhere"): "is not an AWS region",
         botocore.exceptions.ParamValidationError(report="MaxLabels: too big"): "MaxLabels: too big",
         botocore.exceptions.SSLError(
             endpoint_url="https://x", error="CERTIFICATE_VERIFY_FAILED"

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from image_tags.tasks.adapters.files import s3_files
 from image_tags.tasks.adapters.files.files import expand_address, read_bytes, short_name
+from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.errors import UsageError
 
 
@@ -131,3 +133,16 @@ def test_a_file_that_disappears_meanwhile_is_named_in_one_sentence(feed):
 )
 def test_short_names(address, name):
     assert short_name(address) == name
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("s3://bucket/feed/*.csv", r"No file matches 's3://bucket/feed/\*\.csv'"),
+        ("s3://bucket/feed/", "There is no CSV, TSV, JSON Lines or Parquet file at 's3://bucket"),
+    ],
+)
+def test_nothing_on_s3_is_a_sentence(monkeypatch, tmp_path, address, sentence):
+    monkeypatch.setattr(s3_files, "open_store", lambda settings: FolderStore(str(tmp_path)))
+    with pytest.raises(UsageError, match=sentence):
+        expand_address(address)

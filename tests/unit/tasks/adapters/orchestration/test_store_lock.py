@@ -59,12 +59,13 @@ def test_another_run_waits_and_then_yields_with_a_sentence(store, time):
     announced = []
     with (
         hold(store, "first", time),
-        pytest.raises(StoreBusy, match="Nothing was done: the run first, which works"),
+        pytest.raises(StoreBusy, match="Nothing was done: the run first, which has been working"),
         hold(store, "second", time, 10.0, announced),
     ):
         raise AssertionError("two runs at once")
     (sentence,) = announced
-    assert sentence.startswith("Waiting for the run first, which works on this store since 2")
+    since = "which has been working on this store since 2"
+    assert sentence.startswith(f"Waiting for the run first, {since}")
     assert 10 <= time.now < 12
 
 

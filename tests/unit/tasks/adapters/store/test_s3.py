@@ -280,7 +280,7 @@ class TestAddresses:
             open_store(StoreSettings(store="s3://bucket"))
 
     def test_a_region_that_is_none_is_wrong_usage(self):
-        with pytest.raises(UsageError, match="'no such' is no AWS region: check --region"):
+        with pytest.raises(UsageError, match="'no such' is not an AWS region: check --region"):
             S3Store(StoreSettings(store="s3://bucket", region="no such"))
 
     def test_an_endpoint_that_is_no_address_is_wrong_usage(self, monkeypatch):

@@ -104,7 +104,7 @@ def test_a_site_that_is_down_rests_and_gets_another_chance(hosts, clock, failure
         waited(hosts)
         hosts.record_failure("a", failure)
     with pytest.raises(
-        Transient, match=f"{failure.reason}: not asked: .*{failure.detail}"
+        Transient, match=f"{failure.reason}: not requested: .*{failure.detail}"
     ) as caught:
         waited(hosts)
     assert caught.value.retry_after == pytest.approx(DOWN_FOR)

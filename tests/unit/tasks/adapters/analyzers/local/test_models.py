@@ -17,8 +17,7 @@ from image_tags.tasks.adapters.analyzers.local import cache, packages, torchfile
 from image_tags.tasks.adapters.analyzers.local.classifier import classify_picture
 from image_tags.tasks.adapters.analyzers.local.efficientnet import build_model
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
-from image_tags.tasks.adapters.analyzers.local.shared import run_once
-from image_tags.tasks.adapters.single_flight import SingleFlight
+from image_tags.tasks.adapters.single_flight import SingleFlight, run_once
 from image_tags.tasks.contracts.errors import UsageError
 from tests.support.pictures import ASTRONAUT, SKIMAGE
 

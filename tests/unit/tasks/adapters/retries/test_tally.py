@@ -2,8 +2,8 @@
 
 import pytest
 
+from image_tags.tasks.adapters.retries.tally import HOSTS, SLOW, Tally, add_counts
 from image_tags.tasks.adapters.store.folder import FolderStore
-from image_tags.tasks.adapters.tally import HOSTS, SLOW, Tally, add_counts
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.execution.resources import RunResources
 from image_tags.tasks.execution.tallies import load_effort, save_tally

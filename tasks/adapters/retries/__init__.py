@@ -1,0 +1,1 @@
+"""Requests that are tried again: how long before, and how often it was."""
