@@ -18,7 +18,7 @@ from image_tags.tasks.contracts.tables import (
     TAGS_LONG,
     schema_of,
 )
-from image_tags.tasks.report import ReportInput
+from image_tags.tasks.report.view import ReportInput
 from image_tags.tasks.summary.changes import compare_images
 from image_tags.tasks.summary.step import count_links, rank_names
 
