@@ -82,6 +82,12 @@ def flow_runs(server: PrefectServer, **filters: Any) -> list[dict[str, Any]]:
     return found
 
 
+def runs_of_store(server: PrefectServer, store: object) -> list[dict[str, Any]]:
+    """The flow runs on one store, the latest first: other tests use the same server."""
+    runs = flow_runs(server, limit=200)
+    return [run for run in runs if run["parameters"].get("store") == str(store)]
+
+
 def ended(
     server: PrefectServer,
     flow_run_id: str,
