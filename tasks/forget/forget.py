@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from image_tags.tasks.adapters.ledger.ledger import remove_answers
 from image_tags.tasks.adapters.link_records.link_log import remove_records
 from image_tags.tasks.adapters.store.store import Store
-from image_tags.tasks.adapters.store.store_format import check_format, read_format
+from image_tags.tasks.adapters.store.store_format import check_existing_format
+from image_tags.tasks.contracts.display import counted
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.forget.changes import Change, change_pictures, change_tables
 from image_tags.tasks.forget.mentions import mark_mentions
@@ -35,9 +36,7 @@ def forget(store: Store, selection: Selection, *, dry_run: bool = False) -> list
     given = [one for one in (selection.row_value, selection.url, selection.image_id) if one]
     if len(given) != 1:
         raise UsageError("Give exactly one of --row-value, --url and --image-id.")
-    if read_format(store) is None:
-        raise UsageError(f"There is nothing in the store {store.address!r}.")
-    check_format(store)
+    check_existing_format(store)
     found = find_selection(store, selection)
     removed: Counter[str] = Counter()
 
@@ -62,14 +61,14 @@ def _describe(store: Store, found: Found, removed: Counter[str], *, dry_run: boo
     verb = "Would change or remove" if dry_run else "Changed or removed"
     most = max(map(len, found.rows.values()), default=0)
     lines = [
-        f"{most:,} rows (in the version or run that has most), {len(found.urls):,} links and "
-        f"{len(found.images):,} pictures belong to this."
+        f"Found: {counted(most, 'row')} (in the version or run that has most), "
+        f"{counted(len(found.urls), 'link')} and {counted(len(found.images), 'picture')}."
     ]
     lines += [f"{verb} {what}: {n:,}" for what, n in sorted(removed.items())]
     if found.shared:
         lines.append(
-            f"Left: {len(found.shared):,} pictures that other rows show too; remove one for "
-            f"everybody with --image-id: {', '.join(sorted(found.shared)[:3])}"
+            f"Left: {counted(len(found.shared), 'picture')} that other rows show too; remove one "
+            f"from all of them with --image-id: {', '.join(sorted(found.shared)[:3])}"
         )
     if any(True for _ in store.keys("damaged/")):
         lines.append("Left: files below damaged/ that cannot be read; delete them by hand.")

@@ -6,6 +6,7 @@ of memory to set. DuckDB is one wheel without dependencies, and the docs use it 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -36,7 +37,7 @@ def read_in_order(places: pa.Table, schema: pa.Schema, folder: Path) -> Iterator
     key = places.column_names[0]
     files = places["file"].unique().to_pylist()
     columns = ", ".join(f'rows."{name}"' for name in schema.names)
-    with explain_temporary_files(folder), open_database(folder) as database:
+    with open_database(folder) as database:
         database.register("places", places)
         query = database.sql(
             f"SELECT {columns} FROM read_parquet(?, filename = true, file_row_number = true) rows "  # noqa: S608 - names of ours
@@ -56,15 +57,20 @@ def add_table(database: duckdb.DuckDBPyConnection, name: str, table: AnyTable) -
         database.register(name, table.select(table.column_names))
 
 
-def open_database(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory that goes to disk when it needs more, and never to the network."""
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": MEMORY,
-            "threads": str(THREADS),
-            "temp_directory": str(folder),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        },
-    )
+@contextmanager
+def open_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that goes to disk when it needs more, and never to the network.
+
+    Raises:
+        TemporaryFilesFailed: there is no space for it, or a file is damaged.
+
+    """
+    config = {
+        "memory_limit": MEMORY,
+        "threads": str(THREADS),
+        "temp_directory": str(folder),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with explain_temporary_files(folder), duckdb.connect(":memory:", config=config) as database:
+        yield database

@@ -50,6 +50,18 @@ def check_format(store: Store) -> None:
         )
 
 
+def check_existing_format(store: Store) -> None:
+    """Check that there is a store and that it has this version's format.
+
+    Raises:
+        UsageError: there is nothing in it, or it has another format.
+
+    """
+    if read_format(store) is None:
+        raise UsageError(f"There is nothing in the store {store.address!r}.")
+    check_format(store)
+
+
 def mark_format(store: Store) -> None:
     """Write that a store has this version's format."""
     store.write(KEY, json.dumps({"format": FORMAT}).encode(), JSON)

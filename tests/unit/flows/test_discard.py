@@ -4,6 +4,7 @@ from click.testing import CliRunner
 from image_tags.flows.commands.discard import discard
 from image_tags.tasks.adapters.ledger.ledger import Ledger
 from image_tags.tasks.adapters.store.folder import FolderStore
+from image_tags.tasks.adapters.store.store_format import mark_format
 from image_tags.tasks.contracts.errors import UsageError
 from image_tags.tasks.contracts.records import Answer
 from tests.support.made import LABELS, TEXT, labels_response, picture
@@ -18,6 +19,7 @@ def run(*words):
 
 def test_the_answers_for_an_image_go_and_all_others_stay(tmp_path):
     store = FolderStore(str(tmp_path))
+    mark_format(store)
     pictures = [picture(name) for name in ("one", "two", "three")]
     ids = [one.image_id for one in pictures]
 
@@ -41,3 +43,9 @@ def test_the_answers_for_an_image_go_and_all_others_stay(tmp_path):
 def test_what_is_no_image_id_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is not an image id"):
         run("cat.jpg", "--store", str(tmp_path))
+
+
+def test_a_mistyped_store_is_refused_and_not_made(tmp_path):
+    with pytest.raises(UsageError, match="There is nothing in the store"):
+        run("0" * 64, "--store", str(tmp_path / "typo"))
+    assert not list(tmp_path.rglob("store.json"))

@@ -152,7 +152,7 @@ def test_a_persons_rows_pictures_and_answers_leave_every_place(store):
         assert summary["remarks"] == ["All is well."]
     assert not any("r1" in key for key in store.keys("runs/"))
     assert any("r2" in key for key in store.keys("runs/"))
-    assert any("1 pictures that other rows show too" in line for line in lines)
+    assert any("1 picture that other rows show too" in line for line in lines)
     assert image_id("meme") in "".join(lines)
 
 
