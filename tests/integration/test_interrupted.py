@@ -156,7 +156,8 @@ def test_while_tables_are_checked(run):
 def test_while_it_publishes(run, prefect_server):
     """Some of the version's files are there; the next one cannot be read, so that the run waits."""
     with run.started() as process:
-        until(lambda: list(run.store.glob("runs/*/report.html")), 120, run.log.read_text)
+        # The summary and the report are still to come, before it is read again.
+        until(lambda: list(run.store.glob("runs/*/findings.json")), 120, run.log.read_text)
         (folder,) = run.store.glob("runs/*")
         os.mkfifo(folder / "pipe")
         (folder / "pipe").replace(folder / "findings.json")
