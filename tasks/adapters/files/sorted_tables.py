@@ -65,7 +65,7 @@ def open_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         TemporaryFilesFailed: there is no space for it, or a file is damaged.
 
     """
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "threads": str(THREADS),
         "temp_directory": str(folder),
