@@ -19,13 +19,13 @@ class Feed:
 
     def __init__(self, site, rekognition, prefect_server, folder):
         self.store = FolderStore(str(folder / "store"))
-        self._site, self._source, self._links = site, folder / "feed.csv", []
+        self.site, self._source, self._links = site, folder / "feed.csv", []
         self.pictures = 0
         self._env = {**rekognition.environment(), "PREFECT_API_URL": prefect_server.api}
 
     def run(self):
         self.pictures += 1
-        self._links.append(self._site.picture(f"/{len(self._links)}.png", len(self._links)))
+        self._links.append(self.site.picture(f"/{len(self._links)}.png", len(self._links)))
         self._source.write_text("link\n" + "\n".join(self._links) + "\n")
         words = ["--url-column", "link", "--store", self.store.address, "--analyzer", "rekognition"]
         options = ["--operations", "detect_labels", "--allow-private-addresses", "--json"]
@@ -102,3 +102,27 @@ def test_a_cut_table_only_costs_the_comparison_and_readers_are_told(feed):
     assert result.code == 0, result.err
     assert "images.parquet is damaged" in result.out
     assert len(read_tables(feed.store.address)["images"]) == feed.pictures
+
+
+def test_repair_fetches_a_damaged_picture_again_at_once(feed):
+    key = next(feed.store.keys("images/"))
+    whole = feed.store.read(key)
+    feed.store.write(key, whole[:-20], JSON)
+    again = feed.command("verify", "--repair", "--allow-private-addresses")
+    assert again.code == 1
+    assert f"{key}: The picture " in again.out
+    assert "Fetched again from http" in again.out
+    assert feed.store.read(key) == whole
+    assert key not in feed.command("verify").out
+
+
+def test_a_picture_whose_link_is_dead_is_removed(feed):
+    *_, key = feed.store.keys("images/")
+    feed.store.write(key, b"", JSON)
+    for answer in feed.site.answers.values():
+        answer.status = 404
+    again = feed.command("verify", "--repair", "--allow-private-addresses")
+    for answer in feed.site.answers.values():
+        answer.status = 200
+    assert "could not be fetched again (not_found: " in again.out
+    assert not feed.store.exists(key)
