@@ -7,7 +7,7 @@ import pytest
 
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import image_tags, published
-from tests.support.prefect_client import ask, flow_runs
+from tests.support.prefect_client import ask, runs_of_store
 from tests.support.processes import until
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.site import Answer, Site
@@ -43,11 +43,7 @@ def make_run(prefect_server, folder, site, endpoint):
     env = {**endpoint.environment(), "PREFECT_API_URL": prefect_server.api}
     result = image_tags(*words, env=env)
     assert result.summary["published"], result.out + result.err
-    (flow_run,) = [
-        one
-        for one in flow_runs(prefect_server)
-        if one["parameters"]["store"] == str(folder / "store")
-    ]
+    (flow_run,) = runs_of_store(prefect_server, folder / "store")
     return links, FolderStore(str(folder / "store")), result, flow_run
 
 
