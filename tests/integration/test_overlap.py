@@ -18,6 +18,7 @@ from image_tags.tasks.execution.batches import batches_of
 from image_tags.tasks.execution.mapping import run_overlapping
 from image_tags.tasks.execution.resources import RunResources
 from tests.support.command import check_accounted, image_tags, published
+from tests.support.killed import comparable
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint
 from tests.support.site import Site, png
 
@@ -81,16 +82,6 @@ def world(tmp_path, prefect_server):
         made = World(tmp_path, prefect_server, endpoint)
         yield made
         made.site.close()
-
-
-def comparable(store):
-    return {
-        name: [
-            {column: value for column, value in row.items() if column != "object"}
-            for row in table.to_pylist()
-        ]
-        for name, table in published(store).items()
-    }
 
 
 def test_calls_begin_before_the_last_link_is_fetched_and_all_else_is_as_with_the_plan_first(world):

@@ -13,6 +13,7 @@ import pytest
 
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, published
+from tests.support.killed import comparable
 from tests.support.prefect_client import Worker, ended, flow_runs, prefect, retry, start, task_runs
 from tests.support.rekognition_endpoint import Fault, RekognitionEndpoint
 from tests.support.site import Answer, Site, png
@@ -105,17 +106,6 @@ def broken(world, expected):
     """The world with its faults, and how many calls it has billed so far."""
     world.break_things()
     return world, world.endpoint.billed
-
-
-def comparable(store):
-    """The published tables without the one column that says where a store is."""
-    return {
-        name: [
-            {column: value for column, value in row.items() if column != "object"}
-            for row in table.to_pylist()
-        ]
-        for name, table in published(store).items()
-    }
 
 
 def summary_of(store):
