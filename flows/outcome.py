@@ -3,19 +3,17 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Failed
 
+from image_tags.flows.deployed import end_in_order
 from image_tags.flows.prefect_setup import log_errors_once
 from image_tags.flows.rerun import advise_retry, rerun_command
-from image_tags.flows.signals import listen
 from image_tags.tasks.adapters.orchestration.flow_runs import replace_tags
 from image_tags.tasks.contracts.display import counted, shown
 from image_tags.tasks.contracts.errors import ImageTagsError, OverBudget, StopRun, StoreBusy
@@ -181,8 +179,7 @@ def report_failures(
 
     @functools.wraps(flow_function)
     def run(settings: Settings) -> State[Any]:
-        # A worker's process; the command line listens by itself, and a notebook's kernel goes on.
-        with listen() if deployment.id else nullcontext():
+        with end_in_order():
             return run_and_report(settings)
 
     def run_and_report(settings: Settings) -> State[Any]:

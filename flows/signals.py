@@ -119,7 +119,7 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
     _listeners.append(listener)
     here, there = socket.socketpair()
     here.setblocking(False)
-    before = {number: signal.signal(number, _leave_to_listener) for number in SIGNALS}
+    before = {number: signal.signal(number, leave_to_listener) for number in SIGNALS}
     waker = signal.set_wakeup_fd(here.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_serve, args=(there, listener), daemon=True, name="signals").start()
     try:
@@ -187,7 +187,7 @@ def _next_signal(wakeups: socket.socket) -> int | None:
             return received[0]
 
 
-def _leave_to_listener(number: int, frame: FrameType | None) -> None:
+def leave_to_listener(number: int, frame: FrameType | None) -> None:
     """Keep Python's own handler from acting: the wake-up has reached the listener already."""
 
 

@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Crashed
 
+from image_tags.tasks.adapters.orchestration.control import has_successor
 from image_tags.tasks.adapters.orchestration.prefect_api import explain_server_errors
 
 UNFINISHED = [StateType.RUNNING, StateType.PENDING]
@@ -46,11 +47,14 @@ def closer_of_flow_run(message: str) -> Callable[[int], None]:
 
     It may be called from any thread. The run is Cancelled if a person asked for it (Ctrl-C, or
     Cancel on the server), else Crashed. Its task runs are closed last: if the time does not suffice
-    for all, a retry closes the others.
+    for all, a retry closes the others. A run that goes on elsewhere is left alone: what is set here
+    would end it there.
     """
     run_id, context = UUID(str(flow_run.id)), copy_context()
 
     def close(number: int) -> None:
+        if has_successor():
+            return
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(run_id).state
             if state is not None and state.is_final():
