@@ -4,8 +4,8 @@
 `benchmarks.label_precision`), of the half of the judged pictures that is not reported on. The first
 compares values of `classifier.SHARPNESS`; the largest with which at least RIGHT of the labels of at
 least 50 are right is the one to take, as a larger one answers more. The second compares values of
-`activation.CUT`; the one to take gives the most boxes that overlap the judged one by at least half,
-and of several the middle one. What is chosen is marked.
+`activation.CUT` at the sharpness in use; the one to take gives the most boxes that overlap the
+judged one by at least half, and of several the middle one. What is chosen is marked.
 """
 
 import argparse
@@ -24,7 +24,12 @@ from image_tags.tasks.adapters.analyzers.local.classifier import (
     compute_probabilities,
     score_looks,
 )
-from image_tags.tasks.adapters.analyzers.local.label_answers import build_labels, map_label
+from image_tags.tasks.adapters.analyzers.local.label_answers import (
+    build_labels,
+    find_main_label,
+    map_label,
+    sum_confidences,
+)
 from image_tags.tasks.adapters.analyzers.local.pixels import read_pixels
 from image_tags.tasks.adapters.analyzers.local.taxonomy import load_taxonomy
 from image_tags.tasks.contracts.settings import AnalysisSettings
@@ -81,10 +86,8 @@ def compare_cuts(seen: list[tuple[Judged, Looks]]) -> None:
         boxed = 0
         for picture, (scores, maps) in seen:
             answer = Classification(compute_probabilities(scores), maps)
-            sums = known.sum_probabilities(answer.probabilities)
-            leaves = [n for n, label in enumerate(known.labels) if label.classes]
-            main = known.labels[max(leaves, key=lambda n: sums[n])]
-            box = find_main_box(map_label(known, main, answer), cut)
+            main = find_main_label(known, sum_confidences(answer), LEAST)
+            box = find_main_box(map_label(known, main, answer), cut) if main else None
             if box and picture.box:
                 boxed += 1
                 right[cut] += measure_overlap(box, picture.box) >= 0.5

@@ -29,11 +29,7 @@ def build_labels(seen: Classification, faces: list[Face], settings: AnalysisSett
     The most specific of the sure labels has the main object's box, where that is known.
     """
     known = load_taxonomy()
-    of_labels = known.sum_probabilities(seen.probabilities)
-    confidences = {
-        label.name: 100 * float(probability)
-        for label, probability in zip(known.labels, of_labels, strict=True)
-    }
+    confidences = sum_confidences(seen)
     surest_face = max((face.confidence for face in faces), default=0.0)
     for name in SHOWN_BY_FACES:
         confidences[name] = max(confidences[name], surest_face)
@@ -59,6 +55,13 @@ def build_labels(seen: Classification, faces: list[Face], settings: AnalysisSett
         and _passes_filters(label, settings)
     ]
     return {"Labels": sorted(found, key=lambda label: -label["Confidence"])[: settings.max_labels]}
+
+
+def sum_confidences(seen: Classification) -> dict[str, float]:
+    """Sum the confidence (0-100) of every label, by its name."""
+    known = load_taxonomy()
+    sums = known.sum_probabilities(seen.probabilities)
+    return {label.name: 100 * float(sums[n]) for n, label in enumerate(known.labels)}
 
 
 def find_main_label(known: Taxonomy, confidences: dict[str, float], least: float) -> Label | None:

@@ -4,6 +4,10 @@
 parents, its category (one of Rekognition's), and the ImageNet-1k classes (0-based, in the order of
 their WordNet ids) that are pictures of it. What a class shows was looked up in WordNet 3.0,
 Princeton University.
+
+Four classes count for the next wider label only, as pictures of other things get them too: tench
+and gar (any long or plain fish), Egyptian cat (any tabby), and the one that WordNet describes as
+"porcupine, hedgehog".
 """
 
 import csv

@@ -6,11 +6,11 @@ Imports no model.
 from functools import cache
 from importlib.metadata import version
 
-TAXONOMY = 2
-LABELS = 2
+TAXONOMY = 3
+LABELS = 3
 TEXT = 1
-FACES = 2
-MODERATION = 1
+FACES = 3
+MODERATION = 2
 """Each is raised when our own code changes answers: the ledger's older ones are then not used."""
 
 
