@@ -53,7 +53,7 @@ def world(tmp_path_factory, prefect_server, server):
 
 @pytest.fixture(scope="module")
 def expected(world):
-    """The tables of a run that nothing disturbs, on a folder: the answers depend on the pictures."""
+    """The tables of a run that nothing disturbs, on a folder: answers depend on the pictures."""
     store = world.new_store("undisturbed")
     assert world.run(store.address).code == 0
     return comparable(store)
