@@ -1,6 +1,9 @@
 """The recipes for analysts in docs/tables.md and docs/effects.md are run as they stand there."""
 
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.contracts.settings import PublishSettings
 from image_tags.tasks.contracts.tables import TAGS_LONG, schema_of
 from image_tags.tasks.publish import publish_version
+from image_tags.tasks.published.codebook import write_codebook
 from tests.support.staged import Staged, a_tag, stage_run
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -21,9 +25,10 @@ ROWS = 300
 WORDS = ("NA", "null", "None", "nan", "N/A", "", 'say "no", twice', "-", "1e3", "#N/A")
 
 
-def read_block(document, words):
-    """The one block of Python in a document that has these words in it."""
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / document).read_text("utf-8"), re.DOTALL)
+def read_block(document, words, language="python"):
+    """The one block of a language in a document that has these words in it."""
+    text = (DOCS / document).read_text("utf-8")
+    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     (found,) = [block for block in blocks if words in block]
     return found
 
@@ -54,6 +59,33 @@ def folder(tmp_path_factory):
     return folder
 
 
+LONG = "a_name_longer_than_the_32_letters_of_Stata"
+ODD = {
+    "id": pa.array([1_540_000_000_000_000_000 + row for row in range(30)]),
+    "postcode": pa.array(["00501"] * 30),
+    "author": pa.array([*WORDS, *["Zoë"] * 20]),
+    "text": pa.array(["\U0001f600" * 1_000, "line\nline", "=1+1", *["x" * 3_000] * 27]),
+    f"{LONG}_1": pa.array(["1e3"] * 30),
+    f"{LONG}_2": pa.array(["2"] * 30),
+    "my column": pa.array(["3"] * 30),
+    "0start": pa.array(["4"] * 30),
+    "class": pa.array(["5"] * 30),
+}
+"""Columns that a program for statistics or a spreadsheet may spoil."""
+
+
+@pytest.fixture
+def csv_folder(tmp_path, monkeypatch):
+    """A folder, the working directory, with CSV files and the codebook of a version."""
+    store, staged = FolderStore(str(tmp_path)), Staged(more=ODD)
+    publish_version(store, "r1", stage_run(store, "r1", staged), PublishSettings(csv=True))
+    (rows,) = tmp_path.glob("published/*/rows.csv")
+    schemas = {name: table.schema for name, table in staged.tables.items()}
+    (rows.parent / "codebook.csv").write_text(write_codebook(schemas), "utf-8")
+    monkeypatch.chdir(rows.parent)
+    return rows.parent
+
+
 @pytest.fixture(autouse=True)
 def _in_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
@@ -79,13 +111,89 @@ def test_pandas_reads_every_word_number_and_list_of_the_csv(folder):
     tags = [*words, a_tag(2, "label", 1, "Cat", left=0.5, instances=2, parents=["Animal", "null"])]
     table = pa.Table.from_pylist(tags, schema=schema_of(TAGS_LONG))
     (folder / "tags_long.csv").write_bytes(csv_bytes(table))
-    read = run_block("tables.md", "pd.read_csv(")["tags"]
+    read = run_block("tables.md", 'pd.read_csv("tags_long')["tags"]
     assert read["name"].tolist() == table["name"].to_pylist()
     assert read["parents"].tolist() == table["parents"].to_pylist()
     assert read["details"].tolist() == table["details"].to_pylist()
     for column in ("rank", "confidence", "left", "instances"):
         expected = pd.Series(table[column].to_pylist(), dtype="float64")
         pd.testing.assert_series_equal(read[column].astype("float64"), expected, check_names=False)
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R runs the recipe")
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_r_keeps_ids_and_words_and_finds_the_labels_of_rows(csv_folder, monkeypatch, locale):
+    told = """
+    bytes <- function(text) paste(charToRaw(text), collapse = "")
+    authors <- vapply(rows$author, bytes, "")
+    told <- data.frame(rows$id, rows$postcode, authors, rows$n_faces, rows$has_text, rows$has_cat,
+                       rows$likes * 2)
+    write.table(told, quote = FALSE, row.names = FALSE, col.names = FALSE, sep = ",")
+    cat(sum(is.na(rows$author)), nchar(rows$author[30]), sum(tags$name == "SALE"),
+        mean(tags$confidence) > 0)
+    """
+    monkeypatch.setenv("LC_ALL", locale)
+    script = csv_folder / "recipe.R"
+    script.write_text(read_block("tables.md", "read.csv(", "r") + told, "utf-8")
+    run = subprocess.run(["Rscript", script], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    *lines, last = run.stdout.splitlines()
+    for row, line in enumerate(lines):
+        read = row % 10 != 0
+        cat = read and min(row, 28) % 5 != 0  # a celebrity's picture keeps no labels
+        assert line.split(",") == [
+            str(ODD["id"][row]),
+            "00501",
+            ODD["author"][row].as_py().encode().hex(),
+            "0" if read and cat else ("1" if read else "NA"),
+            "TRUE" if read else "NA",
+            str(cat).upper(),
+            str(2 * row),
+        ]
+    assert len(lines) == 30
+    assert last == "0 3 26 TRUE"
+
+
+def test_stata_reads_names_labels_and_texts_within_its_limits(csv_folder):
+    with pytest.warns(pd.io.stata.InvalidColumnName, match="class   ->   _class"):
+        run_block("tables.md", "to_stata(")
+    with pd.io.stata.StataReader(csv_folder / "rows.dta") as reader:
+        read, labels = reader.read(), reader.variable_labels()
+    for name in labels:
+        assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,31}", name)
+    assert max(map(len, labels.values())) == 80
+    names = list(labels)
+    assert len(names) == len(csv_columns("rows.csv"))
+    full = [f"{LONG}_1", f"{LONG}_2", "my column", "0start"]
+    assert [labels[names[2 + at]] for at in range(4, 8)] == full
+    assert labels["n_links"] == "links in the row"
+    assert read["id"].tolist() == [str(one) for one in ODD["id"]]
+    for column in ("postcode", "author", "text"):
+        assert read[column].tolist() == ODD[column].to_pylist()
+    assert read["row"].tolist() == list(range(30))
+    assert read["has_text"].isna().tolist() == [row % 10 == 0 for row in range(30)]
+    assert read["likes"].dtype.kind in "if"
+    assert json.loads(read["labels"][1])[0] == "Cat"
+
+
+def test_a_workbook_keeps_ids_codes_and_words_as_text(csv_folder):
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("xlsxwriter")
+    run_block("tables.md", "ExcelWriter(")
+    head, *lines = openpyxl.load_workbook(csv_folder / "rows.xlsx").active.iter_rows()
+    at = {cell.value: number for number, cell in enumerate(head)}
+    assert list(at) == csv_columns("rows.csv")
+    for column in set(ODD) - {"author"}:
+        cells = [line[at[column]] for line in lines]
+        assert {cell.data_type for cell in cells} == {"s"}
+        assert [cell.value for cell in cells] == [str(one) for one in ODD[column].to_pylist()]
+    authors = [line[at["author"]].value or "" for line in lines]
+    assert authors == ODD["author"].to_pylist()
+    assert {line[at["likes"]].data_type for line in lines} == {"n"}
+
+
+def csv_columns(name):
+    return list(pd.read_csv(name, nrows=0).columns)
 
 
 @pytest.mark.filterwarnings("ignore")  # of a fit at the edge: authors do not differ here
