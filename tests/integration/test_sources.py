@@ -90,7 +90,11 @@ def test_a_pattern_means_what_it_means_locally(folder, tmp_path, pattern, expect
     [
         ("a.csv", f"sep=;\nid;u\n1;{URL}\n".encode(), "semicolon"),
         ("a.csv", f"id\tu\n1\t{URL}\n".encode("utf-16"), "UTF-16"),
-        ("a.tsv.gz", gzip.compress(f"My export\nid\tu\n1\t{URL}\n".encode()), "above the header"),
+        (
+            "a.tsv.gz",
+            gzip.compress(f"My export\nid\tu\n1\t{URL}\n".encode(), mtime=0),
+            "above the header",
+        ),
         ("a.csv", f'id,t,u\n1,"say \\"hi, you\\"",{URL}\n'.encode(), "backslashes"),
         ("a.txt", f"{URL}\n".encode(), "The first line holds a link"),
         ("a.csv", f'"u"\n"1","{URL}"\n"2","{URL}"\n'.encode(), "row names"),

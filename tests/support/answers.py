@@ -88,7 +88,7 @@ def unpacked(size: int) -> bytes:
     return b"\0" * size
 
 
-BOMB = gzip.compress(unpacked(20_000_000))
+BOMB = gzip.compress(unpacked(20_000_000), mtime=0)
 
 ANSWERS: dict[str, Answer] = {
     "/good.jpg": page(),
@@ -99,7 +99,7 @@ ANSWERS: dict[str, Answer] = {
         *(chunk(GOOD[i : i + 99]) for i in range(0, len(GOOD), 99)),
         b"0\r\n\r\n",
     ],
-    "/gzipped": page(gzip.compress(GOOD), Content_Encoding="gzip"),
+    "/gzipped": page(gzip.compress(GOOD, mtime=0), Content_Encoding="gzip"),
     "/length-no-number": lambda _: [head(Content_Length="many"), GOOD],
     "/length-negative": lambda _: [head(Content_Length="-5"), GOOD],
     "/early-hints": lambda _: [
@@ -138,7 +138,7 @@ ANSWERS: dict[str, Answer] = {
     "/huge-length": lambda _: [head(Content_Length=10**12), GOOD],
     # Bombs.
     "/gzip-bomb": page(BOMB, Content_Encoding="gzip"),
-    "/gzip-bomb-in-gzip": page(gzip.compress(BOMB), Content_Encoding="gzip, gzip"),
+    "/gzip-bomb-in-gzip": page(gzip.compress(BOMB, mtime=0), Content_Encoding="gzip, gzip"),
     "/deflate-bomb": page(zlib.compress(unpacked(20_000_000)), Content_Encoding="deflate"),
     "/many-encodings": page(GOOD, Content_Encoding=", ".join(["gzip"] * 50)),
     "/gzip-broken": page(b"\x1f\x8b\x08\x00 no such thing", Content_Encoding="gzip"),
