@@ -1,6 +1,5 @@
 """One picture of the gallery: its tags, its boxes and the source row that it comes from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +10,15 @@ from markupsafe import escape
 from image_tags.tasks.adapters.files.table_files import take_rows
 from image_tags.tasks.contracts.display import NAME, href, link_text, shown
 from image_tags.tasks.contracts.reasons import Status
-from image_tags.tasks.contracts.response_fields import as_list, box_of, clip_box
+from image_tags.tasks.report.boxes import Box, has_several_instances, parse_details, place_boxes
 from image_tags.tasks.report.pictures import Thumb
 from image_tags.tasks.report.view import ReportInput, to_records
 
 MOST_TAGS = 40
 """Tags listed on a card at most."""
 
-MOST_BOXES = 60
-"""Boxes drawn on a picture at most."""
-
-MOST_NAMED_WORDS = 12
-"""Up to this many word boxes also show their word; more would hide the picture."""
-
 CELL = 120
 """Characters of a cell of the source that a card shows."""
-
-NAME_ON_BOX = 30
-"""Characters written into a box at most."""
 
 MOST_CELLS = 6
 """Cells of the source row on a card at most."""
@@ -38,29 +28,8 @@ SIDE = 260
 picture.
 """
 
-TEXT = ("word", "line")
-"""The kinds that are read."""
-
-SIDES = ("left", "top", "width", "height")
-"""A box's columns in `tags_long`."""
-
 ORDER = ("celebrity", "label", "word", "line", "face", "moderation")
 """The order of kinds on a card."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A tag's place on the picture, in units of the drawing area.
-
-    `name` is empty where a caption would clutter the picture.
-    """
-
-    kind: str
-    name: str
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True)
@@ -148,35 +117,6 @@ def make_card(
     )
 
 
-def place_boxes(tags: Sequence[Mapping[str, Any]], width: float, height: float) -> list[Box]:
-    """Choose the boxes to draw: every instance of a label, the one place of any other tag.
-
-    Lines are drawn only where there are no words. Tags in the same place share a box with all
-    their names.
-    """
-    words = any(tag["kind"] == "word" for tag in tags)
-    placed = [
-        (tag, place)
-        for tag in tags
-        if not (words and tag["kind"] == "line")
-        for place in _find_places(tag)
-    ]
-    crowded = sum(tag["kind"] in TEXT for tag, _ in placed) > MOST_NAMED_WORDS
-    boxes: dict[tuple[float, ...], tuple[str, list[str]]] = {}
-    for tag, place in placed:
-        sides = tuple(
-            round(side * whole, 1) for side, whole in zip(place, (width, height) * 2, strict=True)
-        )
-        _, names = boxes.setdefault(sides, (tag["kind"], []))
-        # A face without a name is recognisable by its colour.
-        if tag["kind"] != "face" and not (crowded and tag["kind"] in TEXT):
-            names.append(tag["name"])
-    drawn = list(boxes.items())[:MOST_BOXES]
-    return [
-        Box(kind, shown(", ".join(names), NAME_ON_BOX), *sides) for sides, (kind, names) in drawn
-    ]
-
-
 def read_source_cells(
     view: ReportInput, at: Sequence[int], urls: Sequence[str]
 ) -> list[dict[str, str]]:
@@ -203,31 +143,9 @@ def read_source_cells(
 
 
 def _list_tag(tag: Mapping[str, Any]) -> CardTag:
-    several = f" \u00d7{int(tag['instances'])}" if _has_several_instances(tag) else ""
+    several = f" \u00d7{int(tag['instances'])}" if has_several_instances(tag) else ""
     return CardTag(
         shown(tag["name"], NAME) + several,
         tag["confidence"],
-        shown(str(_parse_details(tag).get("flag", ""))),
+        shown(str(parse_details(tag).get("flag", ""))),
     )
-
-
-def _find_places(tag: Mapping[str, Any]) -> list[tuple[float, ...]]:
-    """Left, top, width and height (0-1) of each place where the tag is."""
-    first = tuple(tag[side] for side in SIDES)
-    if any(pd.isna(side) for side in first):
-        return []
-    boxes = (
-        [box_of(instance) for instance in as_list(_parse_details(tag), "instances")]
-        if _has_several_instances(tag)
-        else []
-    )
-    return [tuple(clip_box(box)[side] for side in SIDES) for box in boxes if box] or [first]
-
-
-def _has_several_instances(tag: Mapping[str, Any]) -> bool:
-    return bool((tag["instances"] or 0) > 1)
-
-
-def _parse_details(tag: Mapping[str, Any]) -> dict[str, Any]:
-    details: dict[str, Any] = json.loads(tag["details"]) if isinstance(tag["details"], str) else {}
-    return details

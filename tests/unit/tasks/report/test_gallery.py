@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from image_tags.tasks.report import pictures
-from image_tags.tasks.report.cards import SIDE, make_card, place_boxes, read_source_cells
+from image_tags.tasks.report.boxes import place_boxes
+from image_tags.tasks.report.cards import SIDE, make_card, read_source_cells
 from image_tags.tasks.report.gallery import (
     list_pictures,
     make_gallery,
@@ -141,6 +142,24 @@ def test_tags_of_one_place_share_a_box_with_both_names_and_faces_need_none():
         "Person, Cat"
     ]
     assert [box.name for box in place_boxes([tag("face", "Face")], 200, 100)] == [""]
+
+
+def test_names_of_boxes_that_overlap_are_written_one_below_the_other():
+    person = tag(name="Person", left=0.3, width=0.1)
+    tripod, cat = tag(name="Tripod", left=0.25), tag(name="Cat", left=0.8, width=0.1)
+    boxes = {box.name: box for box in place_boxes([person, tripod, cat], 200, 100)}
+    assert boxes["Person"].name_y == 62 == boxes["Cat"].name_y
+    assert boxes["Tripod"].name_y == 74
+    assert boxes["Tripod"].y == 50, "the box itself stays"
+
+
+def test_a_name_is_within_the_picture_and_left_out_where_there_is_no_room():
+    (low,) = place_boxes([tag(top=0.95, height=0.05)], 200, 100)
+    assert low.name_y <= 100
+    names = [box.name for box in place_boxes([tag(name=f"n{n}") | {"left": 0.25 + n / 1000}
+                                              for n in range(12)], 200, 100)]  # fmt: skip
+    assert [name for name in names if name] == [f"n{n}" for n in range(8)], "100 / 12 lines"
+    assert len(names) == 12
 
 
 def test_many_words_lose_their_names_and_lines_are_drawn_only_where_there_are_no_words():
