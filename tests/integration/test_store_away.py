@@ -120,5 +120,6 @@ def test_a_store_that_stays_away_is_one_sentence_and_the_next_run_goes_on(
     saved = answered(store) - known
     again = world.run(store.address)
     assert again.code == 0, again.out + again.err
+    assert "Waiting for the run" not in again.err, "what the first one claimed went with it"
     assert twice_billed(world, before, saved) <= AT_ONCE
     assert comparable(store) == expected

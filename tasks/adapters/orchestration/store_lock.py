@@ -129,7 +129,8 @@ def _give_back(store: Store, run: str) -> None:
         holder = _read_holder(found[0]) if found else None
         if holder and holder["run"] == run:
             store.delete(KEY)
-    except StopRun as error:  # it is free once it has not changed for LEASE seconds
+    except StopRun as error:  # it is free once this process ends or it has not changed for a while
+        owner.keep_file()
         log.debug("The store's lock could not be released: %s", error)
 
 

@@ -152,7 +152,8 @@ class Claims:
             self._held.pop(claim.nonce, None)
         try:
             self._store.delete(self._key(claim))
-        except StopRun as error:  # the lease runs out
+        except StopRun as error:  # it counts until this process ends or the lease runs out
+            owner.keep_file()
             log.warning("The claim %s could not be removed: %s", self._key(claim), error)
 
     def beat(self) -> None:

@@ -2,7 +2,8 @@
 
 Each process holds a lock on a file of its own in the machine's temporary folder; the kernel drops
 the lock when the process ends, however it ends. Who can get the lock knows that the owner is dead;
-who does not find the file cannot tell.
+who does not find the file cannot tell. A process that ends in order removes its file, unless what
+it claimed in a store stays behind there.
 """
 
 import atexit
@@ -46,6 +47,13 @@ def alive(owner: str) -> bool | None:
     return False
 
 
+def keep_file() -> None:
+    """Let the file of this process outlive it: a claim of its could not be removed, and by the file
+    others tell at once that it no longer counts.
+    """
+    atexit.unregister(_remove_file)
+
+
 def _locked(own: str) -> IO[bytes] | None:
     path = _path(own)
     try:
@@ -56,8 +64,12 @@ def _locked(own: str) -> IO[bytes] | None:
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError:
         return None  # others cannot tell whether we live, and wait
-    atexit.register(path.unlink, missing_ok=True)
+    atexit.register(_remove_file, path)
     return file
+
+
+def _remove_file(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _path(owner: str) -> Path:

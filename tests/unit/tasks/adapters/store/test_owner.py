@@ -4,11 +4,12 @@ import sys
 from image_tags.tasks.adapters.store import owner
 
 SAYS = "from image_tags.tasks.adapters.store import owner; print(owner.name(), flush=True); input()"
+KEEPS = "; owner.keep_file()"
 
 
-def another():
+def another(and_then=""):
     return subprocess.Popen(
-        [sys.executable, "-c", SAYS],
+        [sys.executable, "-c", SAYS + and_then],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -42,6 +43,13 @@ def test_a_process_that_ends_in_order_leaves_nothing_behind():
         name = process.stdout.readline().strip()
         process.communicate("\n", timeout=60)
     assert owner.alive(name) is None
+
+
+def test_a_process_that_leaves_claims_behind_is_known_to_be_dead():
+    with another(KEEPS) as process:
+        name = process.stdout.readline().strip()
+        process.communicate("\n", timeout=60)
+    assert owner.alive(name) is False
 
 
 def test_without_a_temporary_folder_a_process_still_has_a_name(monkeypatch):
