@@ -48,8 +48,9 @@ def alive(owner: str) -> bool | None:
 
 
 def keep_file() -> None:
-    """Let the file of this process outlive it: a claim of its could not be removed, and by the file
-    others tell at once that it no longer counts.
+    """Let the file of this process outlive it, as claims of its own could not be removed.
+
+    By the file others tell at once that these no longer count.
     """
     atexit.unregister(_remove_file)
 

@@ -69,6 +69,7 @@ class S3Store(Store):
         self._settings = settings
         self._patience = patience
         self._wait = wait
+        self._is_away = False
         self.client = open_client(settings)
         self.region: str = self.client.meta.region_name
 
@@ -281,22 +282,31 @@ class S3Store(Store):
         return True
 
     def _do(self, action: str, request: Callable[[], T], *, is_conditional: bool = False) -> T:
-        """Make a request; through an outage it is repeated for as long as patience lasts."""
+        """Make a request; through an outage it is repeated for as long as patience lasts.
+
+        Patience is one for all: once it has run out, further requests are made once, until one of
+        them is answered. A run that ends has many things to put away, each with a request.
+        """
         waited, tries = 0.0, 0
         while True:
             tries += 1
             try:
-                return request()
+                done = request()
             except AWS_ERRORS as error:
+                passing = is_passing(error)
+                if passing and not self._is_away and waited < self._patience:
+                    pause = pause_before(tries, FIRST_PAUSE, LONGEST_PAUSE)
+                    self._wait(pause)
+                    waited += pause
+                    continue
+                self._is_away = passing
                 if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
                     raise NotInStore(f"There is no such object in {self.address}.") from None
                 if is_conditional and status_of(error) == 412:
                     raise _Failed(tries > 1 or _retries(error) > 0) from None
-                if not is_passing(error) or waited >= self._patience:
-                    raise explain(error, action, self.bucket, self.address, self.region) from None
-            pause = pause_before(tries, FIRST_PAUSE, LONGEST_PAUSE)
-            self._wait(pause)
-            waited += pause
+                raise explain(error, action, self.bucket, self.address, self.region) from None
+            self._is_away = False
+            return done
 
 
 def open_body(data: bytes | Path) -> AbstractContextManager[Any]:

@@ -9,9 +9,9 @@ from botocore.stub import ANY, Stubber
 from urllib3 import HTTPResponse
 
 from image_tags.tasks.adapters.store.opening import open_store
-from image_tags.tasks.adapters.store.s3 import S3Store
+from image_tags.tasks.adapters.store.s3 import PATIENCE, S3Store
 from image_tags.tasks.adapters.store.s3_errors import explain, is_passing
-from image_tags.tasks.adapters.store.store import JSON, StoreUnreachable
+from image_tags.tasks.adapters.store.store import JSON, NotInStore, StoreUnreachable
 from image_tags.tasks.contracts.errors import StopRun, UsageError
 from image_tags.tasks.contracts.settings import StoreSettings
 
@@ -27,10 +27,12 @@ def account(monkeypatch):
 
 
 class Stubbed:
-    def __init__(self, **settings):
+    def __init__(self, patience=PATIENCE, **settings):
         self.waits: list[float] = []
         self.store = S3Store(
-            StoreSettings(**{"store": "s3://bucket/pre", **settings}), wait=self.waits.append
+            StoreSettings(**{"store": "s3://bucket/pre", **settings}),
+            patience=patience,
+            wait=self.waits.append,
         )
         self.stub = Stubber(self.store.client)
         self.stub.activate()
@@ -44,6 +46,10 @@ class Stubbed:
             "ChecksumAlgorithm": "SHA256",
         }
         self.stub.add_response("put_object", {}, {**wanted, **more})
+
+    def gives(self, data):
+        answer = {"Body": Body(data), "ETag": "e"}
+        self.stub.add_response("get_object", answer, {"Bucket": "bucket", "Key": "pre/k"})
 
     def fails(self, method, code, status, params=None):
         self.stub.add_client_error(method, code, http_status_code=status, expected_params=params)
@@ -152,16 +158,36 @@ class TestOutages:
             s3.store.read("k")
         assert 60 <= sum(s3.waits) < 80
 
+    def test_is_waited_out_once_and_not_by_each_request_in_turn(self):
+        s3 = Stubbed(patience=0.1)  # for one wait
+        for _ in range(2 + 1):
+            s3.fails("get_object", "ServiceUnavailable", 503)
+        for _ in range(2):
+            with pytest.raises(StoreUnreachable):
+                s3.store.read("k")
+        assert len(s3.waits) == 1
+        s3.gives(b"back")
+        assert s3.store.read("k") == b"back"
+
+    def test_is_waited_out_again_once_there_was_an_answer(self):
+        s3 = Stubbed(patience=0.1)
+        for _ in range(2):
+            s3.fails("get_object", "ServiceUnavailable", 503)
+        with pytest.raises(StoreUnreachable):
+            s3.store.read("k")
+        s3.fails("get_object", "NoSuchKey", 404)
+        with pytest.raises(NotInStore):
+            s3.store.read("k")
+        s3.fails("get_object", "ServiceUnavailable", 503)
+        s3.gives(b"back again")
+        assert s3.store.read("k") == b"back again"
+
     @pytest.mark.parametrize(("lies_there", "ours"), [(b"1", True), (b"other", False)])
     def test_a_put_whose_answer_was_lost_is_known_by_what_lies_there(self, lies_there, ours):
         s3 = Stubbed()
         s3.fails("put_object", "InternalError", 500)
         s3.fails("put_object", "PreconditionFailed", 412)
-        s3.stub.add_response(
-            "get_object",
-            {"Body": Body(lies_there), "ETag": "e"},
-            {"Bucket": "bucket", "Key": "pre/k"},
-        )
+        s3.gives(lies_there)
         assert s3.store.add("k", b"1", JSON) is ours
 
     def test_what_is_there_at_the_first_try_is_not_read(self):
