@@ -26,7 +26,7 @@ CASES = [
     (name, whom)
     for name in ("TERM", "KILL")
     for whom in ("worker", "flow process", "worker and flow process")
-]
+] + [("TERM", "flow process, then worker")]
 
 
 def main() -> None:
@@ -36,6 +36,9 @@ def main() -> None:
     )
     parser.add_argument("cases", nargs="*", help='such as "TERM worker"; all if none is given')
     chosen = parser.parse_args().cases
+    # A shell's background job ignores INT. A worker that inherits that ignores TERM as well, which
+    # it sends on to itself as INT: no service manager starts it like that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory() as home,
         RekognitionEndpoint().running() as endpoint,
@@ -80,12 +83,19 @@ def _observe(
     until(lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0, 180)
     pid = int(flow_run(server, run)["infrastructure_pid"].rpartition(":")[2])
     assert worker.process
-    targets = {"worker": [worker.process.pid], "flow process": [pid]}
-    wanted = targets.get(whom, [worker.process.pid, pid])
+    in_order = "then" in whom
+    targets = {
+        "worker": [worker.process.pid],
+        "flow process": [pid],
+        "worker and flow process": [worker.process.pid, pid],
+        "flow process, then worker": [pid, worker.process.pid],
+    }
     began = time.monotonic()
-    for one in wanted:
+    for one in targets[whom]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(one, getattr(signal, f"SIG{name}"))
+        if in_order:
+            until(lambda gone=one: not _lives(gone), 60)
     seen: list[str] = []
     while time.monotonic() - began < WATCHED:
         state = flow_run(server, run)["state_name"]

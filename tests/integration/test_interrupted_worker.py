@@ -1,6 +1,6 @@
 """Signals to the process of a worker's flow run: it ends as a command of its own does.
 
-A worker that gets TERM waits for its runs; docs/rerunning.md tells what happens then.
+A worker that gets TERM itself ends its runs by KILL: see docs/rerunning.md.
 """
 
 import os
