@@ -5,14 +5,15 @@ Code and models are under Apache-2.0.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from image_tags.tasks.adapters.analyzers.local.packages import model_file
 from image_tags.tasks.adapters.analyzers.local.pixels import Rgb
 from image_tags.tasks.adapters.analyzers.local.sessions import limit_threads
+from image_tags.tasks.adapters.analyzers.local.text_recognition import Reading, Recognizer
 from image_tags.tasks.adapters.single_flight import run_once
 
 DETECTION_SIDE = 576
@@ -59,19 +60,6 @@ class Line:
     words: tuple[Word, ...]
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What the recogniser read on one strip.
-
-    `centres` are the characters' places, 0-1 along it; spaces have none.
-    """
-
-    text: str
-    confidence: float
-    confidences: list[float]
-    centres: list[float]
-
-
 class Reader:
     """RapidOCR's detector of lines and its recogniser, each run by itself.
 
@@ -88,9 +76,12 @@ class Reader:
         # Takes 1.7 s to import: only who reads text pays for it.
         from rapidocr import RapidOCR
 
+        # Imports RapidOCR too.
+        from image_tags.tasks.adapters.analyzers.local.text_strips import LineFinder
+
         limit_threads()
         self._least, self._sure = least, sure
-        self._engine: Any = RapidOCR(
+        engine = RapidOCR(
             params={
                 "Global.log_level": "critical",
                 "Global.return_word_box": True,
@@ -105,6 +96,7 @@ class Reader:
                 "Rec.model_path": str(model_file("rapidocr", "*_rec_*.onnx")),
             }
         )
+        self._finder, self._recognizer = LineFinder(engine), Recognizer(engine)
 
     def read_lines(self, pixels: Rgb) -> Iterator[Line]:
         """Read the lines from top to bottom, those side by side from left to right.
@@ -112,14 +104,11 @@ class Reader:
         Ornaments (`***`) are left out. A line is read (some 45 ms) when it is asked for, so a
         caller who has enough words saves the rest.
         """
-        # Imports RapidOCR too.
-        from image_tags.tasks.adapters.analyzers.local.text_strips import find_strips
-
         height, width = pixels.shape[:2]
         if min(height, width) < LEAST_SIDE:
             return
         turned = False
-        for box, strip in find_strips(self._engine, pixels):
+        for box, strip in self._finder.find_strips(pixels):
             reading, turned = self._read_either_way(strip, turned)
             if reading.confidence >= self._least and any(
                 character.isalnum() for character in reading.text
@@ -132,7 +121,7 @@ class Reader:
                     tuple(_split_words(reading, quad)),
                 )
 
-    def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[_Reading, bool]:
+    def _read_either_way(self, strip: Rgb, turned: bool) -> tuple[Reading, bool]:
         """Start with the direction of the line before: upside down, that saves half the work."""
         first = self._read_strip(strip, turned)
         if first.confidence >= self._sure:
@@ -140,18 +129,9 @@ class Reader:
         second = self._read_strip(strip, not turned)
         return (second, not turned) if second.confidence > first.confidence else (first, turned)
 
-    def _read_strip(self, strip: Rgb, turned: bool) -> _Reading:
-        result = self._engine.recognize_txt(
-            [np.ascontiguousarray(strip[::-1, ::-1]) if turned else strip]
-        )
-        info = result.word_results[0]
-        columns = [column for word in info.word_cols for column in word]
-        return _Reading(
-            text=result.txts[0],
-            confidence=100 * float(result.scores[0]),
-            confidences=[100 * confidence for confidence in info.confs],
-            centres=[(column + 0.5) / max(info.line_txt_len, 1) for column in columns],
-        )
+    def _read_strip(self, strip: Rgb, turned: bool) -> Reading:
+        upright = np.asarray(cv2.rotate(strip, cv2.ROTATE_180), np.uint8) if turned else strip
+        return self._recognizer.read_strip(upright)
 
 
 load_reader = run_once(Reader)
@@ -169,7 +149,7 @@ def _turn_quad(box: Quad, turned: bool) -> Quad:
     return np.roll(box, -steps, axis=0)
 
 
-def _split_words(reading: _Reading, quad: Quad) -> Iterator[Word]:
+def _split_words(reading: Reading, quad: Quad) -> Iterator[Word]:
     """Split the reading at its spaces.
 
     Each word's corners are on the line's edges, half a character before and after it.

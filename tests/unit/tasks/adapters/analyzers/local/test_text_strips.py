@@ -10,11 +10,7 @@ from rapidocr.main import RapidOCRError
 from rapidocr.utils.process_img import get_rotate_crop_image
 
 from image_tags.tasks.adapters.analyzers.local.text import load_reader
-from image_tags.tasks.adapters.analyzers.local.text_strips import (
-    cut_strip,
-    find_strips,
-    scale_values,
-)
+from image_tags.tasks.adapters.analyzers.local.text_strips import cut_strip, scale_values
 from tests.support.pictures import HOPPER, SKIMAGE
 
 
@@ -52,9 +48,9 @@ def find_by_rapidocr(engine, pixels):
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_strips_are_rapidocrs_own(name):
-    engine = load_reader()._engine
-    expected = find_by_rapidocr(engine, PICTURES[name])
-    found = list(find_strips(engine, PICTURES[name]))
+    finder = load_reader()._finder
+    expected = find_by_rapidocr(finder._engine, PICTURES[name])
+    found = list(finder.find_strips(PICTURES[name]))
     assert len(found) == len(expected)
     assert bool(found) == (name != "nothing written")
     for (box, strip), (expected_box, expected_strip) in zip(found, expected, strict=True):
