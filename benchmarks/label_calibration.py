@@ -1,11 +1,17 @@
 """How sharp the label model's probabilities are, and where its maps are cut: chosen on one half.
 
 `uv run python -m benchmarks.label_calibration FOLDER` prints two tables (FOLDER as for
-`benchmarks.label_precision`), of the half of the judged pictures that is not reported on. The first
-compares values of `classifier.SHARPNESS`; the largest with which at least RIGHT of the labels of at
-least 50 are right is the one to take, as a larger one answers more. The second compares values of
-`activation.CUT` at the sharpness in use; the one to take gives the most boxes that overlap the
-judged one by at least half, and of several the middle one. What is chosen is marked.
+`benchmarks.label_precision`), of the half of the judged pictures that is not reported on.
+
+The first compares values of `classifier.SHARPNESS`. The one to take is the largest with which more
+than RIGHT of the labels of at least 50 are right, as a larger one answers more. What counts is
+Wilson's lower bound (95 %) of that share: the share itself picked now one value, now another, when
+the looks at a picture changed by less than can be seen.
+
+The second compares values of `activation.CUT` at the sharpness in use. The one to take gives the
+most boxes that overlap the judged one by at least half, and of several the middle one.
+
+What is chosen is marked.
 """
 
 import argparse
@@ -14,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from benchmarks.judged_pictures import Judged, load_judged
 from benchmarks.label_precision import measure_overlap, tally_labels, write_share
@@ -37,7 +44,7 @@ from image_tags.tasks.contracts.settings import AnalysisSettings
 SHARPNESSES = [0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3]
 CUTS = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4]
 LEAST = 50
-RIGHT = 0.97
+RIGHT = 0.95
 
 Looks = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """Scores and maps; see `score_looks`."""
@@ -69,14 +76,20 @@ def compare_sharpnesses(seen: list[tuple[Judged, Looks]]) -> None:
             for picture, (scores, maps) in seen
         ]
         tally = tally_labels(answers, LEAST)
-        if tally.right >= RIGHT * tally.answered:
+        if bound_share(tally.right, tally.answered) > RIGHT:
             chosen = sharpness
         rows[sharpness] = (
             f"{write_share(tally.right, tally.answered)} | "
+            f"{100 * bound_share(tally.right, tally.answered):.1f} % | "
             f"{write_share(tally.specific_right, tally.specific)} | {tally.pictures}"
         )
-    print(f"sharpness | labels right | most specific right | pictures with one, of {len(seen)}")
+    print("sharpness | labels right | at least | most specific right | pictures with one")
     print_rows(rows, chosen, SHARPNESS)
+
+
+def bound_share(right: int, answered: int) -> float:
+    """Bound the share of right ones from below (Wilson, 95 %)."""
+    return float(binomtest(right, answered).proportion_ci(method="wilson").low)
 
 
 def compare_cuts(seen: list[tuple[Judged, Looks]]) -> None:

@@ -4,7 +4,8 @@
 lines of text are looked for (the module `text`): milliseconds per image with and without text,
 words read right of all, wrong ones on pictures with text, and words invented on pictures without
 any. The second takes the settings as they are: milliseconds of labels, text and faces on each
-picture, and how much of that the models take themselves. The third compares one thread with two,
+picture, and how much of that the models take themselves. What is around them is compared with them
+within each call, so that it holds on a busy machine too. The third compares one thread with two,
 and each with the bare models: the same runs of the same models again, with nothing around them.
 
 Milliseconds are those of one core (CPU time), whatever else the machine does; the third table is
@@ -99,6 +100,8 @@ def measure_operations(samples: list[Sample]) -> None:
     columns = list(zip(*rows, strict=True))
     print("mean", *(f"{statistics.mean(column):.0f}" for column in columns), sep=" | ")
     print("most", *(f"{max(column):.0f}" for column in columns), sep=" | ")
+    *_, together, models = (sum(column) for column in columns)
+    print(f"time around the models: {together / models - 1:.1%} of theirs")
 
 
 def measure_threads(samples: list[Sample]) -> None:

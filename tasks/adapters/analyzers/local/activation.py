@@ -17,7 +17,7 @@ Map = npt.NDArray[np.float32]
 _FINE = 90
 """Places a side to which a map is enlarged before it is cut."""
 
-CUT = 0.15
+CUT = 0.2
 """Share of the map's range above which a place belongs to the object.
 
 Chosen on photos with a box drawn by hand (`benchmarks.label_calibration`).

@@ -14,10 +14,10 @@ figures.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from PIL import Image
 
 from image_tags.tasks.adapters.analyzers.local import efficientnet
 from image_tags.tasks.adapters.analyzers.local.cache import prepare_file
@@ -28,7 +28,7 @@ from image_tags.tasks.adapters.analyzers.local.torchfile import read_tensors
 from image_tags.tasks.adapters.analyzers.local.versions import classifier_version
 from image_tags.tasks.adapters.single_flight import run_once
 
-SHARPNESS = 0.85
+SHARPNESS = 0.9
 """Chosen by `benchmarks.label_calibration`."""
 
 _GRAPH = 2
@@ -38,6 +38,10 @@ _LOOKS = (260 / 292, 0.6)
 """Sides of the middle squares, as shares of the shorter side; the first is EfficientNet's own
 centre crop.
 """
+
+
+_VALUES = (np.arange(256, dtype=np.float32) - 127) / 128
+"""What the network takes for each value of a pixel, 0-255."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,38 @@ def compute_probabilities(
 
 def _crop_looks(pixels: Rgb) -> npt.NDArray[np.float32]:
     """Crop (looks, 3, side, side): the picture squeezed into a square, then the middle squares."""
-    image = Image.fromarray(pixels)
-    width, height = image.size
-    side = (efficientnet.SIDE, efficientnet.SIDE)
-    boxes: list[tuple[float, float, float, float]] = [(0, 0, width, height)]
+    height, width = pixels.shape[:2]
+    looks = [pixels]
     for share in _LOOKS:
         half = min(width, height) * share / 2
-        boxes.append((width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half))
-    looks = [
-        image.resize(side, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0) for box in boxes
-    ]
-    values = np.empty((len(looks), 3, *side), np.float32)
-    for n, look in enumerate(looks):
-        values[n] = np.asarray(look).transpose(2, 0, 1)
-    return np.asarray((values - 127) / 128, np.float32)
+        left, right = round(width / 2 - half), round(width / 2 + half)
+        top, bottom = round(height / 2 - half), round(height / 2 + half)
+        looks.append(pixels[top : max(bottom, top + 1), left : max(right, left + 1)])
+    planes = [cv2.LUT(plane, _VALUES) for look in looks for plane in cv2.split(_scale_look(look))]
+    side = (efficientnet.SIDE, efficientnet.SIDE)
+    return np.asarray(np.stack(planes).reshape(len(looks), 3, *side), np.float32)
+
+
+def _scale_look(look: Rgb) -> Rgb:
+    """Scale to the network's side: what is longer by the mean of the pixels, then what is shorter.
+
+    As good as Pillow's bicubic filter, and in a third of the time. OpenCV is several times as fast
+    where each pixel stands for a whole number of pixels, so as much as possible is done in such a
+    first step.
+    """
+    side = efficientnet.SIDE
+    height, width = look.shape[:2]
+    times = min(height, width) // side
+    if times > 1:
+        look = look[: height // times * times, : width // times * times]
+        look = _shrink(look, width // times, height // times)
+    height, width = look.shape[:2]
+    look = _shrink(look, min(width, side), min(height, side))
+    return np.asarray(cv2.resize(look, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _shrink(look: Rgb, width: int, height: int) -> Rgb:
+    return np.asarray(cv2.resize(look, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @run_once

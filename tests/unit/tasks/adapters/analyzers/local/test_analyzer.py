@@ -38,15 +38,12 @@ def test_things_get_their_everyday_names(ask, file, label):
     assert label in names(ask("detect_labels", SKIMAGE / file))
 
 
-def test_a_wide_scene_is_named_by_what_it_shows_but_not_surely(ask):
-    """Small in its picture, between towers: one look at the middle makes an oil rig of it."""
+def test_a_small_thing_in_a_wide_scene_is_named_but_not_surely(ask):
+    """One look at the middle makes an oil rig of a rocket between towers."""
     rocket = SKIMAGE / "rocket.jpg"
-    assert names(ask("detect_labels", rocket, label_confidence=20)) == [
-        "Transportation",
-        "Vehicle",
-        "Rocket",
-    ]
-    assert names(ask("detect_labels", rocket)) == []
+    found = names(ask("detect_labels", rocket, label_confidence=30))
+    assert found == ["Transportation", "Vehicle", "Rocket"]
+    assert "Rocket" not in names(ask("detect_labels", rocket))
 
 
 @pytest.mark.parametrize(
