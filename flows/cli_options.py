@@ -63,16 +63,12 @@ def read_keywords(given: Mapping[str, Any]) -> Settings:
     """Settings from keyword arguments; a list may be text with commas, and None is left out.
 
     Raises:
-        UsageError: there is no such setting, or a value is not allowed.
+        UsageError: there are no such settings, all of which are named, or a value is not allowed.
 
     """
-    for name in given:
-        if name not in Settings.model_fields:
-            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-            raise UsageError(
-                f"There is no setting {name!r}"
-                + (f"; did you mean {close[0]!r}?" if close else ".")
-            )
+    unknown = [name for name in given if name not in Settings.model_fields]
+    if unknown:
+        raise UsageError(" ".join(map(_explain_unknown, unknown)))
     values = {}
     for name, value in given.items():
         if isinstance(value, str) and name in REPEATED:
@@ -82,6 +78,11 @@ def read_keywords(given: Mapping[str, Any]) -> Settings:
         elif value is not None:
             values[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
     return _validate(values, str)
+
+
+def _explain_unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"There is no setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else ".")
 
 
 def option_name(setting: str) -> str:

@@ -84,8 +84,8 @@ def begin(prefect_server, deployment_id):
     return make
 
 
-def move(server, run_id, kind, message=""):
-    state = {"type": kind, "name": kind.capitalize(), "message": message}
+def move(server, run_id, kind, message="", name=None):
+    state = {"type": kind, "name": name or kind.capitalize(), "message": message}
     answer = ask(server, f"flow_runs/{run_id}/set_state", state=state, force=True)
     assert answer["status"] == "ACCEPT"
 
@@ -140,13 +140,15 @@ def test_a_run_without_a_heartbeat_is_crashed_and_one_that_ended_is_not(
     prefect_server, apply, begin
 ):
     apply("zombies.yaml", **{"within: 180": f"within: {SHORT}"})
-    zombie, ended, silent = begin(), begin(), begin()
-    for run_id in (zombie, ended):
+    zombie, ended, evicted, silent = begin(), begin(), begin(), begin()
+    for run_id in (zombie, ended, evicted):
         send_heartbeat(prefect_server, run_id)
     move(prefect_server, ended, "COMPLETED")
+    move(prefect_server, evicted, "SCHEDULED", name="AwaitingRetry")
     until(lambda: flow_run(prefect_server, zombie)["state_type"] == "CRASHED", 60)
     assert "No heartbeat" in flow_run(prefect_server, zombie)["state"]["message"]
     assert flow_run(prefect_server, ended)["state_type"] == "COMPLETED"
+    assert flow_run(prefect_server, evicted)["state_type"] == "SCHEDULED", "it waits for a worker"
     assert flow_run(prefect_server, silent)["state_type"] == "RUNNING", "it never sent one"
 
 

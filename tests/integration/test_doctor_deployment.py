@@ -1,10 +1,9 @@
 """`image-tags doctor --deployment` on a real server: each mistake is found before a run fails."""
 
 import pytest
-import requests
 
 from tests.support.command import image_tags
-from tests.support.prefect_client import Worker, ask, prefect
+from tests.support.prefect_client import Worker, ask, change_deployment, prefect
 from tests.support.processes import until
 
 POOL = "checkup"
@@ -30,13 +29,7 @@ def deploy(server, folder, name, *, flow="image_tags.flows.pipeline.image_tags",
     prefect(server, "--no-prompt", *words, cwd=folder)
     # A typo as one makes it in prefect.yaml: Prefect takes it, and every run fails.
     found = ask(server, "deployments/filter", deployments={"name": {"any_": [name]}})[0]
-    change(server, found["id"], parameters=given, enforce_parameter_schema=False)
-
-
-def change(server, deployment_id, **fields):
-    requests.patch(
-        f"{server.api}/deployments/{deployment_id}", json=fields, timeout=30
-    ).raise_for_status()
+    change_deployment(server, found["id"], parameters=given, enforce_parameter_schema=False)
 
 
 def examine(server, name):
@@ -51,6 +44,13 @@ def test_a_typo_in_a_parameter_is_found_with_the_name_that_was_meant(prefect_ser
     assert code == 1
     assert "There is no setting 'fresh_fro'; did you mean 'fresh_for'?" in out
     assert "Not yet: worker, parameters." in out
+
+
+def test_all_typos_are_named_at_once(prefect_server, folder):
+    deploy(prefect_server, folder, "typos", fresh_fro="30 days", max_csot=10)
+    _, out = examine(prefect_server, "typos")
+    assert "There is no setting 'fresh_fro'; did you mean 'fresh_for'?" in out
+    assert "There is no setting 'max_csot'; did you mean 'max_cost'?" in out
 
 
 def test_a_deployment_that_does_not_exist_is_named_with_the_closest(prefect_server, folder):

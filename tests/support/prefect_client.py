@@ -143,9 +143,14 @@ def start(server: PrefectServer, deployment: str, parameters: Mapping[str, Any])
     return str(answer["id"])
 
 
+def change_deployment(server: PrefectServer, deployment_id: str, **fields: Any) -> None:
+    """Change some fields of a deployment."""
+    _request(server, "PATCH", f"deployments/{deployment_id}", fields)
+
+
 def pause(server: PrefectServer, deployment_id: str) -> None:
     """Stop a deployment's schedules."""
-    _request(server, "PATCH", f"deployments/{deployment_id}", {"paused": True})
+    change_deployment(server, deployment_id, paused=True)
 
 
 def drop(server: PrefectServer, flow_run_id: str) -> None:
