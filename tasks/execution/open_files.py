@@ -17,10 +17,12 @@ LEAST = 128
 """A run on a folder with one thread had 48 files open at most, under limits of 64 and of 80. The
 rest is for S3, models and Prefect's embedded server, which has the same limit.
 """
-BASE = 96
-"""Open files of a run that does nothing at the same time as something else: twice those 48."""
-PER_WORKER = 8
+BASE, PER_WORKER = 96, 3
+"""Open files of a run, and of each task run more: twice the 50 and 1.5 that `benchmarks.open_files`
+finds on a folder.
+"""
 PER_THREAD = 2
+"""A connection to the store, and one to a host or to the analyzer."""
 
 
 def raise_open_files_limit() -> int:
