@@ -166,6 +166,7 @@ NULL_WORLDS: dict[str, Callable[[Random], Feed]] = {
     "50 authors, sd 0.5, strong habits": lambda random: draw_authors(random, 0.5, 2.0),
     "albums of 1 to 4 pictures": lambda random: draw_albums(random, None),
     "albums from 300 shared pictures": lambda random: draw_albums(random, 300),
+    "albums from 100 shared pictures": lambda random: draw_albums(random, 100),
     **{
         f"independent, {tail}": lambda random, tail=tail: single(
             draw_skewed(random, tail, ROWS), draw_labels(random, ROWS)
@@ -258,7 +259,11 @@ def measure_power(draws: int, seed: int) -> Iterator[str]:
 
 
 def compare_means(values: Numbers, has: npt.NDArray[np.bool_]) -> Numbers:
-    """Return the p-value of the t-test with pooled variance for each column of `has`."""
+    """Return the p-value of the t-test with pooled variance for each column of `has`.
+
+    Columns that are all the same, such as a rare label that no post with likes has, are left out.
+    """
+    has = has[:, has.any(axis=0) & ~has.all(axis=0)]
     columns = has.astype("float64") - has.mean(axis=0)
     centred = values - values.mean()
     spread = np.sqrt((centred**2).sum() * (columns**2).sum(axis=0))

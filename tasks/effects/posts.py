@@ -122,28 +122,3 @@ def cluster_units(posts: Posts, labels: Sequence[object] | None) -> sparse.csr_a
     return sparse.csr_array(
         (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(units, codes.max(initial=-1) + 1)
     )
-
-
-def find_overlaps(posts: Posts, clusters: sparse.csr_array) -> sparse.csr_array | None:
-    """What to add to the number of clusters that two units share, so that each pair counts once.
-
-    Two units are dependent if they share a cluster or a picture. Pairs that share a picture but no
-    cluster are missing from the sum over clusters; pairs that share several clusters are in it
-    several times.
-    """
-    several = clusters.sum(axis=1) > 1
-    albums = posts.pictures.sum(axis=1) > 1
-    if not several.any() and not albums.any():
-        return None
-    sharing = (posts.pictures @ posts.pictures.T).tocoo()
-    pairs = [np.column_stack([sharing.row, sharing.col])]
-    if several.any():
-        at = np.flatnonzero(several)
-        both = (clusters[at] @ clusters[at].T).tocoo()
-        pairs.append(np.column_stack([at[both.row], at[both.col]]))
-    one, other = np.unique(np.concatenate(pairs), axis=0).T
-    shared = clusters[one].multiply(clusters[other]).sum(axis=1)
-    units = clusters.shape[0]
-    found = sparse.csr_array((1 - shared, (one, other)), shape=(units, units))
-    found.eliminate_zeros()
-    return found if found.nnz else None

@@ -22,17 +22,18 @@ from image_tags.tasks.effects.posts import (
     Posts,
     add_rows_without_link,
     cluster_units,
-    find_overlaps,
     find_posts,
     keep_rows,
     rank_units,
 )
+from image_tags.tasks.effects.sharing import find_sharing
 from image_tags.tasks.effects.superiority import estimate_superiority
 from image_tags.tasks.effects.traits import (
     Traits,
     choose_traits,
     find_traits,
     give_to_units,
+    keep_units,
     merge_identical,
 )
 
@@ -118,14 +119,15 @@ def _plan_comparisons(
         without_star = stars.has.sum(axis=1) == 0
         plain, left = keep_rows(posts, without_star[posts.unit])
         labels = choose_traits(every, is_label)
-        comparisons.append(Comparison(plain, Traits(labels.names, labels.has[left])))
+        comparisons.append(Comparison(plain, keep_units(labels, left)))
     if "any" in kinds:
         # Having a picture at all is compared with the rows that have no link; everything else
         # only among rows with a picture, so that it is not counted as each tag's effect.
         all_posts = add_rows_without_link(posts, images)
         has = sparse.csr_array((all_posts.pictures.sum(axis=1) > 0).astype("float64")[:, None])
         names = pd.DataFrame({"kind": ["any"], "name": ["has_image"]})
-        comparisons.append(Comparison(all_posts, Traits(names, has), by_size=False))
+        every = Traits(names, has, sparse.csr_array(np.ones((len(image_ids), 1))))
+        comparisons.append(Comparison(all_posts, every, by_size=False))
     return comparisons
 
 
@@ -137,10 +139,12 @@ def _compare_by_metric(
 ) -> pd.DataFrame:
     """Compare one line per trait that enough units have and enough lack."""
     posts, left = keep_rows(comparison.posts, np.isfinite(metric[comparison.posts.rows]))
-    traits = Traits(comparison.traits.names, comparison.traits.has[left])
+    traits = keep_units(comparison.traits, left)
     units = len(left)
-    with_images = traits.has.sum(axis=0)
-    enough = np.minimum(with_images, units - with_images) >= settings.effect_min_rows
+    without_images = units - traits.has.sum(axis=0)
+    # Many albums can show few pictures; each picture is in one unit at least.
+    pictures = (posts.pictures.sum(axis=0) > 0) @ traits.images
+    enough = np.minimum(pictures, without_images) >= settings.effect_min_rows
     traits = merge_identical(choose_traits(traits, enough))
     values = metric[posts.rows]
     clusters = cluster_units(posts, labels)
@@ -148,7 +152,7 @@ def _compare_by_metric(
         rank_units(posts, values, by_size=comparison.by_size),
         traits.has,
         clusters,
-        find_overlaps(posts, clusters),
+        find_sharing(posts, clusters),
     )
     with_images = traits.has.sum(axis=0).astype("int64")
     effects = traits.names.assign(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse, special, stats
 
 from image_tags.tasks.contracts.metrics import Floats
+from image_tags.tasks.effects.sharing import Sharing, correct_variance, count_effective
 
 LEVEL = 0.95
 """Of the interval."""
@@ -43,7 +44,7 @@ def estimate_superiority(
     values: Floats,
     has: sparse.csr_array,
     clusters: sparse.csr_array,
-    overlaps: sparse.csr_array | None = None,
+    sharing: Sharing | None = None,
 ) -> Estimates:
     """Estimate the probability that a unit with a trait has a higher value than one without.
 
@@ -51,17 +52,17 @@ def estimate_superiority(
         values: one per unit.
         has: units x traits, 1 where the unit has the trait. Every trait needs units on both sides.
         clusters: units x clusters, 1 where the unit belongs to the cluster. Units without a
-            cluster in common count as independent, unless `overlaps` says otherwise.
-        overlaps: units x units, symmetric: what to add to the number of clusters in common, so
-            that each dependent pair counts once.
+            cluster in common count as independent, unless `sharing` says otherwise.
+        sharing: the pictures and clusters that units share beyond that.
 
     Returns:
         The estimates; the interval and p-value are NaN where all units of one side are in one
-        cluster, so that the uncertainty cannot be estimated.
+        cluster, or show one picture, so that the uncertainty cannot be estimated.
     """
-    width = max(1, CELLS // max(1, len(values)))
+    lines = max(1, len(values), sharing.parts.shape[1] if sharing else 0)
+    width = max(1, CELLS // lines)
     parts = [
-        _estimate_some(values, has[:, at : at + width].toarray(), clusters, overlaps)
+        _estimate_some(values, has[:, at : at + width].toarray(), clusters, sharing)
         for at in range(0, has.shape[1], width)
     ]
     fields = Estimates.__dataclass_fields__
@@ -71,7 +72,7 @@ def estimate_superiority(
 
 
 def _estimate_some(
-    values: Floats, has: Floats, clusters: sparse.csr_array, overlaps: sparse.csr_array | None
+    values: Floats, has: Floats, clusters: sparse.csr_array, sharing: Sharing | None
 ) -> dict[str, Floats]:
     with_n = has.sum(axis=0)
     without_n = len(values) - with_n
@@ -86,12 +87,14 @@ def _estimate_some(
         scaled = clusters.T @ with_part / np.sqrt(np.clip(1 - with_share, 0, None))
         scaled += clusters.T @ without_part / np.sqrt(np.clip(1 - without_share, 0, None))
         variance = (scaled**2).sum(axis=0)
-        if overlaps is not None:
+        effective = count_effective(clusters, has)
+        if sharing is not None:
             parts = with_part + without_part
-            shared = (parts * (overlaps @ parts)).sum(axis=0)
+            shared = (parts * (sharing.overlaps @ parts)).sum(axis=0)
             variance = np.maximum(variance + shared, (parts**2).sum(axis=0))
-        pull = (with_share - without_share) ** 2
-        freedom = np.maximum(pull.sum(axis=0) ** 2 / (pull**2).sum(axis=0) - 1, 1)
+            variance *= correct_variance(sharing, clusters, has)
+            effective = np.minimum(effective, count_effective(sharing.parts, has))
+        freedom = np.maximum(effective - 1, 1)
     sides = [(share > 0).sum(axis=0).astype("float64") for share in (with_share, without_share)]
     alone = np.maximum(with_share.max(axis=0), without_share.max(axis=0)) > 1 - 1e-9
     smaller = np.minimum(*sides)

@@ -27,10 +27,12 @@ class Traits:
         names: one line per trait: `kind`, `name` and, once merged, `also` (names of the same
             units).
         has: units (or images) x traits, 1 where the unit has the trait.
+        images: images x traits, likewise.
     """
 
     names: pd.DataFrame
     has: sparse.csr_array
+    images: sparse.csr_array
 
 
 def fold_text(text: str) -> str:
@@ -67,7 +69,7 @@ def find_traits(long: AnyTable, image_ids: Sequence[str], kinds: Sequence[str]) 
         (np.ones(len(spots)), (spots["image"].to_numpy(), spots["trait"].to_numpy())),
         shape=(len(image_ids), len(names)),
     )
-    return Traits(names, has)
+    return Traits(names, has, has)
 
 
 def _read_tags(long: AnyTable, image_ids: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
@@ -92,12 +94,18 @@ def give_to_units(traits: Traits, pictures: sparse.csr_array) -> Traits:
     """A unit has a trait if any of its pictures does: units x traits."""
     has = sparse.csr_array(pictures @ traits.has)
     has.data[:] = 1
-    return Traits(traits.names, has)
+    return Traits(traits.names, has, traits.images)
+
+
+def keep_units(traits: Traits, kept: npt.NDArray[np.int64]) -> Traits:
+    """Keep some of the units."""
+    return Traits(traits.names, traits.has[kept], traits.images)
 
 
 def choose_traits(traits: Traits, chosen: npt.NDArray[np.bool_]) -> Traits:
     """Choose some of the traits."""
-    return Traits(traits.names[chosen].reset_index(drop=True), traits.has[:, chosen])
+    names = traits.names[chosen].reset_index(drop=True)
+    return Traits(names, traits.has[:, chosen], traits.images[:, chosen])
 
 
 def merge_identical(traits: Traits) -> Traits:
@@ -118,4 +126,5 @@ def merge_identical(traits: Traits) -> Traits:
     groups = marked.groupby(["kind", "units"], sort=False)["name"].agg(list)
     names = traits.names[first].reset_index(drop=True)
     names["also"] = pd.Series([names[1:] for names in groups], dtype=object)
-    return Traits(names, traits.has[:, first.to_numpy()])
+    left = first.to_numpy()
+    return Traits(names, traits.has[:, left], traits.images[:, left])

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
-from image_tags.tasks.effects.posts import cluster_units, find_overlaps, find_posts, rank_units
+from image_tags.tasks.effects.posts import cluster_units, find_posts, rank_units
+from image_tags.tasks.effects.sharing import find_sharing
 
 
 def posts_of(rows):
@@ -41,7 +42,7 @@ def test_rows_without_a_label_are_clusters_of_their_own():
 
 def test_independent_units_have_no_overlap():
     posts, _ = posts_of(["a", "b", "a"])
-    assert find_overlaps(posts, cluster_units(posts, None)) is None
+    assert find_sharing(posts, cluster_units(posts, None)) is None
 
 
 def test_each_dependent_pair_counts_once():
@@ -50,7 +51,7 @@ def test_each_dependent_pair_counts_once():
     posts, _ = posts_of(rows)
     for given in (None, labels):
         clusters = cluster_units(posts, given)
-        overlaps = find_overlaps(posts, clusters)
+        overlaps = find_sharing(posts, clusters).overlaps
         counted = (clusters @ clusters.T).toarray() + overlaps.toarray()
         sharing = (posts.pictures @ posts.pictures.T).toarray() > 0
         by_label = (clusters @ clusters.T).toarray() > 0

@@ -6,17 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, special, stats
 
+from image_tags.tasks.effects.sharing import Sharing
 from image_tags.tasks.effects.superiority import estimate_superiority
 
 
-def estimate(values, having, clusters=None, overlaps=None):
+def estimate(values, having, clusters=None, sharing=None):
     has = sparse.csr_array(np.asarray(having, dtype="float64").reshape(len(values), -1))
     groups = np.arange(len(values)) if clusters is None else np.asarray(clusters)
     membership = sparse.csr_array(
         (np.ones(len(values)), (np.arange(len(values)), groups)),
         shape=(len(values), groups.max() + 1),
     )
-    return estimate_superiority(np.asarray(values, dtype="float64"), has, membership, overlaps)
+    return estimate_superiority(np.asarray(values, dtype="float64"), has, membership, sharing)
 
 
 def delong(one, other):
@@ -108,7 +109,8 @@ def test_overlapping_pairs_add_their_covariance_once():
     pairs = np.arange(400) ^ 1
     overlaps = sparse.csr_array((np.ones(400), (np.arange(400), pairs)), shape=(400, 400))
     alone = estimate(values, having)
-    paired = estimate(values, having, overlaps=overlaps)
+    parts = sparse.csr_array(np.repeat(np.eye(200), 2, axis=0))
+    paired = estimate(values, having, sharing=Sharing(overlaps, parts))
     widths = [special.logit(one.high) - special.logit(one.low) for one in (alone, paired)]
     assert widths[1] / widths[0] == pytest.approx(np.sqrt(2), rel=0.02)
 
