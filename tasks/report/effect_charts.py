@@ -10,10 +10,13 @@ import numpy as np
 from markupsafe import Markup
 
 from image_tags.tasks.contracts.display import number, shown
-from image_tags.tasks.report.charts import NAME_LIMIT, WIDTH, render_svg
+from image_tags.tasks.report.charts import WIDTH, render_svg
 
 SURE = 0.05
 """Corrected p-value below which an effect is drawn filled."""
+
+NAME_LIMIT = 26
+"""Characters of a tag with its kind, such as `Grace Hopper (celebrity)`."""
 
 BINS = 24
 """Bars of a distribution at most."""
@@ -45,7 +48,7 @@ def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
             "low:Q",
             axis=axis,
             scale=alt.Scale(domain=[0, 1]),
-            title=shown(f"probability of more {metric} with it", 45),
+            title="probability of more with it",
         ),
         x2="high:Q",
     )

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from image_tags.tasks.contracts import display as text
 from image_tags.tasks.contracts.reasons import Status
@@ -112,7 +112,8 @@ def _build_content(view: ReportInput) -> dict[str, Any]:
         "turnover": facts.list_turnover(view),
         "news": describe_changes(view.summary["changes"]) if view.summary.get("changes") else "",
         "tables": {name: table.num_rows for name, table in view.tables.items()},
-        "methods": view.methods.splitlines(),
+        # A paragraph has its whole length, unlike any other text on the page.
+        "methods": [escape(text.shown(line, 2 * len(line))) for line in view.methods.splitlines()],
         "gallery": gallery,
         "strip": strip,
         "strip_thumbs": {card.image_id: shrink_thumbnail(card.thumb, HEAD_SIDE) for card in strip},

@@ -13,6 +13,7 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from image_tags.tasks.report.gallery import list_pictures, make_gallery
@@ -214,3 +215,9 @@ def test_every_section_of_a_rich_run_is_there():
     ):
         assert heading in html
     assert "Published with warnings" in html
+
+
+def test_the_methods_are_shown_whole():
+    paragraph = " ".join(f"word{n} <b>" for n in range(400))
+    page = render_report(made_run(3, methods=f"# Methods\n\n{paragraph}"))
+    assert str(escape(paragraph)) in page
