@@ -18,6 +18,9 @@ SURE = 0.05
 NAME_LIMIT = 26
 """Characters of a tag with its kind, such as `Grace Hopper (celebrity)`."""
 
+LETTER = 7
+"""px of a letter, at the least: readers may have wider fonts than the one measured here."""
+
 BINS = 24
 """Bars of a distribution at most."""
 
@@ -36,7 +39,9 @@ def draw_effects(metric: str, effects: Sequence[dict[str, Any]]) -> Markup:
         }
         for name, e in zip(names, effects, strict=True)
     ]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y=alt.Y("tag:N", sort=None, title=None))
+    room = LETTER * max((len(name) for name in names), default=0)
+    tags = alt.Y("tag:N", sort=None, title=None, axis=alt.Axis(minExtent=room))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(y=tags)
     axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True)
     even = (
         alt.Chart(alt.InlineData(values=[{"even": 0.5}]))
