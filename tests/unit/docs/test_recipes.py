@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from image_tags.tasks.adapters.files.csv_files import csv_bytes
@@ -190,6 +191,18 @@ def test_a_workbook_keeps_ids_codes_and_words_as_text(csv_folder):
     authors = [line[at["author"]].value or "" for line in lines]
     assert authors == ODD["author"].to_pylist()
     assert {line[at["likes"]].data_type for line in lines} == {"n"}
+
+
+@pytest.mark.parametrize("table", ["tagged", "rows", "tags_wide", "images", "tags_long"])
+def test_each_field_of_a_published_file_has_its_description(csv_folder, table):
+    fields = pq.read_schema(csv_folder / f"{table}.parquet")
+    described = {field.name: (field.metadata or {}).get(b"description") for field in fields}
+    codebook = pd.read_csv("codebook.csv", keep_default_na=False).query("table == @table")
+    assert {name: text.decode() for name, text in described.items()} == dict(
+        zip(codebook["column"], codebook["description"], strict=True)
+    )
+    if table == "tagged":
+        assert described["label_1"] == b"label of rank 1"
 
 
 def csv_columns(name):

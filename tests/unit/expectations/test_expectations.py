@@ -50,6 +50,13 @@ def test_the_gate_says_so_when_an_expectation_is_broken(table, says, monkeypatch
     assert found[0].blocks == (entry["severity"] == "critical")
 
 
+def test_the_warning_of_too_few_columns_counts_the_images_that_are_cut():
+    staged = make_broken([put_value("tags_wide", "n_words", 5)])
+    found = check_opened(staged.table_files, staged.context, ["tags_wide"]).findings
+    (cut,) = [one for one in found if not one.success and one.severity == "warning"]
+    assert "1 with more than 4 of kind word" in cut.detail
+
+
 def test_sentences_are_one_an_expectation():
     assert len(set(CASES)) == len(CASES)
     assert {(table, says) for table, cases in BREAKERS.items() for says in cases} == set(CASES)

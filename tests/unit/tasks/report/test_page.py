@@ -221,3 +221,9 @@ def test_the_methods_are_shown_whole():
     paragraph = " ".join(f"word{n} <b>" for n in range(400))
     page = render_report(made_run(3, methods=f"# Methods\n\n{paragraph}"))
     assert str(escape(paragraph)) in page
+
+
+def test_the_headline_counts_links_and_pictures():
+    # 12 pictures, one behind five links, and two links without one.
+    (headline,) = re.findall("<h1>(.*?)</h1>", render_report(made_run(12)), re.DOTALL)
+    assert headline == "16 of 18 links tagged, 12 of 12 pictures"
