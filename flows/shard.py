@@ -7,8 +7,12 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from image_tags.flows.deployed import end_in_order
 from image_tags.flows.prefect_setup import log_errors_once
 from image_tags.flows.preflight import check_request
+from image_tags.flows.signals import close_on_signal
+from image_tags.tasks.adapters.interruption import SENTENCE
+from image_tags.tasks.adapters.orchestration.flow_runs import closer_of_flow_run
 from image_tags.tasks.adapters.orchestration.results import ResultSerializer
 from image_tags.tasks.analyze import analyze_images
 from image_tags.tasks.contracts.errors import BatchFailed, ImageTagsError, StopRun, UsageError
@@ -50,6 +54,12 @@ def image_tags_shard(
         settings: those of the run, with this shard's share of every rate.
 
     """
+    with end_in_order():
+        close_on_signal(closer_of_flow_run(SENTENCE))
+        return _do_share(run, step, number, of, settings)
+
+
+def _do_share(run: str, step: str, number: int, of: int, settings: Settings) -> State[Any]:
     resources = RunResources(run, settings)
     try:
         batches = load_share(resources.store, run, step, number, of)

@@ -3,15 +3,18 @@ process workers.
 """
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from image_tags.tasks.adapters.interruption import SENTENCE
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
-from tests.support.prefect_client import Worker, ask, flow_runs, prefect
+from tests.support.prefect_client import Worker, ask, flow_run, flow_runs, prefect
 from tests.support.processes import stop, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint, Seen
 from tests.support.site import Answer, Site
@@ -216,6 +219,33 @@ def test_a_shard_that_is_killed_with_its_worker_is_given_up_and_a_retry_complete
     assert PICTURES < world.endpoint.billed <= PICTURES + AT_ONCE, "again only what was in flight"
     assert max(world.endpoint.seen.billed.values()) == 2
     assert world.tables("killed") == expected
+
+
+def test_a_shard_that_gets_term_saves_its_answers_in_flight_and_a_retry_completes_it(
+    world, workers, expected
+):
+    world.hold_answers(after=4)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(image_tags_process, *world.words("ended", "two"), env=world.env)
+        try:
+            until(lambda: world.endpoint.seen.held > AT_ONCE or running.done(), 120)
+            part = next(
+                run
+                for run in flow_runs(world.server)
+                if run["work_pool_name"] == "two" and run["state_type"] == "RUNNING"
+            )
+            threading.Timer(0.5, world.give_answers).start()
+            os.kill(int(part["infrastructure_pid"].rpartition(":")[2]), signal.SIGTERM)
+            until(lambda: flow_run(world.server, part["id"])["state_type"] == "CRASHED", 30)
+        finally:
+            world.give_answers()
+        first = running.result()
+    assert first.code == 1, first.out
+    assert flow_run(world.server, part["id"])["state"]["message"] == SENTENCE
+    retry(world, first)
+    assert world.run_of(first)["state_name"] == "Completed"
+    assert world.endpoint.billed == PICTURES
+    assert world.tables("ended") == expected
 
 
 def test_shards_whose_run_is_killed_finish_what_they_have_and_the_next_run_pays_for_nothing_twice(
