@@ -53,6 +53,12 @@ def test_what_the_model_does_not_know_gets_no_label(ask, file):
     assert names(ask("detect_labels", SKIMAGE / file)) == []
 
 
+def test_a_drawn_horse_is_an_animal_and_no_dog(ask):
+    found = names(ask("detect_labels", SKIMAGE / "horse.png"))
+    assert "Animal" in found
+    assert not {"Dog", "Canine", "Pet"} & set(found)
+
+
 def test_a_face_is_a_person_with_a_box(ask):
     response = ask("detect_labels", ASTRONAUT)
     assert_response("detect_labels", response)

@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from image_tags.tasks.adapters.analyzers.local import face_points, faces, yunet
+from image_tags.tasks.adapters.analyzers.local.classifier import Classification
 from image_tags.tasks.adapters.analyzers.local.face_points import measure_pose
 from image_tags.tasks.adapters.analyzers.local.faces import find_faces
+from image_tags.tasks.adapters.analyzers.local.perception import shows_animal
+from image_tags.tasks.adapters.analyzers.local.taxonomy import CLASSES
 from tests.support.pictures import ASTRONAUT, HOPPER, SKIMAGE
+
+SIAMESE_CAT, ESPRESSO = 284, 967
 
 COLLINS = (0.44, 0.25)
 """Where the astronaut's nose is, in shares of width and height."""
@@ -131,6 +136,30 @@ def test_on_an_animal_a_face_must_be_surer(astronaut, monkeypatch):
     assert only.confidence == 92
     monkeypatch.setattr(yunet, "detect_faces", lambda *_: [surer])
     find_faces(np.asarray(astronaut), shows_animal=lambda: pytest.fail("nothing depends on it"))
+
+
+def test_a_face_counts_from_a_score_of_0_8(astronaut, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        yunet, "detect_faces", lambda pixels, least, side: asked.append(least) or []
+    )
+    assert find_faces(np.asarray(astronaut)) == []
+    assert asked == [0.8]
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(0.49, False), (0.5, True)])
+def test_a_picture_is_an_animals_from_a_probability_of_one_half(probability, expected):
+    values = np.zeros(CLASSES)
+    values[SIAMESE_CAT], values[ESPRESSO] = probability, 1 - probability
+    seen = Classification(values, np.zeros((CLASSES, 9, 9), np.float32))
+    assert shows_animal(seen) == expected
+
+
+@pytest.mark.parametrize(("file", "faces"), [("chelsea.png", 0), ("coffee.png", 1)])
+def test_the_classifier_tells_whether_a_muzzle_may_be_meant(ask, monkeypatch, file, faces):
+    muzzle = yunet.Detection(0.85, np.array([60.0, 60, 100, 120]), np.full((5, 2), 110.0))
+    monkeypatch.setattr(yunet, "detect_faces", lambda *_: [muzzle])
+    assert len(ask("detect_faces", SKIMAGE / file)["FaceDetails"]) == faces
 
 
 def test_a_box_past_the_edge_is_cut_off(astronaut):
