@@ -8,14 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from contextlib import closing, contextmanager
 
 import pytest
 
+from image_tags.tasks.adapters.interruption import SENTENCE
 from tests.support.prefect_client import flow_run, prefect, start
-from tests.support.processes import stop, until
+from tests.support.processes import act_once, stop, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
 
@@ -97,7 +97,8 @@ def test_an_evicted_run_goes_on_elsewhere_and_pays_for_nothing_twice(feed, behav
     with feed.job(run, behaviour) as process:
         until(lambda: feed.endpoint.seen.held == len(OPERATIONS), 120, feed.told)
         before = sum(feed.endpoint.seen.requests.values())
-        threading.Timer(0.5, feed.endpoint.release.set).start()
+        said = feed.log.read_text().count(SENTENCE)
+        act_once(lambda: feed.log.read_text().count(SENTENCE) > said, feed.endpoint.release.set)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == code, feed.told()
     assert sum(feed.endpoint.seen.requests.values()) == before, "calls began after the signal"

@@ -14,7 +14,7 @@ import pytest
 from image_tags.tasks.adapters.interruption import SENTENCE
 from tests.support.command import image_tags
 from tests.support.prefect_client import flow_runs
-from tests.support.processes import until
+from tests.support.processes import act_once, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
 
@@ -106,7 +106,7 @@ def test_while_calls_are_in_flight(run, number, prefect_server):
     with run.started() as process:
         until(lambda: run.endpoint.seen.held == len(OPERATIONS), 120, run.log.read_text)
         before = run.requests
-        threading.Timer(0.5, run.endpoint.release.set).start()
+        act_once(lambda: SENTENCE in run.log.read_text(), run.endpoint.release.set)
         seconds, family = interrupt(process, number)
         check_end(run, process, number, seconds, family)
         assert run.requests == before, "calls began after the signal"

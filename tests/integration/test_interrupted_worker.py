@@ -5,7 +5,6 @@ A worker that gets TERM itself ends its runs by KILL: see docs/rerunning.md.
 
 import os
 import signal
-import threading
 from contextlib import closing
 
 import psutil
@@ -13,7 +12,7 @@ import pytest
 
 from image_tags.tasks.adapters.interruption import SENTENCE
 from tests.support.prefect_client import Worker, ended, flow_run, prefect, start
-from tests.support.processes import until
+from tests.support.processes import act_once, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
 
@@ -79,7 +78,8 @@ def test_while_calls_are_in_flight(feed, number):
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]
     before = feed.requests
-    threading.Timer(0.5, feed.endpoint.release.set).start()
+    said = feed.worker.log.read_text().count(SENTENCE)
+    act_once(lambda: feed.worker.log.read_text().count(SENTENCE) > said, feed.endpoint.release.set)
     os.kill(pid, number)
     until(lambda: not [one for one in family if one.is_running()], 60, feed.log)
     assert feed.requests == before, "calls began after the signal"

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,7 +14,7 @@ from image_tags.tasks.adapters.interruption import SENTENCE
 from image_tags.tasks.adapters.store.folder import FolderStore
 from tests.support.command import check_accounted, image_tags, image_tags_process, published
 from tests.support.prefect_client import Worker, ask, flow_run, flow_runs, prefect
-from tests.support.processes import stop, until
+from tests.support.processes import act_once, stop, until
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint, Seen
 from tests.support.site import Answer, Site
 
@@ -234,7 +233,8 @@ def test_a_shard_that_gets_term_saves_its_answers_in_flight_and_a_retry_complete
                 for run in flow_runs(world.server)
                 if run["work_pool_name"] == "two" and run["state_type"] == "RUNNING"
             )
-            threading.Timer(0.5, world.give_answers).start()
+            logs = [worker.log for worker in workers]
+            act_once(lambda: any(SENTENCE in log.read_text() for log in logs), world.give_answers)
             os.kill(int(part["infrastructure_pid"].rpartition(":")[2]), signal.SIGTERM)
             until(lambda: flow_run(world.server, part["id"])["state_type"] == "CRASHED", 30)
         finally:

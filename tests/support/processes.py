@@ -30,6 +30,17 @@ def until(
         pause.wait(0.1)
 
 
+def act_once(true: Callable[[], bool], act: Callable[[], None], seconds: float = 30) -> None:
+    """Act as soon as something becomes true, while the caller goes on; also if it never does."""
+
+    def wait_and_act() -> None:
+        with contextlib.suppress(AssertionError):
+            until(true, seconds)
+        act()
+
+    threading.Thread(target=wait_and_act, daemon=True).start()
+
+
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process that was started in a session of its own, and all its children."""
     with contextlib.suppress(ProcessLookupError):
