@@ -58,6 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fast: none of these; `pytest -m fast` takes two minutes")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers of `-n auto`: one a core for the fast tests, and half as many more for all, since the
+    others wait for servers and processes half of the time.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return cores if config.getoption("markexpr") == "fast" else cores + (cores + 1) // 2
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its fixtures, its file and the helpers that its module imports; files with

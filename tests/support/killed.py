@@ -118,7 +118,7 @@ class World:
         self.endpoint.faults = []
         self.endpoint.release.set()
 
-    def reached(self, moment: Callable[[], bool], within: float = 60) -> None:
+    def reached(self, moment: Callable[[], bool], within: float = 120) -> None:
         """Wait for a moment of the started run, looking so often that it is hardly over when this
         returns.
         """
