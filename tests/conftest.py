@@ -33,6 +33,7 @@ SLOW = {
     "models": "loads the local models",
     "kill": "kills processes in the middle of their work",
     "s3": "talks to a real S3 server",
+    "long": "a single test of ten seconds or more",
 }
 """Markers of what makes a test slow; a test without any of them is marked `fast`."""
 
@@ -45,6 +46,7 @@ BY_FILE = {
     "test_shards_that_fail.py": "kill",
     "test_demo.py": "models",
     "test_package.py": "server",
+    "test_paid_at_most_once.py": "long",
     "test_example_notebook.py": "models",
 }
 PROCESSES = ("tests.support.command", "tests.support.killed", "tests.support.prefect_")
@@ -58,12 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fast: none of these; `pytest -m fast` takes two minutes")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Workers of `-n auto`: one a core for the fast tests, and half as many more for all, since the
-    others wait for servers and processes half of the time.
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: half as many more than cores, since tests wait for servers and
+    processes half of the time.
     """
     cores = len(os.sched_getaffinity(0))
-    return cores if config.getoption("markexpr") == "fast" else cores + (cores + 1) // 2
+    return cores + (cores + 1) // 2
 
 
 @pytest.hookimpl(tryfirst=True)

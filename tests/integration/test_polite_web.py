@@ -336,7 +336,7 @@ class TestSpellings:
 
     def test_a_link_without_a_scheme_falls_back_to_http(self, server):
         link = server.url("/good.jpg").removeprefix("http:")
-        with web_for(fetch_retries=0) as web:
+        with web_for(fetch_retries=0, connect_timeout=0.5) as web:
             assert web.fetch(link).body == GOOD
 
     def test_and_uses_https_where_the_server_speaks_it(self):
@@ -393,6 +393,8 @@ class TestSpellings:
         def lookup(_, port, *__):
             return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
 
-        settings = FetchSettings(allow_private_addresses=True, deadline=10, fetch_retries=0)
+        settings = FetchSettings(
+            allow_private_addresses=True, deadline=10, fetch_retries=0, connect_timeout=0.5
+        )
         with Web(settings, lookup) as web:
             assert web.fetch(link.format(server.port)).body == GOOD
