@@ -148,7 +148,7 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
     assert len(reader.seen) == 2
 
 
-@pytest.mark.parametrize(("stuck", "there"), [("findings.json", 8)])
+@pytest.mark.parametrize(("stuck", "there"), [("findings.json", 9)])
 def test_killed_while_it_publishes(world, expected, store, stuck, there):
     """When so many of the version's files are there.
 

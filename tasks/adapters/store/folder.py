@@ -183,11 +183,15 @@ class FolderStore(Store):
         """
         target = self._path(key)
         made = target.with_name(f".{target.name}.{random.getrandbits(64):x}")
-        with temporary_files.writing(made):
-            return self._write_and_move(made, target, data, move, durable)
+        try:
+            with temporary_files.writing(made, lambda: opened_new(made, durable)) as file:
+                return self._write_and_move(file, made, target, data, move, durable)
+        except OSError as error:
+            raise self._stop(error, "written") from None
 
     def _write_and_move(
         self,
+        file: IO[bytes],
         made: Path,
         target: Path,
         data: bytes | Callable[[IO[bytes]], None],
@@ -195,7 +199,7 @@ class FolderStore(Store):
         durable: bool,
     ) -> bool:
         try:
-            with opened_new(made, durable) as file:
+            with file:
                 if callable(data):
                     data(file)
                 else:
@@ -208,11 +212,9 @@ class FolderStore(Store):
                 return False
             if durable:
                 sync(target.parent)
-        except BaseException as error:
+        except BaseException:
             with suppress(OSError):
                 made.unlink()
-            if isinstance(error, OSError):
-                raise self._stop(error, "written") from None
             raise
         return True
 

@@ -1,9 +1,10 @@
 """Files being written under a temporary name, so that an abrupt end can remove them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 
 class TemporaryFiles:
@@ -14,12 +15,14 @@ class TemporaryFiles:
         self._paths: set[Path] = set()
 
     @contextmanager
-    def writing(self, path: Path) -> Iterator[None]:
-        """Count a file as temporary while the block runs; by its end it is moved or removed."""
+    def writing(self, path: Path, create: Callable[[], IO[bytes]]) -> Iterator[IO[bytes]]:
+        """Create a file that is temporary while the block runs; it moves or removes the file."""
+        # Together: a file that is created after `abandon` would stay.
         with self._lock:
+            file = create()
             self._paths.add(path)
         try:
-            yield
+            yield file
         finally:
             with self._lock:
                 self._paths.discard(path)
