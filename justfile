@@ -25,7 +25,7 @@ fast *arguments:
 test *arguments:
     uv run pytest --durations=25 {{arguments}}
 
-# Damaged and random inputs for all that reads strangers' data: half a minute each, two at a time.
+# Damaged and random inputs for all that reads strangers' data: a minute each, two at a time.
 fuzz *arguments:
     uv run python -m tests.fuzz {{arguments}}
 

@@ -106,7 +106,7 @@ def main() -> int:
     """Fuzz the targets that are named, all by default; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(NAMES))
-    parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
     parser.add_argument("--seed", type=int, default=seed_of_commit())
     parser.add_argument("--first", type=int, default=0, help="part of the sequence to begin with")
     options = parser.parse_args()
