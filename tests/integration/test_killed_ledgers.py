@@ -42,7 +42,7 @@ def settle_all(say, address):
     ledger.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300)
 def test_what_is_paid_twice_was_not_durable_when_its_process_was_killed(store):
     moments = random.Random(20261126)
     billed, unsaved = Counter(), Counter()
@@ -51,7 +51,7 @@ def test_what_is_paid_twice_was_not_durable_when_its_process_was_killed(store):
             for process, neighbor in ((one, other), (other, one)):
                 asked = [process.hear() for _ in range(moments.randrange(25))]
                 # Paused, it cannot ask for what this one had not saved before that is noted.
-                neighbor.pause()
+                neighbor.pause(store)
                 process.kill()
                 asked = [name for name in (*asked, *process.hear_rest()) if name]
                 billed.update(asked)

@@ -27,6 +27,7 @@ from image_tags.tasks.ingest import step as ingest_step
 from image_tags.tasks.published import versions
 from image_tags.tasks.published.pointer import read_pointer
 from image_tags.tasks.summary import step as summary_step
+from tests.support.freezing import freeze
 from tests.support.killed import (
     AT_ONCE,
     NEEDED,
@@ -242,7 +243,7 @@ def test_a_frozen_process_is_overtaken_and_pays_for_nothing_again(
     try:
         until(lambda: world.endpoint.seen.held > 0, 90, log.read_text)
         until(lambda: len(answered(store) - known) == 6, 30, log.read_text)
-        process.send_signal(signal.SIGSTOP)
+        freeze(process.pid, store)
         saved = answered(store) - known
         world.give_answers()
         here = world.run(store.address)

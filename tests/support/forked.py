@@ -8,6 +8,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from image_tags.tasks.adapters.store.store import Store
+from tests.support.freezing import freeze
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
@@ -56,23 +59,22 @@ class Forked:
         self._process.kill()
         self._process.join()
 
-    def pause(self) -> None:
-        """Stop it where it is, until `resume`."""
-        self._send(signal.SIGSTOP)
+    def pause(self, store: Store) -> None:
+        """Stop it, which uses a store, where it is until `resume`."""
+        if self._process.exitcode is None and self._process.pid:
+            with suppress(ProcessLookupError):
+                freeze(self._process.pid, store)
 
     def resume(self) -> None:
         """Go on."""
-        self._send(signal.SIGCONT)
+        if self._process.exitcode is None and self._process.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGCONT)
 
     def wait(self) -> int | None:
         """Its exit code, once it has ended by itself."""
         self._process.join()
         return self._process.exitcode
-
-    def _send(self, number: signal.Signals) -> None:
-        if self._process.exitcode is None and self._process.pid:
-            with suppress(ProcessLookupError):
-                os.kill(self._process.pid, number)
 
 
 def _work(

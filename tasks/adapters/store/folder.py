@@ -1,6 +1,5 @@
 """A folder as store."""
 
-import fcntl
 import hashlib
 import os
 import random
@@ -14,6 +13,7 @@ from typing import IO
 from typing_extensions import override
 
 from image_tags.tasks.adapters.store.disk import opened_new, replace, sync
+from image_tags.tasks.adapters.store.file_lock import LONGEST_WAIT, HeldTooLong, holding
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.adapters.store.temporary_files import temporary_files
 from image_tags.tasks.contracts.errors import StopRun, UsageError
@@ -82,7 +82,7 @@ class FolderStore(Store):
     @override
     def list_sizes(self, prefix: str) -> dict[str, int]:
         # A folder that changes while it is read may show neither of two files, so removals wait.
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(shared=True):
             found = {key: self.size(key) for key in self.keys(prefix)}
         return {key: size for key, size in found.items() if size is not None}
 
@@ -231,13 +231,18 @@ class FolderStore(Store):
         return True
 
     @contextmanager
-    def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    def _locked(self, *, shared: bool = False) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                lock = stack.enter_context((self._root / ".lock").open("w"))
-                fcntl.flock(lock, how)
+                stack.enter_context(holding(self._root / ".lock", shared=shared))
             except FileNotFoundError:  # no store yet, so nothing to guard
                 pass
+            except HeldTooLong:
+                raise StopRun(
+                    f"Another process has kept the store {self.address!r} locked for "
+                    f"{LONGEST_WAIT / 60:.0f} minutes. One that uses it is stopped or hangs: "
+                    "let it go on or end it, then run the same command again."
+                ) from None
             except OSError as error:
                 raise self._stop(error, "written") from None
             yield
