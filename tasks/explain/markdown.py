@@ -4,7 +4,6 @@ Text from outside (links, details, cells) is escaped, so that none of it is mark
 """
 
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from image_tags.tasks.adapters.files.table_files import AnyTable, iterate_parts
 from image_tags.tasks.contracts.display import counted, link_address, markdown, percent, shown
 from image_tags.tasks.contracts.reasons import REASONS, Status
+from image_tags.tasks.published.counts import count_funnel, count_reasons
 
 EXAMPLES = 3
 """Links shown for each reason."""
@@ -151,23 +151,17 @@ def _folder_of(summary: Mapping[str, Any]) -> str:
 
 def describe_funnel(summary: Mapping[str, Any], images: AnyTable) -> str:
     """Counts from rows to tagged links, and remarks for readers of the tables."""
-    statuses, links = summary["statuses"], summary["links"]
+    statuses, funnel = summary["statuses"], count_funnel(summary["rows"], images)
+    links = funnel.links
     steps = [
-        ("rows in the source", summary["rows"], ""),
-        ("links in them", links, ""),
-        (
-            "links with a picture in the store",
-            sum(
-                len(part) - part["image_id"].null_count
-                for part in iterate_parts(images, ["image_id"])
-            ),
-            links,
-        ),
-        ("distinct images", summary["images"], ""),
+        ("rows in the source", funnel.rows, 0),
+        ("links in them", links, 0),
+        ("links with a picture in the store", funnel.pictures, links),
+        ("distinct images", funnel.images, 0),
         ("links tagged", statuses["tagged"], links),
         ("links rejected", statuses["rejected"], links),
         ("links pending", statuses["pending"], links),
-        ("rows without a link", statuses["no_link"], ""),
+        ("rows without a link", funnel.rows_without, 0),
     ]
     lines = ["| step | count | of the links |", "|---|---:|---:|"]
     lines += [
@@ -179,25 +173,14 @@ def describe_funnel(summary: Mapping[str, Any], images: AnyTable) -> str:
 
 def list_reasons(images: AnyTable, examples: int = EXAMPLES) -> str:
     """Each reason with the number of its links, its meaning, and a few of the links."""
-    counts: Counter[str] = Counter()
-    first: dict[str, list[Mapping[str, Any]]] = {}
-    for part in iterate_parts(images, ["reason", "url", "detail"]):
-        for found in pc.value_counts(part["reason"].drop_null()).to_pylist():
-            code, links = found["values"], first.setdefault(found["values"], [])
-            counts[code] += found["counts"]
-            if len(links) < examples:
-                those = part.filter(pc.equal(part["reason"], code))
-                links += those.slice(0, examples - len(links)).to_pylist()
-    if not counts:
-        return "Every link is tagged."
     lines = []
-    for code, count in counts.most_common():
-        reason = REASONS[code]
+    for one in count_reasons(images, examples):
+        status = REASONS[one.code].status
         lines.append(
-            f"- **{count:,} {markdown(code)}** ({reason.status}): {markdown(reason.meaning)}"
+            f"- **{one.links:,} {markdown(one.code)}** ({status}): {markdown(one.meaning)}"
         )
-        lines += [f"    - {_format_link(one)}" for one in first[code]]
-    return "\n".join(lines)
+        lines += [f"    - {_format_link(link)}" for link in one.examples]
+    return "\n".join(lines) or "Every link is tagged."
 
 
 def list_pending(images: AnyTable, ending: Ending) -> str | None:
@@ -281,11 +264,6 @@ def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | No
             f"- {_inline_code('/'.join((summary['store'], folder, name)))}: {what}{open_it}"
         )
     return "\n".join(lines)
-
-
-def _count_pictures(images: AnyTable) -> int:
-    ids = (part["image_id"] for part in iterate_parts(images, ["image_id"]))
-    return sum(len(part) - int(part.null_count) for part in ids)
 
 
 def _format_link(image: Mapping[str, Any]) -> str:

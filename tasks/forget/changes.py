@@ -22,7 +22,7 @@ from image_tags.tasks.forget.selection import (
     list_runs,
     list_versions,
 )
-from image_tags.tasks.summary.step import rank_names
+from image_tags.tasks.published.counts import rank_names
 
 IMAGE_TABLES = ("tags_long", "tags_dropped", "tags_wide")
 """Tables with a line per image or tag: rewritten by `image_id`."""

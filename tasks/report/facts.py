@@ -4,13 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from image_tags.tasks.contracts.reasons import Reason, Status
-from image_tags.tasks.report.view import ReportInput, to_records
-
-EXAMPLES = 3
-"""Links shown of each reason."""
+from image_tags.tasks.published.counts import count_funnel
+from image_tags.tasks.report.view import ReportInput
 
 CHANGES = (
     ("rows", "Rows"),
@@ -34,25 +29,6 @@ class Stage:
     name: str
     n: int
     lost: str
-
-
-@dataclass(frozen=True)
-class Example:
-    """One link as an example of others."""
-
-    url: str
-    row: int
-    detail: str
-
-
-@dataclass(frozen=True)
-class Left:
-    """The links that one reason left behind."""
-
-    code: str
-    meaning: str
-    links: int
-    examples: list[Example]
 
 
 @dataclass(frozen=True)
@@ -94,44 +70,23 @@ def find_member(record: Mapping[str, Any] | None, path: str) -> Any:
 
 def count_stages(view: ReportInput) -> list[Stage]:
     """Count rows, links, links with a picture, images and tagged images, with the losses."""
-    images = view.select_frame("images", "image_id", "status")
-    pictures = images[images["image_id"].notna()]
-    links = int(find_member(view.summary, "links") or 0)
-    distinct = int(pictures["image_id"].nunique())
-    tagged = int(pictures.loc[pictures["status"] == Status.TAGGED, "image_id"].nunique())
-    without = int((images["status"] == Status.NO_LINK).sum())
+    rows = int(find_member(view.summary, "rows") or 0)
+    funnel = count_funnel(rows, view.tables["images"])
     return [
-        Stage("Rows in the source", int(find_member(view.summary, "rows") or 0), ""),
-        Stage("Links in them", links, f"{without:,} without a link" if without else ""),
+        Stage("Rows in the source", funnel.rows, ""),
+        Stage("Links in them", funnel.links, _say_loss(funnel.rows_without, "without a link")),
         Stage(
             "Links with a picture",
-            len(pictures),
-            f"{links - len(pictures):,} without" if links > len(pictures) else "",
+            funnel.pictures,
+            _say_loss(funnel.links - funnel.pictures, "without"),
         ),
-        Stage("Distinct images", distinct, _count_repeats(len(pictures) - distinct)),
+        Stage("Distinct images", funnel.images, _count_repeats(funnel.pictures - funnel.images)),
         Stage(
             "Images tagged",
-            tagged,
-            f"{distinct - tagged:,} not yet or never" if distinct > tagged else "",
+            funnel.tagged,
+            _say_loss(funnel.images - funnel.tagged, "not yet or never"),
         ),
     ]
-
-
-def group_by_reason(view: ReportInput, status: Status) -> list[Left]:
-    """Group the links of a status by reason, the most frequent first, with a few examples each."""
-    columns = ("row", "url", "reason", "detail")
-    images = view.find_rows("images", columns, "status", [str(status)]).to_pandas()
-    chosen = images[images["reason"].notna()]
-    left = [
-        Left(str(code), explain_reason(str(code)), len(links), _pick_examples(links))
-        for code, links in chosen.groupby("reason")
-    ]
-    return sorted(left, key=lambda reason: (-reason.links, reason.code))
-
-
-def explain_reason(code: str) -> str:
-    """Return the sentence for a reason code; empty for a code unknown to this version."""
-    return next((reason.meaning for reason in Reason if reason == code), "")
 
 
 def list_calls(view: ReportInput) -> list[Calls]:
@@ -181,17 +136,9 @@ def list_turnover(view: ReportInput) -> list[Turnover]:
     return found
 
 
+def _say_loss(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n else ""
+
+
 def _count_repeats(n: int) -> str:
     return f"{n:,} repeat{'' if n == 1 else 's'}" if n else ""
-
-
-def _pick_examples(links: pd.DataFrame) -> list[Example]:
-    first = links.drop_duplicates("url").sort_values("row").head(EXAMPLES)
-    return [
-        Example(_text_or_empty(link["url"]), int(link["row"]), _text_or_empty(link["detail"]))
-        for link in to_records(first)
-    ]
-
-
-def _text_or_empty(value: object) -> str:
-    return value if isinstance(value, str) else ""

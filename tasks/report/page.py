@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from image_tags.tasks.contracts import display as text
 from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.contracts.tables import KINDS
+from image_tags.tasks.published.counts import count_reasons
 from image_tags.tasks.report import charts, effect_charts, facts, tops
 from image_tags.tasks.report.gallery import list_pictures, make_gallery, pick_striking
 from image_tags.tasks.report.pictures import (
@@ -27,6 +28,9 @@ from image_tags.tasks.summary.changes import describe_changes
 
 TOP_LABELS, TOP_PEOPLE, TOP_WORDS = 15, 12, 30
 """How many names of each kind are listed."""
+
+EXAMPLES = 3
+"""Links shown of each reason."""
 
 STRIP = 9
 """Pictures shown at the head of the page."""
@@ -67,8 +71,8 @@ def render_report(view: ReportInput) -> str:
 
 def _build_content(view: ReportInput) -> dict[str, Any]:
     pictures = list_pictures(view)
-    labels = tops.rank_names(view, "label", TOP_LABELS)
-    people = tops.rank_names(view, "celebrity", TOP_PEOPLE)
+    labels = tops.find_top_names(view, "label", TOP_LABELS)
+    people = tops.find_top_names(view, "celebrity", TOP_PEOPLE)
     shared = tops.find_shared_pictures(view)
     groups = [one.examples for one in (*people, *labels)] + [[one.image_id] for one in shared]
     thumbs = make_thumbnails(choose_pictures(groups, pictures["image_id"]), view.thumbnail)
@@ -93,13 +97,13 @@ def _build_content(view: ReportInput) -> dict[str, Any]:
         "took": _format_duration(view),
         "stages": stages,
         "funnel": charts.draw_funnel(stages),
-        "rejected": facts.group_by_reason(view, Status.REJECTED),
-        "pending": facts.group_by_reason(view, Status.PENDING),
+        "rejected": count_reasons(view.tables["images"], EXAMPLES, Status.REJECTED),
+        "pending": count_reasons(view.tables["images"], EXAMPLES, Status.PENDING),
         "failed_checks": [f for f in view.findings if not f["success"]],
         "passed_checks": [f for f in view.findings if f["success"]],
         "labels": labels,
         "people": people,
-        "words": tops.rank_names(view, "word", TOP_WORDS),
+        "words": tops.find_top_names(view, "word", TOP_WORDS),
         "shared": shared,
         "removed": tops.list_removed(view),
         "confidences": _draw_confidences(view),

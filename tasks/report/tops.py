@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from image_tags.tasks.adapters.files.sorted_tables import add_table, open_database
 from image_tags.tasks.contracts.display import NAME, shown
+from image_tags.tasks.published.counts import rank_names, read_names
 from image_tags.tasks.report.view import ReportInput
 
 EXAMPLES = 3
@@ -52,23 +53,22 @@ class Shared:
     urls: list[str]
 
 
-def rank_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
-    """Rank the names of one kind by the number of images that have them."""
-    given = {"kind": kind, "limit": limit, "examples": EXAMPLES}
+def find_top_names(view: ReportInput, kind: str, limit: int) -> list[Top]:
+    """The names of one kind that most images have, with the images that show them best."""
+    tags = view.tables["tags_long"]
+    top = rank_names(read_names(tags), kind, limit)
+    given = {"kind": kind, "names": [name for name, _ in top], "examples": EXAMPLES}
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as database:
-        add_table(database, "tags", view.tables["tags_long"])
+        add_table(database, "tags", tags)
         rows = database.execute(
             "WITH seen AS (SELECT name, image_id, max(confidence) AS best FROM tags "
-            "WHERE kind = $kind GROUP BY name, image_id), "
-            "top AS (SELECT name, count(*) AS n FROM seen GROUP BY name ORDER BY n DESC, name "
-            "LIMIT $limit) "
-            "SELECT top.name, top.n, "
-            "list(image_id ORDER BY best DESC NULLS LAST, image_id)[1:$examples] "
-            "FROM top JOIN seen ON seen.name = top.name GROUP BY top.name, top.n "
-            "ORDER BY top.n DESC, top.name",
+            "WHERE kind = $kind AND list_contains($names, name) GROUP BY name, image_id) "
+            "SELECT name, list(image_id ORDER BY best DESC NULLS LAST, image_id)[1:$examples] "
+            "FROM seen GROUP BY name",
             given,
         ).fetchall()
-    return [Top(shown(name, NAME), n, images) for name, n, images in rows]
+    examples = dict(rows)
+    return [Top(shown(name, NAME), n, examples[name]) for name, n in top]
 
 
 def list_removed(view: ReportInput) -> list[Removed]:

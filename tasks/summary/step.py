@@ -8,18 +8,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from image_tags.tasks.adapters.files.table_files import TableFile, encode_column
 from image_tags.tasks.adapters.store.json_records import OBJECT, save_record
 from image_tags.tasks.contracts.checks import describe_failure
 from image_tags.tasks.contracts.display import counted, link_address, shown
 from image_tags.tasks.contracts.prices import prices_for
-from image_tags.tasks.contracts.reasons import REASONS, Status
+from image_tags.tasks.contracts.reasons import REASONS
 from image_tags.tasks.contracts.records import JsonObject, SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import published_tables
@@ -28,11 +25,8 @@ from image_tags.tasks.execution.run_folder import load_calls, run_key
 from image_tags.tasks.execution.staged_tables import StagedTables
 from image_tags.tasks.execution.tallies import load_effort
 from image_tags.tasks.execution.task_options import timed
+from image_tags.tasks.published.counts import TOP, count_links, rank_names, read_names
 from image_tags.tasks.summary.changes import compare_with_published, describe_changes
-
-TOP = 10
-"""How many labels and people the summary names."""
-
 
 IMAGE_COLUMNS = ["row", "position", "url", "image_id", "status", "reason"]
 """The columns of `images` that are counted."""
@@ -155,36 +149,6 @@ def find_shared_pictures(images: pa.Table, most: int) -> list[str]:
         "placeholder for removed pictures."
         for image_id, n in shared
     ]
-
-
-def count_links(images: pa.Table) -> JsonObject:
-    """Links, distinct images, statuses and reasons, as `images` has them."""
-    statuses = Counter(images.column("status").to_pylist())
-    reasons = Counter(reason for reason in images.column("reason").to_pylist() if reason)
-    return {
-        "links": images.num_rows - statuses.get(Status.NO_LINK, 0),
-        "images": pc.count_distinct(images.column("image_id"), mode="only_valid").as_py(),
-        "statuses": {str(status): statuses.get(status, 0) for status in Status},
-        "reasons": {str(code): n for code, n in reasons.most_common()},
-    }
-
-
-def read_names(tags: TableFile) -> pa.Table:
-    """Image, kind and name of each tag, as codes: millions of image ids are large as texts."""
-    names = ("image_id", "kind", "name")
-    return pa.table({name: tags.encode(name) for name in names})
-
-
-def rank_names(long: pa.Table, kind: str, most: int = TOP) -> list[tuple[str, int]]:
-    """The names of a kind that most images have, with how many have them."""
-    of_kind = long.filter(pc.equal(long.column("kind"), kind)).combine_chunks()
-    images, names = (encode_column(of_kind.column(name)) for name in ("image_id", "name"))
-    codes = {"image": images.indices.to_numpy(), "name": names.indices.to_numpy()}
-    pairs = pd.DataFrame(codes).drop_duplicates()
-    counted = pairs["name"].value_counts()
-    labels = names.dictionary.take(pa.array(counted.index)).to_pylist()
-    counts = list(zip(labels, counted.tolist(), strict=True))
-    return sorted(counts, key=lambda item: (-item[1], item[0]))[:most]
 
 
 def count_failed_checks(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:

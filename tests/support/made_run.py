@@ -18,9 +18,9 @@ from image_tags.tasks.contracts.tables import (
     TAGS_LONG,
     schema_of,
 )
+from image_tags.tasks.published.counts import count_links, rank_names
 from image_tags.tasks.report.view import ReportInput
 from image_tags.tasks.summary.changes import compare_images
-from image_tags.tasks.summary.step import count_links, rank_names
 
 LABELS = (
     "Person",

@@ -20,8 +20,8 @@ from image_tags.tasks.contracts.settings import CheckSettings, CleaningSettings,
 from image_tags.tasks.contracts.tables import PUBLISHED, TAGS_LONG, schema_of
 from image_tags.tasks.effects.statistics import compare_tags
 from image_tags.tasks.execution.run_folder import links_table, run_key, stage
+from image_tags.tasks.published.counts import count_links
 from image_tags.tasks.reshape.verdicts import tabulate_verdicts
-from image_tags.tasks.summary.step import count_links
 
 WIDTHS = {"celebrity": 2, "label": 4, "word": 4}
 

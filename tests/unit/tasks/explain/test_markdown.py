@@ -171,9 +171,8 @@ def test_retries_slow_hosts_settings_and_software_are_named():
 
 
 def test_the_funnel_goes_from_rows_to_tagged_links():
-    text = describe_funnel(
-        SUMMARY, images_of({"image_id": "1", "status": "tagged"}, {"status": "no_link"})
-    )
+    links = [{"image_id": "1", "status": "tagged"}, *waiting(2), {"status": "no_link"}]
+    text = describe_funnel(SUMMARY, images_of(*links))
     assert "| links in them | 3 |" in text
     assert "| links with a picture in the store | 1 | 33.3% |" in text
     assert "\\<b\\>bold" in text

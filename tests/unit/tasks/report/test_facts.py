@@ -1,6 +1,5 @@
 """The numbers that the report states are those of the tables."""
 
-from image_tags.tasks.contracts.reasons import Status
 from image_tags.tasks.report import facts, tops
 from tests.support.made_run import made_run, report_input
 
@@ -47,24 +46,6 @@ def test_the_funnel_counts_rows_links_pictures_images_and_tagged_images_with_wha
     ]
 
 
-def test_what_is_left_behind_is_counted_by_reason_with_its_meaning_and_distinct_examples():
-    links = [
-        link(row, None, "rejected", "not_found", f"https://a.example/{row % 4}") for row in range(9)
-    ]
-    links += [link(9, None, "rejected", "too_small"), link(10, None, "pending", "timeout")]
-    left = facts.group_by_reason(report_input(links, []), Status.REJECTED)
-    assert [(one.code, one.links) for one in left] == [("not_found", 9), ("too_small", 1)]
-    assert left[0].meaning == "The server says that there is nothing at this link (404, 410)."
-    assert [(example.row, example.url[-2:]) for example in left[0].examples] == [
-        (0, "/0"),
-        (1, "/1"),
-        (2, "/2"),
-    ]
-    assert [one.code for one in facts.group_by_reason(report_input(links, []), Status.PENDING)] == [
-        "timeout"
-    ]
-
-
 def test_changes_stand_beside_the_last_version_and_what_neither_has_is_left_out():
     view = made_run(4, previous={"rows": 2, "statuses": {"tagged": 10}})
     changed = {change.name: (change.before, change.now) for change in facts.list_changes(view)}
@@ -100,7 +81,7 @@ def test_top_names_count_images_not_tags_and_show_the_surest_first():
         tag("d", "Ant"),
         tag("a", "Cat", kind="word"),
     ]
-    found = tops.rank_names(report_input([], long), "label", 2)
+    found = tops.find_top_names(report_input([], long), "label", 2)
     assert [(top.name, top.images, top.examples) for top in found] == [
         ("Cat", 2, ["b", "a"]),
         ("Ant", 1, ["d"]),
@@ -130,9 +111,8 @@ def test_a_picture_behind_several_links_is_shown_one_behind_two_is_not():
 def test_an_empty_run_has_no_facts_and_no_errors():
     view = report_input([], [])
     assert [stage.n for stage in facts.count_stages(view)] == [0, 0, 0, 0, 0]
-    assert facts.group_by_reason(view, Status.REJECTED) == []
     assert (
-        tops.rank_names(view, "label", 5)
+        tops.find_top_names(view, "label", 5)
         == tops.list_removed(view)
         == tops.find_shared_pictures(view)
         == []

@@ -5,54 +5,12 @@ import pyarrow as pa
 from image_tags.tasks.contracts.records import SourceRead
 from image_tags.tasks.contracts.settings import Settings
 from image_tags.tasks.contracts.tables import IMAGES, schema_of
-from image_tags.tasks.reshape.reading import LONG_SCHEMA
 from image_tags.tasks.summary.step import (
     collect_remarks,
     count_failed_checks,
-    count_links,
     find_shared_pictures,
-    rank_names,
     summary_lines,
 )
-
-
-def test_counts_are_those_of_the_images_table():
-    rows = [
-        {"row": 0, "position": 0, "url": "a", "image_id": "1", "status": "tagged"},
-        {"row": 0, "position": 1, "url": "b", "image_id": "1", "status": "tagged"},
-        {"row": 1, "status": "no_link"},
-        {"row": 2, "position": 0, "url": "c", "status": "rejected", "reason": "not_found"},
-        {
-            "row": 3,
-            "position": 0,
-            "url": "d",
-            "image_id": "2",
-            "status": "pending",
-            "reason": "throttled",
-        },
-    ]
-    assert count_links(pa.Table.from_pylist(rows, schema=schema_of(IMAGES))) == {
-        "links": 4,
-        "images": 2,
-        "statuses": {"tagged": 2, "rejected": 1, "pending": 1, "no_link": 1},
-        "reasons": {"not_found": 1, "throttled": 1},
-    }
-
-
-def test_top_names_count_images_not_mentions():
-    rows = [
-        {"image_id": image, "kind": "label", "rank": rank, "name": name, "confidence": 1.0}
-        for image, rank, name in [
-            ("1", 1, "Cat"),
-            ("1", 2, "Cat"),
-            ("2", 1, "Dog"),
-            ("3", 1, "Cat"),
-        ]
-    ]
-    assert rank_names(pa.Table.from_pylist(rows, schema=LONG_SCHEMA), "label") == [
-        ("Cat", 2),
-        ("Dog", 1),
-    ]
 
 
 def test_only_failed_findings_count():
