@@ -15,6 +15,7 @@ import io
 import json
 import re
 import socketserver
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -198,6 +199,12 @@ class RekognitionEndpoint:
         """Answers billed in all."""
         return sum(self.seen.billed.values())
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that it works on now."""
+        with self._lock:
+            return self._in_flight
+
     def stats(self) -> dict[str, Any]:
         """The counts, as JSON."""
         seen, operations = self.seen, Counter[str]()
@@ -363,6 +370,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], endpoint: RekognitionEndpoint) -> None:
         self.endpoint = endpoint
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no fault of the endpoint's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer would look its own name up
