@@ -100,7 +100,7 @@ def test_an_evicted_run_goes_on_elsewhere_and_pays_for_nothing_twice(feed, behav
         said = feed.log.read_text().count(SENTENCE)
         act_once(lambda: feed.log.read_text().count(SENTENCE) > said, feed.endpoint.release.set)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == code, feed.told()
+        assert process.wait(120) == code, feed.told()
     assert sum(feed.endpoint.seen.requests.values()) == before, "calls began after the signal"
     assert flow_run(feed.server, run)["state_name"] == state, feed.told()
     feed.go_on()

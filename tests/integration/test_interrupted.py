@@ -70,7 +70,7 @@ def interrupt(process, number):
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     begun = time.monotonic()
     process.send_signal(number)
-    process.wait(60)
+    process.wait(120)
     return time.monotonic() - begun, family
 
 

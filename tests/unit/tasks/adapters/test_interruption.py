@@ -23,11 +23,11 @@ def test_a_call_in_flight_is_waited_for():
     def call():
         with interruption.call():
             begun.set()
-            assert answered.wait(10)
+            assert answered.wait(60)
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     interruption.request()
     assert not interruption.wait_until_idle(0.05)
     answered.set()

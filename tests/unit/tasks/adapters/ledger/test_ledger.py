@@ -141,18 +141,18 @@ def test_threads_that_want_the_same_image_share_one_call(ledger):
 
     def ask():
         asking.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return Answer({})
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ledger.settle, picture(1), "run", ask)
-        assert asking.wait(10)
+        assert asking.wait(60)
         hold = ledger.acquire(partition_of(picture(1).image_id), "run")
         second = ledger.start(hold, picture(1), "run", nobody)
         assert not second.done()
         go_on.set()
-        assert first.result(10)
-        assert second.result(10) is False
+        assert first.result(60)
+        assert second.result(60) is False
         ledger.release(hold)
 
 
@@ -161,19 +161,19 @@ def test_a_call_that_fails_elsewhere_is_made_again_here(ledger):
 
     def fail():
         asking.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         raise Transient(Reason.THROTTLED, "slow down")
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ledger.settle, picture(1), "run", fail)
-        assert asking.wait(10)
+        assert asking.wait(60)
         hold = ledger.acquire(partition_of(picture(1).image_id), "run")
         second = ledger.start(hold, picture(1), "run", nobody)
         go_on.set()
         with pytest.raises(Transient):
-            first.result(10)
+            first.result(60)
         with pytest.raises(AskAgain):
-            second.result(10)
+            second.result(60)
         ledger.release(hold)
     assert ledger.settle(picture(1), "run", lambda: Answer({}))
 

@@ -79,7 +79,7 @@ def test_a_partition_that_is_held_is_left_for_last_and_its_answers_are_found(sto
     def wait(_):
         assert len(asked) == 8, "everything else has been asked for by now"
         for one in PICTURES[:4]:
-            other.start(hold, one, "other", lambda: Answer({})).result(10)
+            other.start(hold, one, "other", lambda: Answer({})).result(60)
         other.release(hold)
 
     def ask(one):

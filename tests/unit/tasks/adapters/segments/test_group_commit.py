@@ -13,17 +13,17 @@ def test_entries_that_arrive_during_a_commit_become_one_group():
     def commit(rows):
         groups.append([row["n"] for row in rows])
         at_work.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     commits = GroupCommit(commit, 0.0)
     first = commits.add({"n": 0})
-    assert at_work.wait(10)
+    assert at_work.wait(60)
     others = [commits.add({"n": n}) for n in (1, 2, 3)]
     assert not first.done()
     assert not any(other.done() for other in others)
     go_on.set()
     for future in [first, *others]:
-        future.result(10)
+        future.result(60)
     assert groups == [[0], [1, 2, 3]]
     commits.close()
 
@@ -31,7 +31,7 @@ def test_entries_that_arrive_during_a_commit_become_one_group():
 def test_the_first_is_committed_at_once_and_the_next_only_after_the_interval():
     groups = []
     commits = GroupCommit(lambda rows: groups.append(len(rows)), 3600.0)
-    commits.add({}).result(10)
+    commits.add({}).result(60)
     others = [commits.add({}) for _ in range(3)]
     assert groups == [1]
     assert not any(other.done() for other in others)
@@ -44,7 +44,7 @@ def test_more_can_be_added_after_closing():
     groups = []
     commits = GroupCommit(lambda rows: groups.append(len(rows)), 0.0)
     commits.close()
-    commits.add({}).result(10)
+    commits.add({}).result(60)
     commits.close()
     commits.close()
     assert groups == [1]
@@ -67,7 +67,7 @@ class Outage:
 
     def commit(self, _):
         self.begun.set()
-        assert self.over.wait(10)
+        assert self.over.wait(60)
         if self.error:
             raise self.error
 
@@ -76,7 +76,7 @@ def test_who_pays_waits_through_an_outage_and_not_for_a_quick_commit():
     outage = Outage()
     outage.commits.wait_for_outage()
     outage.commits.add({})
-    assert outage.begun.wait(10)
+    assert outage.begun.wait(60)
     outage.commits.wait_for_outage()
     outage.now = SLOW
     with ThreadPoolExecutor(1) as pool:
@@ -84,7 +84,7 @@ def test_who_pays_waits_through_an_outage_and_not_for_a_quick_commit():
         with pytest.raises(TimeoutError):
             waiting.result(0.05)
         outage.over.set()
-        assert waiting.result(10) is None
+        assert waiting.result(60) is None
     outage.commits.close()
 
 
@@ -93,10 +93,10 @@ def test_after_an_outage_that_did_not_end_nobody_goes_on_paying():
     outage.error = StopRun("away")
     outage.over.set()
     with pytest.raises(StopRun, match="away"):
-        outage.commits.add({}).result(10)
+        outage.commits.add({}).result(60)
     with pytest.raises(StopRun, match="away"):
         outage.commits.wait_for_outage()
     outage.error = None
-    outage.commits.add({}).result(10)
+    outage.commits.add({}).result(60)
     outage.commits.wait_for_outage()
     outage.commits.close()

@@ -96,7 +96,7 @@ def test_each_segment_is_read_once_and_what_was_written_here_never(open_log, sto
 
 def test_an_entry_counts_where_it_was_written_as_soon_as_it_is_durable(open_log):
     log = open_log(interval=0.0)
-    log.add(entry("a", 1)).result(10)
+    log.add(entry("a", 1)).result(60)
     assert log.find_times() == {"a": 1.0}
     log.close()
 
@@ -122,7 +122,7 @@ def test_what_the_store_cannot_keep_raises_for_whoever_waits(open_log, store, mo
     log = open_log(interval=0.0)
     monkeypatch.setattr(store, "write", lambda *_, **__: (_ for _ in ()).throw(StopRun("away")))
     with pytest.raises(StopRun, match="away"):
-        log.add(entry("a", 1)).result(10)
+        log.add(entry("a", 1)).result(60)
     assert log.find_times() == {}
     log.close()
 

@@ -169,10 +169,10 @@ def test_the_heart_beats_while_claims_are_held_and_stops_after(store, monkeypatc
     write = store.write
     monkeypatch.setattr(store, "write", lambda *args, **how: (write(*args, **how), beaten.set()))
     pauses.release()
-    assert beaten.wait(10)
+    assert beaten.wait(60)
     mine.release(claim)
     pauses.release()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
