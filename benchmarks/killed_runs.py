@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 
 from image_tags.tasks.adapters.store.opening import open_store
@@ -29,7 +30,7 @@ from tests.support.prefect_server import PrefectServer
 from tests.support.processes import until
 from tests.support.rekognition_endpoint import RekognitionEndpoint
 from tests.support.s3_server import BUCKET, S3Server
-from tests.support.site import Site
+from tests.support.site import Site, png
 
 WORDS = ["--analyzer", "rekognition", "--operations", "detect_labels,detect_text"]
 WORDS += ["--allow-private-addresses", "--json"]
@@ -50,7 +51,10 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        endpoint = RekognitionEndpoint(options.quota, LATENCY)
+        pictures = {sha256(png(n)).hexdigest(): png(n) for n in range(options.images)}
+        endpoint = RekognitionEndpoint(
+            options.quota, LATENCY, lambda _, key: pictures[Path(key).stem]
+        )
         stack.enter_context(endpoint.running())
         server = PrefectServer(folder / "prefect")
         stack.callback(server.stop)

@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
+from image_tags.flows.embedded_server import check_embedded_server, explain_failed_start
 from image_tags.flows.outcome import Outcome, RunFailed
 from image_tags.flows.pipeline import image_tags
 from image_tags.flows.preflight import Preflight, hand_over
@@ -39,6 +40,8 @@ def launch_run(preflight: Preflight) -> Outcome:
         with hand_over(preflight):
             state: State[Any] = image_tags(**parameters, return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and (reason := explain_failed_start(error)):
+            raise StopRun(reason) from None
         if not isinstance(error, httpx.HTTPError) and not isinstance(
             error.__cause__, httpx.HTTPError
         ):
@@ -60,11 +63,12 @@ def check_server() -> None:
     """Check that the configured Prefect server accepts us; without one, announce the embedded one.
 
     Raises:
-        StopRun: it refuses, fails or is not there.
+        StopRun: it refuses, fails or is not there, or the embedded one cannot start.
 
     """
     address = get_current_settings().api.url
     if address is None:
+        check_embedded_server()
         progress.print_line(EMBEDDED)
         reach_loopback_directly(os.environ)
         return

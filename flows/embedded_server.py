@@ -1,0 +1,73 @@
+"""Prefect's embedded server: whether it can start here, and what to do if it did not."""
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from prefect.settings import get_current_settings
+from sqlalchemy.engine import make_url
+
+from image_tags.tasks.contracts.errors import StopRun
+
+NOT_STARTED = "ephemeral Prefect API server"
+"""In the message of the RuntimeError with which Prefect gives up waiting for it."""
+
+
+def check_embedded_server() -> None:
+    """Check what its start needs, which would otherwise be tried for two minutes.
+
+    Raises:
+        StopRun: it is switched off, its folder cannot be written, or its database is damaged.
+
+    """
+    settings = get_current_settings()
+    if not settings.server.ephemeral.enabled:
+        raise StopRun(
+            "There is no Prefect server: PREFECT_API_URL is not set, and the embedded server is "
+            "switched off. Set one, or PREFECT_SERVER_EPHEMERAL_ENABLED=true."
+        )
+    home = Path(settings.home).expanduser()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        raise StopRun(
+            f"Prefect keeps the history of runs in {home}, which cannot be written: "
+            f"{error.strerror}. Set PREFECT_HOME to another folder."
+        ) from None
+    url = settings.server.database.connection_url
+    if url is not None:
+        _check_database(url.get_secret_value())
+
+
+def explain_failed_start(error: RuntimeError) -> str | None:
+    """Why the run could not start, if it is because the server did not; None otherwise."""
+    if NOT_STARTED not in str(error):
+        return None
+    seconds = get_current_settings().server.ephemeral.startup_timeout_seconds
+    return (
+        f"Prefect's embedded server did not start within {seconds} seconds: this machine is very "
+        "busy, or its database is. Run the same command again, or set PREFECT_API_URL to a server "
+        "of yours."
+    )
+
+
+def _check_database(address: str) -> None:
+    url = make_url(address)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith(":"):
+        return
+    file = Path(url.database)
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file.absolute().as_uri() + "?mode=ro", uri=True)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:  # locked, or not readable just now: the server will wait
+        return
+    except sqlite3.DatabaseError as error:
+        raise StopRun(
+            f"Prefect's database {file} is damaged ({error}). It holds the history of flow runs "
+            "and nothing that was paid for: move it away, and a new one is made."
+        ) from None
