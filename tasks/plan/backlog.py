@@ -16,6 +16,9 @@ MOST_LEFT = 32
 In a small run half of what a partition will have is enough, or nothing would begin early.
 """
 
+FIRST_LEFT = 4
+"""The same for an operation's first batch in a large run: until then its quota is not used."""
+
 
 class Backlog:
     """The pictures of links fetched so far, each taken in once, and which of them wait.
@@ -60,7 +63,7 @@ class Backlog:
             self._number(operation, taken)
             for operation, waiting in self._waiting.items()
             for _ in range(AHEAD - running.get(operation, 0))
-            if (taken := self._take(waiting))
+            if (taken := self._take(waiting, self._enough_for(operation)))
         ]
 
     def take_rest(self) -> dict[str, list[Picture]]:
@@ -92,10 +95,14 @@ class Backlog:
             for picture in todo:
                 waiting.setdefault(partition_of(picture.image_id), []).append(picture)
 
-    def _take(self, waiting: dict[str, list[Picture]]) -> list[Picture]:
-        """A batch's worth of pictures, or none while too few wait."""
+    def _enough_for(self, operation: str) -> int:
+        is_first = not self._batches[operation]
+        return FIRST_LEFT if is_first and self._enough == MOST_LEFT else self._enough
+
+    def _take(self, waiting: dict[str, list[Picture]], enough: int) -> list[Picture]:
+        """A batch's worth of pictures from partitions with enough, or none while too few wait."""
         ready = sorted(
-            (partition for partition, group in waiting.items() if len(group) >= self._enough),
+            (partition for partition, group in waiting.items() if len(group) >= enough),
             key=lambda partition: -len(waiting[partition]),
         )
         if sum(len(waiting[partition]) for partition in ready) < self._size:

@@ -1,5 +1,6 @@
 """Pictures that wait to be asked about while links are being fetched."""
 
+import itertools
 from collections import Counter
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from image_tags.tasks.contracts.errors import Rejected
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import Answer
 from image_tags.tasks.execution.batches import AHEAD
-from image_tags.tasks.plan.backlog import Backlog
+from image_tags.tasks.plan.backlog import FIRST_LEFT, MOST_LEFT, Backlog
 from image_tags.tasks.plan.work import make_plan, price_calls
 from tests.support.made import LABELS, TEXT, MadeAnalyzer, labels_response, picture
 
@@ -88,3 +89,16 @@ def test_a_partition_is_claimed_for_a_few_pictures_together(tmp_path):
     for batch in backlog.cut({LABELS: AHEAD}):
         assert batch.step == TEXT
         assert len({partition_of(one.image_id) for one in batch.items}) == 1
+
+
+def test_the_first_batch_of_a_large_run_waits_for_few_pictures_and_the_next_for_more(tmp_path):
+    backlog, _ = open_backlog(tmp_path, size=FIRST_LEFT, links=2 * MOST_LEFT * PARTITIONS)
+    made = (picture(str(n)) for n in itertools.count())
+    partition = partition_of(picture("0").image_id)
+    together = (one for one in made if partition_of(one.image_id) == partition)
+    backlog.add(itertools.islice(together, FIRST_LEFT))
+    assert [batch.step for batch in backlog.cut(NOTHING_RUNS)] == [LABELS, TEXT]
+    backlog.add(itertools.islice(together, MOST_LEFT - FIRST_LEFT))
+    assert backlog.cut(NOTHING_RUNS) == []
+    backlog.add(itertools.islice(together, FIRST_LEFT))
+    assert [batch.step for batch in backlog.cut(NOTHING_RUNS)] == [LABELS, TEXT]
