@@ -49,6 +49,8 @@ BY_FILE = {
     "test_paid_at_most_once.py": "long",
     "test_example_notebook.py": "models",
 }
+LONGEST = ("test_shards_that_fail.py", "test_deployments.py")
+"""Files of two minutes or more: if one of them began late, the other workers would wait for it."""
 PROCESSES = ("tests.support.command", "tests.support.killed", "tests.support.prefect_")
 """Modules of helpers that start processes."""
 
@@ -70,8 +72,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its fixtures, its file and the helpers that its module imports; files with
-    slow tests first.
+    """Mark each test by its fixtures, its file and the helpers that its module imports; the
+    longest files first, then others with slow tests.
     """
     for item in items:
         for name in slow_markers(item):
@@ -79,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not any(item.get_closest_marker(name) for name in SLOW):
             item.add_marker("fast")
     slow = {item.path for item in items if not item.get_closest_marker("fast")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path not in slow))
 
 
 def slow_markers(item: pytest.Item) -> set[str]:
