@@ -220,20 +220,27 @@ def test_people_and_automations_find_the_runs_by_the_standard_name(world, twice)
     until(lambda: ids <= seen(), 60, lambda: str(ids - seen()))
 
 
-def test_a_day_without_a_worker_is_followed_by_one_run(world, twice):
-    """Runs that were all due by the time that a worker took them up."""
-    ids = [start(world.server, "image-tags/nightly-recheck", world.parameters) for _ in range(6)]
+@pytest.fixture(scope="module")
+def due(world, twice):
+    """Six runs of one deployment and one of another on the same store, due at the same time."""
+    names = ["image-tags/nightly-recheck"] * 6 + ["image-tags/backfill"]
+    ids = [start(world.server, name, world.parameters) for name in names]
     # A run that was cancelled before it started has never run, which is all that `count` says.
-    states = [ended(world.server, run_id, count=0)["state_name"] for run_id in ids]
+    return [ended(world.server, run_id, count=0) for run_id in ids]
+
+
+def test_a_day_without_a_worker_is_followed_by_one_run(due):
+    """Runs that were all due by the time that a worker took them up."""
+    states = [run["state_name"] for run in due[:-1]]
     assert set(states) == {"Completed", "Cancelled"}
     assert states.count("Completed") <= 2, "the last may start after the first has ended"
 
 
-def test_two_deployments_on_one_store_wait_for_each_other(world, twice):
-    names = ("image-tags/nightly-recheck", "image-tags/backfill")
-    ids = [start(world.server, name, world.parameters) for name in names]
-    runs = [ended(world.server, run_id) for run_id in ids]
-    assert [run["state_name"] for run in runs] == ["Completed"] * 2, str(runs)
+def test_two_deployments_on_one_store_wait_for_each_other(world, due):
+    done = [run for run in due if run["state_name"] != "Cancelled"]
+    assert {run["state_name"] for run in done} == {"Completed"}, str(done)
+    assert due[-1] in done
+    assert len(done) >= 2
     summary = world.summary()
     assert summary["changes"]["since"] is not None
     assert sorted(world.site.asked.values()) == [1] * 13, "both had nothing to do"
