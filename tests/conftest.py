@@ -51,7 +51,12 @@ BY_FILE = {
 }
 LONGEST = ("test_shards_that_fail.py", "test_deployments.py")
 """Files of two minutes or more: if one of them began late, the other workers would wait for it."""
-PROCESSES = ("tests.support.command", "tests.support.killed", "tests.support.prefect_")
+PROCESSES = (
+    "tests.support.command",
+    "tests.support.forked_python",
+    "tests.support.killed",
+    "tests.support.prefect_",
+)
 """Modules of helpers that start processes."""
 
 

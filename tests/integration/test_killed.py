@@ -62,7 +62,7 @@ def test_killed_in_the_middle_of_analysis(world, expected, store):
     before, known = Counter(world.endpoint.seen.billed), answered(store)
     world.hold_answers(after=10)
     with Reader(store) as reader:
-        with world.started(store) as process:
+        with world.started(store, forked=True) as process:
             world.reached(
                 lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0
             )
@@ -82,7 +82,7 @@ def test_a_retry_closes_the_task_runs_that_the_killed_try_left_running(
     """The flow run is marked Crashed first, as a worker or the automation for zombies does it."""
     known = answered(store)
     world.hold_answers(after=10)
-    with world.started(store) as process:
+    with world.started(store, forked=True) as process:
         world.reached(lambda: len(answered(store) - known) == 10 and world.endpoint.seen.held > 0)
         killed = flow_runs(prefect_server, limit=1)[0]["id"]
         # The server records task runs with a delay, and would record the last ones after the retry.
@@ -131,7 +131,7 @@ def test_killed_in_the_middle_of_ingest(world, expected, store):
     for path in slow:
         world.site.answers[path].when = ready
     with Reader(store) as reader:
-        with world.started(store) as process:
+        with world.started(store, forked=True) as process:
             world.reached(lambda: len(LinkLog(store).find(world.links)) == ALL - len(slow))
             world.reached(lambda: all(world.site.asked[path] > asked[path] for path in slow))
             kill(process)
@@ -157,7 +157,7 @@ def test_killed_while_it_publishes(world, expected, store, stuck, there):
     before, (old,) = Counter(world.endpoint.seen.billed), list_versions(store)
     (done,) = Path(store.address, "runs").iterdir()
     with Reader(store) as reader:
-        with world.started(store) as process:
+        with world.started(store, forked=True) as process:
             world.reached(lambda: block(store, stuck, done))
             world.reached(lambda: len(half(store, old)) == there)
             kill(process)
@@ -174,7 +174,7 @@ def test_killed_right_after_it_published(world, expected, store):
     """Readers see the new version; the run has not said so yet."""
     before, (old,) = Counter(world.endpoint.seen.billed), list_versions(store)
     with Reader(store) as reader:
-        with world.started(store) as process:
+        with world.started(store, forked=True) as process:
             world.reached(lambda: list_versions(store) != [old])
             kill(process)
         assert comparable(store) == expected
@@ -187,7 +187,7 @@ def test_killed_right_after_it_published(world, expected, store):
 def test_two_runs_at_once_pay_once_and_one_of_them_is_published_first(world, expected, store):
     before = Counter(world.endpoint.seen.billed)
     with Reader(store) as reader:
-        with world.started(store) as process:
+        with world.started(store, forked=True) as process:
             here = world.run(store.address)
             there = process.wait(120)
         assert 0 in (here.code, there)

@@ -18,6 +18,9 @@ from image_tags.flows.cli import main
 from image_tags.tasks.adapters.files.tables import parquet_table
 from image_tags.tasks.adapters.store.store import Store
 
+PROGRAM = "from image_tags.flows.cli import main; main()"
+"""What the installed command does."""
+
 
 @dataclass
 class Result:
@@ -64,7 +67,7 @@ def image_tags_process(
 
     `before`: a command that runs it.
     """
-    program = [sys.executable, "-c", "from image_tags.flows.cli import main; main()", *words]
+    program = [sys.executable, "-c", PROGRAM, *words]
     command = [*before, *program]
     done = subprocess.run(
         command,

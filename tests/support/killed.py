@@ -20,7 +20,8 @@ from image_tags.tasks.adapters.store.folder import FolderStore
 from image_tags.tasks.adapters.store.store import NotInStore, Store
 from image_tags.tasks.execution.task_runners import WORKERS
 from image_tags.tasks.published.pointer import read_pointer
-from tests.support.command import Result, image_tags
+from tests.support.command import PROGRAM, Result, image_tags
+from tests.support.forked_python import Program, start_python
 from tests.support.rekognition_endpoint import HOLD, Fault, RekognitionEndpoint
 from tests.support.site import Site
 
@@ -82,20 +83,21 @@ class World:
         return image_tags(*self.words(store), env=self.env)
 
     @contextlib.contextmanager
-    def started(self, store: Store, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def started(self, store: Store, forked: bool = False, **more: str) -> Iterator[Program]:
         """`image-tags run` in a process of its own, with more environment, which never outlives the
         block; see `log`.
+
+        `forked`: without its imports, see `ForkedPython`.
         """
-        command = [
-            sys.executable,
-            "-c",
-            "from image_tags.flows.cli import main; main()",
-            *self.words(store.address),
-        ]
+        env = {**os.environ, **self.env, **more}
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                command, env={**os.environ, **self.env, **more}, stdout=log, stderr=log
-            )
+            words = ["-c", PROGRAM, *self.words(store.address)]
+            process: Program
+            if forked:
+                process = start_python(words, env=env, stdout=log, stderr=log)
+            else:
+                command = [sys.executable, *words]
+                process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -135,7 +137,7 @@ class World:
         return {call: n - before.get(call, 0) for call, n in now.items() if n > before.get(call, 0)}
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
+def kill(process: Program) -> None:
     """kill -9."""
     process.send_signal(signal.SIGKILL)
     process.wait()

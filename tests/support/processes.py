@@ -4,10 +4,11 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
+
+from tests.support.forked_python import Program
 
 
 def free_port() -> int:
@@ -41,7 +42,7 @@ def act_once(true: Callable[[], bool], act: Callable[[], None], seconds: float =
     threading.Thread(target=wait_and_act, daemon=True).start()
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
+def stop(process: Program) -> None:
     """Kill a process that was started in a session of its own, and all its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
