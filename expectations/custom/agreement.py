@@ -68,17 +68,15 @@ class ExpectColumnsToHoldAllTags(TableExpectation):
 
     def inspect_table(self, own: TableFile, whole: Subject) -> Observation:
         """The finding counts the images that are cut, by kind."""
-        cut = {}
+        broken = []
         for kind in WIDE_KINDS:
-            over = pc.greater(own[COUNTED[kind]], whole.context.widths[kind])
-            cut[kind] = pc.sum(over).as_py() or 0
-        broken = [
-            f"{count:,} with more than {whole.context.widths[kind]} of kind {kind}"
-            for kind, count in cut.items()
-            if count
-        ]
+            column, width = COUNTED[kind], whole.context.widths[kind]
+            cut = pc.sum(pc.greater(own[column], width)).as_py() or 0
+            have, tags = "has" if cut == 1 else "have", column.removeprefix("n_")
+            if cut:
+                broken.append(f"{cut:,} of {own.num_rows:,} images {have} more than {width} {tags}")
         if broken:
-            return Observation(False, f"of {own.num_rows:,} images {', '.join(broken)}")
+            return Observation(False, "; ".join(broken))
         return Observation(True, f"{own.num_rows:,} images looked at")
 
 

@@ -66,6 +66,17 @@ def markdown(text: str, limit: int = MAX_SHOWN) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", shown(text, limit))
 
 
+def code(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text on one line as code in Markdown: nothing in it is markup, so nothing is escaped.
+
+    Unlike `markdown`, it also reads well where nobody renders it.
+    """
+    seen = shown(text, limit)
+    fence = "`" * (1 + max(map(len, re.findall("`+", seen)), default=0))
+    gap = " " if seen.startswith("`") or seen.endswith("`") else ""
+    return f"{fence}{gap}{seen}{gap}{fence}" if seen else ""
+
+
 def href(url: str) -> str | None:
     """The link if it is safe to click, else None.
 
@@ -90,6 +101,13 @@ def counted(count: int, noun: str) -> str:
 def number(value: float | None) -> str:
     """A count with commas; a dash for None."""
     return DASH if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def amount(value: float | None) -> str:
+    """A value of any size: four digits, and all of those before the point."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from image_tags.tasks.contracts.display import counted, markdown
+from image_tags.tasks.contracts.display import code, counted
 from image_tags.tasks.contracts.reasons import Reason
 from image_tags.tasks.contracts.records import JsonObject
 from image_tags.tasks.contracts.settings import CleaningSettings, EffectSettings, Settings
@@ -66,12 +66,12 @@ def write_methods(made: MethodsInput) -> str:
 def _describe_data(made: MethodsInput) -> Iterator[str]:
     summary = made.summary
     yield (
-        f"{counted(summary['rows'], 'row')} of the source {markdown(str(summary['source']))} held "
+        f"{counted(summary['rows'], 'row')} of the source {code(str(summary['source']))} held "
         f"{counted(summary['links'], 'link')} to {counted(summary['images'], 'distinct image')} "
-        "(by the sha256 of the bytes as downloaded). Each distinct image was fetched and analysed "
-        f"once, with image-tags {version('image-tags')}, from {summary['started']} to "
-        f"{summary['finished']}. This is version {summary['version']} of the tables, made by run "
-        f"{summary['run']}."
+        "(by the sha256 of the bytes as downloaded). Each distinct image was analysed once, "
+        "in this run or an earlier one. This is version "
+        f"{summary['version']} of the tables, made with image-tags {version('image-tags')} by run "
+        f"{summary['run']}, from {summary['started']} to {summary['finished']}."
     )
 
 
@@ -84,20 +84,20 @@ def _describe_analysis(made: MethodsInput) -> Iterator[str]:
     for operation, request in made.requests.items():
         count = calls.get(operation, {})
         yield (
-            f"- `{operation}`: {count.get('billed', 0):,} calls of this run, "
-            f"{count.get('reused', 0):,} answers of earlier runs used again, "
-            f"{count.get('failed', 0):,} without an answer. "
+            f"- `{operation}`: {counted(count.get('billed', 0), 'call')} in this run, "
+            f"{counted(count.get('reused', 0), 'answer')} reused from earlier runs, "
+            f"{counted(count.get('failed', 0), 'call')} without an answer. "
             f"Settings: `{json.dumps(request, sort_keys=True)}`"
         )
     yield ""
     yield "Model versions, as the answers name them:"
     yield ""
     for kind, versions in made.versions.items():
-        yield f"- {kind}: {', '.join(map(markdown, versions)) or 'not given'}"
+        yield f"- {kind}: {', '.join(map(code, versions)) or 'not given'}"
 
 
 def _describe_cleaning(made: MethodsInput) -> Iterator[str]:
-    kept = ", ".join(f"{n:,} {kind}" for kind, n in made.kept.items()) or "none"
+    kept = ", ".join(f"{kind} {n:,}" for kind, n in made.kept.items()) or "none"
     yield f"Tags kept, by kind: {kept}. Tags removed, by rule (they are in `tags_dropped`):"
     yield ""
     for rule, n in made.removed.items():
@@ -109,23 +109,23 @@ def _describe_cleaning(made: MethodsInput) -> Iterator[str]:
     yield ""
     for name, value in made.settings.only(CleaningSettings).model_dump().items():
         text = list(value) if isinstance(value, tuple) else value
-        yield f"- `{name}`: {markdown(json.dumps(text, ensure_ascii=False))}"
+        yield f"- `{name}`: {code(json.dumps(text, ensure_ascii=False))}"
 
 
 def _describe_effects(made: MethodsInput) -> Iterator[str]:
     effects = made.settings.only(EffectSettings)
     cluster = effects.effect_cluster
     clusters = (
-        f"; rows with the same value of {markdown(cluster)} were treated as one cluster"
+        f"; rows with the same value of {code(cluster)} were treated as one cluster"
         if cluster
         else ""
     )
-    yield EFFECTS.format(
-        metrics=", ".join(map(markdown, made.settings.metric)),
+    yield " ".join(EFFECTS.split()).format(
+        metrics=", ".join(map(code, made.settings.metric)),
         clusters=clusters,
         links=made.settings.max_links_an_image,
         least=effects.effect_min_rows,
-    ).rstrip()
+    )
 
 
 def _describe_losses(made: MethodsInput) -> Iterator[str]:
@@ -138,8 +138,8 @@ def _describe_losses(made: MethodsInput) -> Iterator[str]:
     )
     yield ""
     meanings = {reason.value: reason.meaning for reason in Reason}
-    for code, n in made.summary["reasons"].items():
-        yield f"- `{code}`: {counted(n, 'link')}: {meanings.get(code, '')}"
+    for reason, n in made.summary["reasons"].items():
+        yield f"- `{reason}`: {counted(n, 'link')}: {meanings.get(reason, '')}"
     if made.placeholders:
         yield (
             f"- {counted(made.placeholders, 'picture')} behind more than "

@@ -60,6 +60,7 @@ class Card:
     left: str
     kinds: list[str]
     tags: dict[str, list[CardTag]]
+    faces: int
     more: int
     boxes: list[Box]
     cells: dict[str, str]
@@ -111,6 +112,7 @@ def make_card(
         else f"{picture['status']}: {picture['reason']}",
         kinds=sorted({tag["kind"] for tag in ordered}),
         tags=listed,
+        faces=sum(tag["kind"] == "face" for tag in ordered),
         more=max(0, len(ordered) - MOST_TAGS),
         boxes=place_boxes(ordered, width, height),
         cells=cells,

@@ -72,11 +72,12 @@ def count_stages(view: ReportInput) -> list[Stage]:
     """Count rows, links, links with a picture, images and tagged images, with the losses."""
     rows = int(find_member(view.summary, "rows") or 0)
     funnel = count_funnel(rows, view.tables["images"])
+    rows_without = "row without" if funnel.rows_without == 1 else "rows without"
     return [
         Stage("Rows in the source", funnel.rows, ""),
-        Stage("Links in them", funnel.links, _say_loss(funnel.rows_without, "without a link")),
+        Stage("Links", funnel.links, _say_loss(funnel.rows_without, rows_without)),
         Stage(
-            "Links with a picture",
+            "With a picture",
             funnel.pictures,
             _say_loss(funnel.links - funnel.pictures, "without"),
         ),
@@ -84,7 +85,7 @@ def count_stages(view: ReportInput) -> list[Stage]:
         Stage(
             "Images tagged",
             funnel.tagged,
-            _say_loss(funnel.images - funnel.tagged, "not yet or never"),
+            _say_loss(funnel.images - funnel.tagged, "not tagged"),
         ),
     ]
 

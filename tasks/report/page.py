@@ -38,6 +38,9 @@ STRIP = 9
 HEAD_SIDE = 180
 """px of their longer side; they are shown about 100 CSS px wide."""
 
+ALSO = 5
+"""Other names of a comparison that are listed."""
+
 EFFECTS, METRICS = 20, 6
 """Tags drawn for each metric (besides having a picture, text or a celebrity at all), and metrics
 drawn.
@@ -108,6 +111,7 @@ def _build_content(view: ReportInput) -> dict[str, Any]:
         "removed": tops.list_removed(view),
         "confidences": _draw_confidences(view),
         "effects": _draw_effects(view),
+        "most_also": ALSO,
         "calls": facts.list_calls(view),
         "seconds": seconds,
         "seconds_chart": charts.draw_seconds(seconds) if seconds else "",
@@ -161,7 +165,7 @@ def _draw_effects(view: ReportInput) -> list[dict[str, Any]]:
             {
                 "metric": str(metric),
                 "chart": effect_charts.draw_effects(str(metric), ordered),
-                "rows": ordered,
+                "rows": [{**row, "also": list(row["also"])} for row in ordered],
                 "found": int((rows["p_corrected"] < effect_charts.SURE).sum()),
                 "compared": len(rows),
                 "distribution": effect_charts.draw_distribution(str(metric), values)
@@ -197,6 +201,7 @@ def _make_environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": text.number,
+        "amount": text.amount,
         "percent": text.percent,
         "money": text.money,
         "moment": text.moment,

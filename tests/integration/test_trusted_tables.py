@@ -8,6 +8,7 @@ import json
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from image_tags.expectations import suite
@@ -194,13 +195,24 @@ def test_json_of_mixed_types_goes_through_a_whole_run(run, site, tmp_path):
     assert [row["any"] for row in csv.DictReader(io.StringIO(text, newline=""))] == [*texts, ""]
 
 
-def test_a_metric_adds_its_table(run):
+def test_a_metric_adds_its_table(run, tmp_path):
     rows = [[n % 5, "many"] for n in range(12)]
     result = run(["likes", "text"], rows, "--metric", "likes", "--effect-min-rows", "2")
     assert result.code == 0, result.out
     effects = read_tables(run.store)["tag_effects"]
     assert result.summary["tables"]["tag_effects"] == len(effects)
     assert set(effects["metric"]) <= {"likes"}
+    version = tmp_path / "store" / "published" / result.summary["version"]
+    codebook = pd.read_csv(version / "codebook.csv", keep_default_na=False)
+    described = codebook.groupby("table").size().to_dict()
+    assert described == {name: len(table.columns) for name, table in read_tables(run.store).items()}
+    for table, entries in codebook.groupby("table"):
+        fields = pq.read_schema(version / f"{table}.parquet")
+        given = [field.metadata[b"description"].decode() for field in fields]
+        assert given == entries["description"].tolist()
+    methods = (version / "methods.md").read_text("utf-8")
+    assert "Tags were compared by `likes`" in methods
+    assert f"version {result.summary['version']}" in methods
     wrong = run(["likes", "text"], rows, "--metric", "text")
     assert wrong.code == 2
     assert "'text' holds text that is no number" in wrong.err

@@ -296,7 +296,7 @@ def hostile_run(text):
         dropped,
         tables={
             "tag_effects": pa.Table.from_pylist(
-                [{**effect, "name": text, "metric": text} for effect in effects]
+                [{**effect, "name": text, "metric": text, "also": [text]} for effect in effects]
             ),
             "tags_wide": wide,
             "tagged": pa.table(source | ours),

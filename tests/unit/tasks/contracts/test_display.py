@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from image_tags.tasks.contracts import display as text
 from tests.support.made_run import HOSTILE
@@ -109,6 +110,21 @@ def test_redacting_takes_linear_time(part):
     assert time.process_time() - begun < 10
 
 
+@given(st.text(min_size=1))
+@example("feed_2026-11 *1*.csv")
+@example("`")
+@example("``a` <b>")
+@example("a\\`")
+def test_code_in_markdown_shows_the_text_itself(raw):
+    (line,) = MarkdownIt().parseInline(text.code(raw))
+    found = [(token.type, token.content) for token in line.children]
+    assert found == ([("code_inline", text.shown(raw))] if text.shown(raw) else [])
+
+
+def test_plain_text_as_code_needs_no_escape():
+    assert text.code("/data/tweets_2026-11.csv") == "`/data/tweets_2026-11.csv`"
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "says"),
     [
@@ -130,6 +146,12 @@ def test_a_share_never_says_nothing_or_all_when_it_is_neither(part, whole, says)
         (text.number, None, text.DASH),
         (text.number, float("nan"), text.DASH),
         (text.number, 1234567, "1,234,567"),
+        (text.amount, None, text.DASH),
+        (text.amount, 0.00123456, "0.001235"),
+        (text.amount, 3, "3"),
+        (text.amount, -12.5, "-12.5"),
+        (text.amount, 12345.6, "12,346"),
+        (text.amount, 1_234_567, "1,234,567"),
         (text.money, None, text.DASH),
         (text.money, 0, "$0.00"),
         (text.money, 0.022, "$0.022"),

@@ -34,7 +34,7 @@ def methods(**changes):
             summary=summary,
             settings=settings,
             requests={"detect_labels": {"analyzer": "local", "request": {"MaxLabels": 50}}},
-            versions={"label": ["efficientnet 1"]},
+            versions={"label": ["efficientnet-lite2-0.1.0"]},
             kept={"label": 4000},
             removed={"celebrity_only": 70},
             placeholders=2,
@@ -46,14 +46,23 @@ def test_the_methods_name_everything_that_the_tables_depend_on():
     text = methods()
     for part in (
         version("image-tags"), "1,200 rows", "1,300 links", "900 distinct images", "version v1",
-        "2026-11-26T10:00:00", "`detect_labels`: 880 calls of this run, 20 answers of earlier runs",
-        '"MaxLabels": 50', "label: efficientnet 1", "`celebrity_only`: 70",
-        "`minimum_confidence_word`: 50\\.0", "`not_found`: 8 links",
+        "2026-11-26T10:00:00", "`detect_labels`: 880 calls in this run, 20 answers reused from",
+        '"MaxLabels": 50', "label: `efficientnet-lite2-0.1.0`", "`celebrity_only`: 70",
+        "`minimum_confidence_word`: `50.0`", "`not_found`: 8 links",
         "2 pictures behind more than 50",
-        "same value of author", "probability of superiority", "DeLong",
+        "same value of `author`", "compared by `likes` with", "probability of superiority",
+        "DeLong",
     ):  # fmt: skip
         assert part in text, part
-    assert "feed \\*1\\*" in text
+    assert "`feed *1*.csv`" in text
+
+
+def test_the_methods_read_the_same_before_and_after_markdown_is_rendered():
+    """They are pasted into papers as they stand: names have no backslash, paragraphs one line."""
+    text = methods()
+    assert "\\" not in text
+    (comparison,) = [part for part in text.split("\n\n") if "probability of superiority" in part]
+    assert "\n" not in comparison.strip()
 
 
 def test_without_a_metric_nothing_is_said_of_comparisons():

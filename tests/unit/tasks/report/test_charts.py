@@ -1,7 +1,9 @@
 """Charts draw whatever they are given, and bring nothing into the page but shapes and text."""
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from image_tags.tasks.contracts.display import shown
 from image_tags.tasks.report import charts, effect_charts
-from image_tags.tasks.report.facts import Stage
-from tests.support.made_run import HOSTILE, made_effects
+from image_tags.tasks.report.facts import Stage, count_stages
+from tests.support.made_run import HOSTILE, made_effects, report_input
 
 ALLOWED = {"svg", "g", "path", "rect", "line", "text"}
 
@@ -71,6 +73,19 @@ def test_the_funnel_says_every_number_and_loss():
     assert {"Rows: 1,200", "Links: 0", "1,200 lost"} <= set(said)
 
 
+def test_a_million_links_have_room_in_the_funnel():
+    rows = 9_876_543
+    links = [
+        {"row": 0, "position": 0, "status": "no_link"},
+        {"row": 1, "position": 0, "status": "rejected", "reason": "not_found", "url": "a"},
+    ]
+    stages = count_stages(report_input(links, [], summary={"rows": rows, "links": rows}))
+    for stage in (replace(stage, n=rows) for stage in stages):
+        # As wide as letters are in DejaVu Sans, of the fonts in use the widest.
+        lost = re.sub("[0-9,]+", "987,654", stage.lost)
+        assert 7 * len(f"{stage.name}: {stage.n:,}") + 6.7 * len(lost) + 10 <= charts.WIDTH
+
+
 @pytest.mark.parametrize(("kept", "dropped"), [([100.0], []), ([], [0.0]), ([-1.0, 101.0], [50.0])])
 def test_confidences_at_the_ends_are_counted(kept, dropped):
     figure = charts.draw_confidence("word", np.array(kept), np.array(dropped))
@@ -90,6 +105,54 @@ def test_tags_whose_shortened_names_agree_stay_apart():
     names = effect_charts.distinguish_names([long_name + end for end in ("a", "b")] + ["c"])
     assert len(set(names)) == 3
     assert names[2] == "c"
+
+
+def test_names_that_differ_at_the_end_show_it_and_every_long_name_its_kind():
+    """A number after equal beginnings would not say which is which."""
+    effects = [
+        {**effect, "kind": kind, "name": name}
+        for effect, (kind, name) in zip(
+            made_effects().slice(2, 3).to_pylist(),
+            [
+                ("label", "Astronaut in front of a space shuttle"),
+                ("label", "Astronaut in front of a space station"),
+                ("line", "make america great again"),
+            ],
+            strict=True,
+        )
+    ]
+    seen = texts(effect_charts.draw_effects("likes", effects))
+    for ending in ("shuttle", "station", "(line)"):
+        assert [text for text in seen if text.endswith(ending)], seen
+
+
+@pytest.mark.parametrize("values", [np.linspace(0, 0.006, 99), np.linspace(0, 6e9, 99)])
+def test_numbers_below_a_distribution_do_not_touch(values):
+    figure = drawn(effect_charts.draw_distribution("rate", values))
+    axis = next(one for one in figure.iter() if one.get("class") == "mark-text role-axis-label")
+    spans = []
+    for label in axis:
+        place = float(re.findall(r"[\d.]+", label.get("transform"))[0])
+        left = {"start": 0, "middle": 0.5, "end": 1}[label.get("text-anchor")]
+        width = 7.5 * len(label.text)
+        spans.append((place - left * width, place + (1 - left) * width))
+    assert len(spans) > 1
+    assert all(one[1] + 5 < other[0] for one, other in itertools.pairwise(sorted(spans)))
+
+
+def test_a_distribution_of_small_numbers_is_described_with_them():
+    figure = effect_charts.draw_distribution("rate", np.array([0.001, 0.002, 0.0045]))
+    assert "from 0.001 to 0.0045, median 0.002" in figure
+
+
+def test_the_ends_of_the_axis_of_effects_are_where_their_lines_are():
+    figure = effect_charts.draw_effects("likes", made_effects().to_pylist()[:14])
+    anchors = {
+        element.text: element.get("text-anchor")
+        for element in drawn(figure).iter()
+        if element.text in ("0%", "100%")
+    }
+    assert anchors == {"0%": "middle", "100%": "middle"}
 
 
 @given(st.lists(st.sampled_from(["a" * 40, "a" * 40 + "b", "a" * 21 + "\u2026", "c", "c (1)"])))
@@ -116,7 +179,20 @@ def test_axes_have_plain_numbers():
 
 @pytest.mark.parametrize(
     "values",
-    [[5.0], [0.0] * 9, [-3.0, 4.0], [0.0, 1e9], [1e-6, 2e-6], list(range(1000)), [0.0] * 900 + [7]],
+    [
+        [5.0],
+        [0.0] * 9,
+        [-3.0, 4.0],
+        [0.0, 1e9],
+        [1e-6, 2e-6],
+        list(range(1000)),
+        [0.0] * 900 + [7],
+        [1.5e18, 1.5e18 + 256],
+        [1e16, 1e16 + 2],
+        [0.0, 5e-324],
+        [1e308, -1e308],
+        [0.0, 1.7e308],
+    ],
 )
 def test_any_metric_has_a_distribution(values):
     figure = effect_charts.draw_distribution("likes", np.array(values, dtype="float64"))

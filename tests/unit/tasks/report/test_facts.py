@@ -39,10 +39,10 @@ def test_the_funnel_counts_rows_links_pictures_images_and_tagged_images_with_wha
     )
     assert [(stage.n, stage.lost) for stage in facts.count_stages(view)] == [
         (5, ""),
-        (4, "1 without a link"),
+        (4, "1 row without"),
         (3, "1 without"),
         (2, "1 repeat"),
-        (1, "1 not yet or never"),
+        (1, "1 not tagged"),
     ]
 
 

@@ -223,6 +223,47 @@ def test_the_methods_are_shown_whole():
     assert str(escape(paragraph)) in page
 
 
+def test_the_report_links_to_the_methods_and_the_codebook_next_to_it():
+    methods = "# Methods"
+    assert {"methods.md", "codebook.csv"} <= set(
+        Outline(render_report(made_run(3, methods=methods))).links
+    )
+    unpublished = made_run(3, methods=methods, summary={"published": False})
+    assert not {"methods.md", "codebook.csv"} & set(Outline(render_report(unpublished)).links)
+
+
+def test_the_numbers_name_other_tags_of_the_same_pictures():
+    effects = made_effects().to_pylist()
+    effects[4]["also"] = ["Mug", "<b>"]
+    effects[5]["also"] = [f"Name {n}" for n in range(1_205)]
+    table = pa.Table.from_pylist(effects, schema=made_effects().schema)
+    page = render_report(made_run(12, tables={"tag_effects": table}))
+    assert "same pictures: <bdi>Mug</bdi>, <bdi>&lt;b&gt;</bdi>" in page
+    assert "<bdi>Name 4</bdi> and 1,200 more" in page
+    assert "Name 5" not in page
+
+
+def test_removed_lines_of_text_with_commas_can_be_told_apart():
+    view = made_run(3)
+    dropped = view.tables["tags_dropped"].slice(0, 2).to_pylist()
+    lines = [
+        {**tag, "rule": "words_not_lines", "kind": "line", "name": name}
+        for tag, name in zip(dropped, ("One, two", "three, four:"), strict=True)
+    ]
+    page = render_report(report_input(view.tables["images"].to_pylist(), [], lines))
+    assert "<li><bdi>One, two</bdi></li>" in page
+    assert "<li><bdi>three, four:</bdi></li>" in page
+
+
+def test_several_faces_of_a_picture_are_counted():
+    face = {"image_id": image_id_of(1), "kind": "face", "name": "Face", "confidence": 99.0}
+    link = {"row": 0, "position": 0, "url": "https://a.example/1", "image_id": image_id_of(1)}
+    faces = [{**face, "rank": rank} for rank in range(1, 9)]
+    page = render_report(report_input([{**link, "status": "tagged"}], faces))
+    assert "<bdi>Face \u00d78</bdi></p>" in page
+    assert "Face</bdi>, <bdi>Face" not in page
+
+
 def test_the_headline_counts_links_and_pictures():
     # 12 pictures, one behind five links, and two links without one.
     (headline,) = re.findall("<h1>(.*?)</h1>", render_report(made_run(12)), re.DOTALL)
