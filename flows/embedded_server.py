@@ -1,10 +1,13 @@
 """Prefect's embedded server: whether it can start here, and what to do if it did not."""
 
+import signal
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
 from sqlalchemy.engine import make_url
 
@@ -42,6 +45,22 @@ def check_embedded_server() -> None:
         _check_database(url.get_secret_value())
 
 
+def start_embedded_server() -> None:
+    """Start the embedded server, if no other is configured, out of reach of interrupts.
+
+    Jupyter and terminals interrupt a whole group of processes. The server is one of them, and
+    without it a run that was interrupted would wait for it for a minute. Prefect starts it with
+    the first client, and a process inherits which signals are blocked.
+
+    Raises:
+        RuntimeError: it did not start; see `explain_failed_start`.
+
+    """
+    if get_current_settings().api.url is None:
+        with _block_interrupts(), get_client(sync_client=True):
+            pass
+
+
 def explain_failed_start(error: RuntimeError) -> str | None:
     """Why the run could not start, if it is because the server did not; None otherwise."""
     if NOT_STARTED not in str(error):
@@ -52,6 +71,15 @@ def explain_failed_start(error: RuntimeError) -> str | None:
         "busy, or its database is. Run the same command again, or set PREFECT_API_URL to a server "
         "of yours."
     )
+
+
+@contextmanager
+def _block_interrupts() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_database(address: str) -> None:

@@ -10,7 +10,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
-from image_tags.flows.embedded_server import check_embedded_server, explain_failed_start
+from image_tags.flows.embedded_server import (
+    check_embedded_server,
+    explain_failed_start,
+    start_embedded_server,
+)
 from image_tags.flows.outcome import Outcome, RunFailed
 from image_tags.flows.pipeline import image_tags
 from image_tags.flows.preflight import Preflight, hand_over
@@ -37,6 +41,7 @@ def launch_run(preflight: Preflight) -> Outcome:
     check_server()
     parameters = preflight.settings.model_dump(exclude_unset=True)
     try:
+        start_embedded_server()
         with hand_over(preflight):
             state: State[Any] = image_tags(**parameters, return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:

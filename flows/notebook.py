@@ -17,8 +17,10 @@ from image_tags.flows.notebook_result import Result
 from image_tags.flows.outcome import Outcome
 from image_tags.flows.prefect_setup import quiet_prefect
 from image_tags.flows.preflight import Preflight, check_request, check_shards
+from image_tags.flows.signals import request_on_interrupt
 from image_tags.tasks.adapters import progress
 from image_tags.tasks.adapters.files.tables import parquet_bytes
+from image_tags.tasks.adapters.interruption import Interrupted
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import PARQUET
 from image_tags.tasks.contracts.errors import StopRun, UsageError
@@ -133,8 +135,9 @@ def _read_options(frame: pd.DataFrame, options: Mapping[str, Any], function: str
 def _one_sentence() -> Iterator[None]:
     """Turn an interrupted cell into one sentence."""
     try:
-        yield
-    except KeyboardInterrupt:
+        with request_on_interrupt():
+            yield
+    except (KeyboardInterrupt, Interrupted):
         raise StopRun("Interrupted. Nothing is lost; run the cell again.") from None
 
 

@@ -136,6 +136,28 @@ def listen(announce: Callable[[str], None] | None = None) -> Iterator[Listener |
         listener.close()
 
 
+@contextmanager
+def request_on_interrupt() -> Iterator[None]:
+    """Let no further call begin once an interrupt has come, in a process that lives on (Jupyter's).
+
+    Without it, the threads of a run would finish their work before the interrupt reaches anyone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interruption.request()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        interruption.reset()
+
+
 def close_on_signal(close_run: CloseRun) -> None:
     """Have a signal close this flow run on the server, if anybody listens in this process."""
     for listener in _listeners:

@@ -10,7 +10,17 @@ import nbformat
 import pytest
 from PIL import Image
 
-from tests.support.notebook import EXAMPLE, code_cells, executed, is_progress, outline, settled
+from tests.support.notebook import (
+    EXAMPLE,
+    code_cells,
+    executed,
+    is_progress,
+    outline,
+    running_kernel,
+    settled,
+)
+from tests.support.processes import until
+from tests.support.rekognition_endpoint import HOLD, Fault
 from tests.support.site import Answer
 
 
@@ -87,7 +97,7 @@ def test_the_tables_are_there_and_merge_by_the_index(first):
     (merged,) = shown(first, 'tweets["labels"] = ')
     by_tweet = rows(merged.rpartition("labels")[2])
     assert by_tweet["1002"] == ["Animal,", "Mammal,", "Feline", "True"]
-    assert by_tweet["1013"] == ["NaN", "False"]
+    assert by_tweet["1013"] == ["NaN", "<NA>"]  # no picture: nothing is known
     (sizes,) = shown(first, "read_tables(STORE)")
     assert rows(sizes)["tagged"][0] == "22"
 
@@ -187,3 +197,53 @@ def test_a_warning_is_printed_and_a_mistake_is_one_sentence(site, prefect_server
     assert after.outputs[0].data["text/plain"] == "{'a': 'tagged', 'b': 'pending'}"
     assert mistake.outputs[-1].ename == "UsageError"
     assert mistake.outputs[-1].evalue == "There is no column 'x' in the source; it has 'media'."
+
+
+WATCH = """
+import threading
+from pathlib import Path
+import pandas as pd
+from image_tags import tag_images
+from image_tags.tasks.adapters.interruption import Interrupted, interruption
+
+def note():
+    try:
+        interruption.wait(300)
+    except Interrupted:
+        Path("noticed").touch()
+
+threading.Thread(target=note, daemon=True).start()
+"""
+TAG = """
+tag_images(
+    pd.DataFrame({{"media": {links}}}), store="store", analyzer="rekognition",
+    operations=["detect_labels"], analyzer_threads=2, allow_private_addresses=True,
+).summary["calls"]
+"""
+
+
+def test_an_interrupted_cell_ends_with_one_sentence_and_the_next_one_goes_on(
+    site, rekognition, tmp_path, make_prefect_home
+):
+    """Jupyter interrupts a group of processes: Prefect's embedded server gets the signal too."""
+    tag = TAG.format(links=[site.picture(f"/{n}.png", n) for n in range(6)])
+    home = make_prefect_home(tmp_path / "prefect")
+    rekognition.faults.append(Fault(HOLD, times=None))
+    env = {"PREFECT_HOME": str(home), **rekognition.environment()}
+    with running_kernel(tmp_path, env) as kernel:
+        assert kernel.end(kernel.begin(WATCH)) == []
+        cell = kernel.begin(tag)
+        until(lambda: rekognition.seen.held > 0, 200)
+        kernel.interrupt()
+        until((tmp_path / "noticed").exists, 60)
+        rekognition.faults.clear()
+        rekognition.release.set()
+        *before, error = kernel.end(cell)
+        assert {output.name for output in before} == {"stdout"}
+        assert error.traceback == ["StopRun: Interrupted. Nothing is lost; run the cell again."]
+        begun = sum(rekognition.seen.requests.values())
+        assert begun < 6
+        *_, calls = kernel.end(kernel.begin(tag))
+    said = calls.data["text/plain"]
+    assert said == f"{{'detect_labels': {{'billed': {6 - begun}, 'reused': {begun}, 'failed': 0}}}}"
+    assert set(rekognition.seen.billed.values()) == {1}
