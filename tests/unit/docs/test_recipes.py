@@ -148,7 +148,7 @@ def test_r_keeps_ids_and_words_and_finds_the_labels_of_rows(csv_folder, monkeypa
             ODD["author"][row].as_py().encode().hex(),
             "0" if read and cat else ("1" if read else "NA"),
             "TRUE" if read else "NA",
-            str(cat).upper(),
+            str(cat).upper() if read else "NA",
             str(2 * row),
         ]
     assert len(lines) == 30
