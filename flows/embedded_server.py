@@ -3,8 +3,10 @@
 import signal
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
@@ -57,7 +59,9 @@ def start_embedded_server() -> None:
 
     """
     if get_current_settings().api.url is None:
-        with _block_interrupts(), get_client(sync_client=True):
+        import prefect.server.api.server  # noqa: F401 - takes 2 s, which only this start needs
+
+        with _importing_the_gate(), _block_interrupts(), get_client(sync_client=True):
             pass
 
 
@@ -71,6 +75,17 @@ def explain_failed_start(error: RuntimeError) -> str | None:
         "busy, or its database is. Run the same command again, or set PREFECT_API_URL to a server "
         "of yours."
     )
+
+
+@contextmanager
+def _importing_the_gate() -> Iterator[None]:
+    """Import Great Expectations, which takes seconds too, while nothing else is imported here."""
+    gate = threading.Thread(target=import_module, args=("image_tags.tasks.check.gate",))
+    gate.start()
+    try:
+        yield
+    finally:
+        gate.join()
 
 
 @contextmanager
