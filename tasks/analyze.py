@@ -76,7 +76,8 @@ def analyze_images(resources: RunResources, batch: Batch[Picture]) -> BatchDone:
         threads=threads_per_batch(all_threads, at_once),
         on_done=on_done,
     )
-    save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
+    if outcome.failures:
+        save_failures(resources.store, run, f"{batch.step}-{batch.digest[:32]}", outcome.failures)
     counts = {"asked": outcome.asked, "found": outcome.found, "failed": len(outcome.passing)}
     said = "%s: %s requested, %d found in the ledger meanwhile, %d left pending"
     logger.debug(

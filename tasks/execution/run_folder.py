@@ -60,7 +60,10 @@ def load_fetched(store: Store, run: str, digests: Iterable[str]) -> Iterator[Fet
 
 
 def save_failures(store: Store, run: str, name: str, failures: list[Failure]) -> None:
-    """Save why some images have no answer; an empty list replaces those of an earlier attempt."""
+    """Save why some images have no answer.
+
+    Those of an earlier attempt may stay: a failure only counts while there is no answer.
+    """
     save_record(store, run_key(run, f"failures/{name}.json"), FAILURES, failures, indent=None)
 
 

@@ -13,7 +13,8 @@ from image_tags.tasks.plan.work import Division, divide_pictures, join_divisions
 MOST_LEFT = 32
 """Pictures of a partition that are worth a claim, in a large run: on S3 a claim is four requests.
 
-In a small run half of what a partition will have is enough, or nothing would begin early.
+In a small run three quarters of what a partition will have are enough, or nothing would begin
+early.
 """
 
 FIRST_LEFT = 4
@@ -37,7 +38,7 @@ class Backlog:
         self._analyzer = analyzer
         self._ledgers = ledgers
         self._size = size
-        self._enough = max(1, min(MOST_LEFT, links // (2 * PARTITIONS)))
+        self._enough = max(1, min(MOST_LEFT, 3 * links // (4 * PARTITIONS)))
         self._seen: set[str] = set()
         self._new: list[Picture] = []
         self._parts: list[Division] = []

@@ -75,17 +75,17 @@ def test_what_is_answered_or_refused_is_never_in_a_batch_and_the_plan_says_so(tm
 
 
 def test_a_partition_is_claimed_for_a_few_pictures_together(tmp_path):
-    """Of 64 partitions with 8 links each, those with 4 pictures are worth a claim."""
+    """Of 64 partitions with 8 links each, those with 6 pictures are worth a claim."""
     backlog, _ = open_backlog(tmp_path, size=4, links=8 * PARTITIONS)
     by_partition = {}
     for n in range(2_000):
         one = picture(str(n))
         by_partition.setdefault(partition_of(one.image_id), []).append(one)
     first, second = list(by_partition.values())[:2]
-    backlog.add([*first[:3], *second[:3]])
+    backlog.add([*first[:5], *second[:5]])
     assert backlog.cut(NOTHING_RUNS) == []
-    backlog.add(first[3:5])
-    backlog.add(second[3:5])
+    backlog.add(first[5:7])
+    backlog.add(second[5:7])
     for batch in backlog.cut({LABELS: AHEAD}):
         assert batch.step == TEXT
         assert len({partition_of(one.image_id) for one in batch.items}) == 1
