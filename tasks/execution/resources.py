@@ -13,6 +13,7 @@ from image_tags.tasks.adapters.link_records import LinkLog
 from image_tags.tasks.adapters.orchestration.dask_extra import import_dask
 from image_tags.tasks.adapters.orchestration.results import StoreResults
 from image_tags.tasks.adapters.retries.tally import Tally
+from image_tags.tasks.adapters.segments import CommitFailures
 from image_tags.tasks.adapters.single_flight import SingleFlight
 from image_tags.tasks.adapters.store.opening import open_store
 from image_tags.tasks.adapters.store.store import Store
@@ -59,6 +60,7 @@ class RunResources:
         self.settings = settings
         self.clock = Clock()
         self.tally = Tally()
+        self._commit_failures = CommitFailures()
         self._made: SingleFlight[str, Any] = SingleFlight()
         self._closing = ExitStack()
 
@@ -111,7 +113,9 @@ class RunResources:
         interval = self.settings.commit_interval
         return self._once(
             f"ledger {operation}",
-            lambda: Ledger.of(self.store, self.analyzer, operation, since, interval),
+            lambda: Ledger.of(
+                self.store, self.analyzer, operation, since, interval, self._commit_failures
+            ),
         )
 
     @property

@@ -21,7 +21,7 @@ from image_tags.tasks.adapters.analyzers.analyzer import Analyzer
 from image_tags.tasks.adapters.ledger.entry import SCHEMA, Entry, Refusal
 from image_tags.tasks.adapters.ledger.holds import Hold, Holds
 from image_tags.tasks.adapters.ledger.partitions import partition_of
-from image_tags.tasks.adapters.segments import SegmentLog
+from image_tags.tasks.adapters.segments import CommitFailures, SegmentLog
 from image_tags.tasks.adapters.segments.log import INTERVAL
 from image_tags.tasks.adapters.store.claims import Claims
 from image_tags.tasks.adapters.store.store import Store
@@ -54,6 +54,7 @@ class Ledger:
         claims: Claims | None = None,
         since: datetime | None = None,
         interval: float | None = INTERVAL,
+        failures: CommitFailures | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open; nothing is read yet.
@@ -67,6 +68,7 @@ class Ledger:
             claims: who is asking; made here unless a test brings its own.
             since: older entries count as absent and are replaced; None if none is too old.
             interval: least seconds between two commits; None commits each answer by itself.
+            failures: of all ledgers of the process: no call begins once one of them cannot save.
             wait: pauses for so many seconds.
 
         """
@@ -82,6 +84,7 @@ class Ledger:
             key="image_id",
             time="answered",
             interval=interval,
+            failures=failures,
             metadata={"operation": operation, "settings": settings},
         )
         claims = (claims or Claims(store, f"claims/{name}")) if paid else None
@@ -100,6 +103,7 @@ class Ledger:
         operation: str,
         since: datetime | None = None,
         interval: float | None = INTERVAL,
+        failures: CommitFailures | None = None,
     ) -> "Ledger":
         """The ledger of an analyzer's operation.
 
@@ -112,6 +116,7 @@ class Ledger:
             paid=analyzer.name != "local",
             since=since,
             interval=interval,
+            failures=failures,
         )
 
     def look(self) -> None:

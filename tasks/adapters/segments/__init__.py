@@ -29,6 +29,7 @@ Delta Lake (`deltalake`) and Iceberg (`pyiceberg`) were considered: both bring a
 that every commit rewrites or races for, where entries here need no order among processes.
 """
 
+from image_tags.tasks.adapters.segments.group_commit import CommitFailures
 from image_tags.tasks.adapters.segments.log import SegmentLog
 
-__all__ = ["SegmentLog"]
+__all__ = ["CommitFailures", "SegmentLog"]

@@ -14,6 +14,29 @@ SLOW = 1.0
 """Seconds after which a commit is taken to have met an outage."""
 
 
+class CommitFailures:
+    """Why the latest commits of some logs were given up.
+
+    Shared by logs that are paid for at the same time: what the store does not take from one of
+    them, it would not take from the others.
+    """
+
+    def __init__(self) -> None:
+        self._by_log: dict[str, StopRun] = {}
+
+    def note(self, log: str, failure: StopRun | None) -> None:
+        """Note how the latest commit of a log ended."""
+        if failure is None:
+            self._by_log.pop(log, None)
+        else:
+            self._by_log[log] = failure
+
+    def check(self) -> None:
+        """Raise StopRun if the latest commit of any log was given up."""
+        for failure in list(self._by_log.values()):
+            raise failure
+
+
 class GroupCommit:
     """Collects rows and commits them together, one commit at a time, in a thread of its own.
 
@@ -26,6 +49,7 @@ class GroupCommit:
         interval: float | None,
         *,
         name: str = "commit",
+        failures: CommitFailures | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing waits yet.
@@ -34,7 +58,8 @@ class GroupCommit:
             commit: makes rows durable; what it raises reaches everybody who waits for one of them.
             interval: least seconds between the starts of two commits; None commits each row in the
                 thread that adds it.
-            name: of the thread.
+            name: of the thread; no other that shares `failures` has it.
+            failures: of all whose callers pay while it commits; by default its own.
             clock: seconds, never turned back.
 
         """
@@ -48,7 +73,7 @@ class GroupCommit:
         self._closing = False
         self._last = float("-inf")
         self._begun: float | None = None
-        self._failure: StopRun | None = None
+        self._failures = failures or CommitFailures()
 
     def wait_for_outage(self) -> None:
         """Wait while a commit takes longer than SLOW seconds.
@@ -57,15 +82,14 @@ class GroupCommit:
         held in memory only.
 
         Raises:
-            StopRun: the latest commit was given up.
+            StopRun: the latest commit was given up, here or by one that shares its failures.
 
         """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._begun is None or self._clock() - self._begun < SLOW
             )
-            if self._failure:
-                raise self._failure
+            self._failures.check()
 
     def add(self, row: Row) -> Future[None]:
         """A future that is done once the row is durable."""
@@ -120,7 +144,7 @@ class GroupCommit:
             failure = error
         with self._changed:
             self._begun = None
-            self._failure = failure if isinstance(failure, StopRun) else None
+            self._failures.note(self._name, failure if isinstance(failure, StopRun) else None)
             self._changed.notify_all()
         for _, future in group:
             if failure:

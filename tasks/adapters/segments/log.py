@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from image_tags.tasks.adapters.segments.group_commit import GroupCommit
+from image_tags.tasks.adapters.segments.group_commit import CommitFailures, GroupCommit
 from image_tags.tasks.adapters.segments.index import Index
 from image_tags.tasks.adapters.segments.merging import IsGone, Merger
 from image_tags.tasks.adapters.segments.names import new_name, parse_name
@@ -55,6 +55,7 @@ class SegmentLog:
         key: str,
         time: str,
         interval: float | None = INTERVAL,
+        failures: CommitFailures | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Open; nothing is read yet.
@@ -67,6 +68,7 @@ class SegmentLog:
             time: the column that says which of two entries of one key is newer.
             interval: least seconds between two commits; None commits each entry by itself, in the
                 thread that adds it.
+            failures: of all logs that are paid for at the same time.
             metadata: kept in the footer of each segment, as JSON.
 
         """
@@ -84,7 +86,9 @@ class SegmentLog:
         self._names: list[str] = []
         self._sizes: dict[str, int] = {}
         self._committing: set[str] = set()
-        self._commits = GroupCommit(self._commit, interval, name=f"commit {prefix}")
+        self._commits = GroupCommit(
+            self._commit, interval, name=f"commit {prefix}", failures=failures
+        )
         self._written = 0
         self._fresh: dict[str, bytes] = {}
         """Segments written here, kept to be read or merged without a request."""

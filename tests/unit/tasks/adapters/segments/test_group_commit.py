@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_tags.tasks.adapters.segments.group_commit import SLOW, GroupCommit
+from image_tags.tasks.adapters.segments.group_commit import SLOW, CommitFailures, GroupCommit
 from image_tags.tasks.contracts.errors import StopRun
 
 
@@ -100,3 +100,21 @@ def test_after_an_outage_that_did_not_end_nobody_goes_on_paying():
     outage.commits.add({}).result(60)
     outage.commits.wait_for_outage()
     outage.commits.close()
+
+
+def test_nobody_pays_while_another_log_of_the_same_store_cannot_save():
+    failures, outage = CommitFailures(), Outage()
+    outage.over.set()
+    outage.commits = GroupCommit(outage.commit, 0.0, name="labels", failures=failures)
+    other = GroupCommit(lambda _: None, 0.0, name="text", failures=failures)
+    outage.error = StopRun("full")
+    with pytest.raises(StopRun, match="full"):
+        outage.commits.add({}).result(60)
+    other.add({}).result(60)
+    with pytest.raises(StopRun, match="full"):
+        other.wait_for_outage()
+    outage.error = None
+    outage.commits.add({}).result(60)
+    other.wait_for_outage()
+    for commits in (outage.commits, other):
+        commits.close()
