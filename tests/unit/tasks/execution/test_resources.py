@@ -144,7 +144,7 @@ def test_answers_and_link_records_are_written_at_the_interval_of_the_settings(
 ):
     intervals = []
     monkeypatch.setattr(module, "LinkLog", lambda _, interval: intervals.append(interval))
-    monkeypatch.setattr(module.Ledger, "of", lambda *given: intervals.append(given[-1]))
+    monkeypatch.setattr(module.Ledger, "of", lambda *given: intervals.append(given[4]))
     monkeypatch.setattr(module, "open_analyzer", lambda *_: "analyzer")
     with RunResources("run", settings.model_copy(update={"commit_interval": 7.5})) as resources:
         if name == "link_log":
