@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from image_tags.tasks.adapters.files.table_files import AnyTable, iterate_parts
-from image_tags.tasks.contracts.display import counted, link_address, markdown, percent, shown
+from image_tags.tasks.contracts.display import code, counted, link_address, markdown, percent, shown
 from image_tags.tasks.contracts.reasons import REASONS, Status
 from image_tags.tasks.published.counts import count_funnel, count_reasons
 
@@ -93,7 +93,7 @@ def describe_news(summary: Mapping[str, Any]) -> str:
     changes = summary["changes"]
     if changes["since"] is None:
         return "No earlier version to compare with."
-    lines = [f"Since version {_inline_code(changes['since'])}:", ""]
+    lines = [f"Since version {code(changes['since'])}:", ""]
     for noun in ("row", "link", "image"):
         new, gone = changes[f"{noun}s_new"], changes[f"{noun}s_gone"]
         if new or gone:
@@ -119,7 +119,7 @@ def describe_conditions(
         requests = counted(one["requests"], "slow request")
         lines.append(f"- slow host {markdown(one['host'])}: {requests} of {one['seconds']:.1f} s")
     settings = ", ".join(
-        _inline_code(f"{name}={_show_setting(value)}") for name, value in changed_settings.items()
+        code(f"{name}={_show_setting(value)}") for name, value in changed_settings.items()
     )
     lines.append(f"- settings that are not the default: {settings or 'none'}")
     versions = summary["software"]
@@ -129,7 +129,7 @@ def describe_conditions(
     )
     key = f"{_folder_of(summary)}/report.html"
     page = console(key)
-    place = _inline_code(f"{summary['store']}/{key}")
+    place = code(f"{summary['store']}/{key}", MESSAGE)
     lines.append(f"- report: {place}" + (f" ([open]({page}))" if page else ""))
     return "\n".join(lines)
 
@@ -261,7 +261,7 @@ def list_addresses(summary: Mapping[str, Any], console: Callable[[str], str | No
         page = console(f"{folder}/{name}")
         open_it = f" ([open]({page}))" if page else ""
         lines.append(
-            f"- {_inline_code('/'.join((summary['store'], folder, name)))}: {what}{open_it}"
+            f"- {code('/'.join((summary['store'], folder, name)), MESSAGE)}: {what}{open_it}"
         )
     return "\n".join(lines)
 
@@ -288,10 +288,6 @@ def _code_block(text: str) -> str:
     """A block of code, also of text with backticks."""
     fence = "`" * max(3, 1 + max(map(len, _find_backtick_runs(text)), default=0))
     return f"{fence}\n{text}\n{fence}"
-
-
-def _inline_code(text: str) -> str:
-    return f"`{text.replace('`', chr(39))}`"
 
 
 def _find_backtick_runs(text: str) -> Iterator[str]:

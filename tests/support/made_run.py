@@ -138,6 +138,18 @@ def made_run(n_images, **changes):
     return report_input(images, long, dropped, **changes)
 
 
+def link(row, image=None, status="tagged", reason=None, url=None):
+    """A row of `images`."""
+    return {
+        "row": row,
+        "position": 0,
+        "url": url or f"https://a.example/{row}",
+        "image_id": image,
+        "status": status,
+        "reason": reason,
+    }
+
+
 def report_input(images, long, dropped=(), **changes):
     """A ReportInput of rows, with a summary that fits them."""
     tables = {

@@ -12,21 +12,11 @@ from image_tags.tasks.published.counts import (
     rank_names,
 )
 from image_tags.tasks.reshape.reading import LONG_SCHEMA
+from tests.support.made_run import link
 
 
 def table_of(rows):
     return pa.Table.from_pylist(rows, schema=schema_of(IMAGES))
-
-
-def link(row, image=None, status="tagged", reason=None, url=None):
-    return {
-        "row": row,
-        "position": 0,
-        "url": url or f"https://a.example/{row}",
-        "image_id": image,
-        "status": status,
-        "reason": reason,
-    }
 
 
 def test_counts_are_those_of_the_images_table():

@@ -1,18 +1,7 @@
 """The numbers that the report states are those of the tables."""
 
 from image_tags.tasks.report import facts, tops
-from tests.support.made_run import made_run, report_input
-
-
-def link(row, image=None, status="tagged", reason=None, url=None):
-    return {
-        "row": row,
-        "position": 0,
-        "url": url or f"https://a.example/{row}",
-        "image_id": image,
-        "status": status,
-        "reason": reason,
-    }
+from tests.support.made_run import link, made_run, report_input
 
 
 def tag(image, name, kind="label", confidence=90.0, **more):
